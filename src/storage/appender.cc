@@ -1,0 +1,19 @@
+#include "storage/appender.h"
+
+#include <algorithm>
+
+namespace epi {
+namespace {
+// prometheus/prometheus storage/interface.go names these.
+constexpr std::array<std::string_view, kRejectReasons> kTexts = {
+    "duplicate sample for timestamp", "out of order sample", "too old sample", "out of bounds",
+    "series limit reached",           "invalid histogram",   "exemplar refused"};
+}  // namespace
+
+std::string_view RejectReasonText(RejectReason reason) { return kTexts[static_cast<size_t>(reason)]; }
+
+bool AppendReport::all_accepted() const {
+  return dead.empty() && std::all_of(rejected.begin(), rejected.end(), [](const Rejected& r) { return r.count == 0; });
+}
+
+}  // namespace epi

@@ -1,0 +1,114 @@
+// The one way into storage. A batch is atomic: one WAL record, one commit number, or nothing.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/histogram.h"
+#include "model/labels.h"
+#include "model/sample.h"
+
+namespace epi {
+
+// Names a series of the head: dense id and generation. 0 is never handed out. Valid until the series is removed; a Commit
+// that meets a dead one reports it in AppendReport::dead instead of writing to another series.
+enum class SeriesRef : uint64_t {};
+inline constexpr SeriesRef kNoSeries{0};
+
+// Why a sample was not stored. The texts are Prometheus's (storage/errors of the reference).
+enum class RejectReason : unsigned char {
+  kDuplicate,     // same time, other value: "duplicate sample for timestamp"
+  kOutOfOrder,    // older than the newest and no out-of-order window: "out of order sample"
+  kTooOld,        // outside the out-of-order window: "too old sample"
+  kOutOfBounds,   // before the head's minimum valid time: "out of bounds"
+  kSeriesLimit,   // a limit on series was reached
+  kInvalidValue,  // a histogram that does not add up
+  kExemplar,      // exemplar refused: out of order, duplicate, labels too long
+};
+inline constexpr size_t kRejectReasons = 7;
+std::string_view RejectReasonText(RejectReason reason);
+
+struct AppendReport {
+  uint64_t commit = 0;  // the batch's commit number (its log sequence number)
+  uint32_t accepted = 0;
+  struct Rejected {
+    uint32_t count = 0;
+    Labels first;                // labels of the first refused sample
+    TimestampMs first_time = 0;
+    std::string detail;          // more about the first, where the reason alone does not say it
+  };
+  std::array<Rejected, kRejectReasons> rejected;
+  std::vector<SeriesRef> dead;  // refs that no longer name a series; their samples were not stored
+  bool all_accepted() const;
+};
+
+// Collects one batch of one group and commits it. Not thread-safe; different appenders are independent. What is added is
+// lost unless Commit succeeds. Reused: after Commit or Rollback it is empty and ready.
+class BatchAppender {
+ public:
+  static constexpr TimestampMs kBatchTime = std::numeric_limits<TimestampMs>::min();  // "the time given to Commit"
+  struct FloatSample {
+    SeriesRef ref;
+    double value;
+  };
+  struct TimedSample {
+    SeriesRef ref;
+    TimestampMs time;
+    double value;
+    TimestampMs start_time;  // 0 = none
+  };
+  struct HistogramSample {
+    SeriesRef ref;
+    TimestampMs time;  // or kBatchTime
+    TimestampMs start_time;
+    std::shared_ptr<const Histogram> integer;     // exactly one of the two
+    std::shared_ptr<const FloatHistogram> floats;
+  };
+  struct PendingExemplar {
+    SeriesRef ref;
+    Exemplar exemplar;
+  };
+
+  virtual ~BatchAppender() = default;
+
+  // The series with these labels, made new if needed. Slow path: once a series, the caller keeps the ref. kLimit when a
+  // limit on series forbids a new one. Labels must be valid: non-empty, names and values valid UTF-8.
+  virtual Result<SeriesRef> Intern(const Labels& labels) = 0;
+  // kNoSeries when there is no such series (yet).
+  virtual SeriesRef Find(const Labels& labels) const = 0;
+
+  // The hot path: one value at the batch's time. Order of calls is the order of samples.
+  void Add(SeriesRef ref, double value) { floats_.push_back({ref, value}); }
+  void AddMany(std::span<const FloatSample> samples) { floats_.insert(floats_.end(), samples.begin(), samples.end()); }
+  void AddAt(SeriesRef ref, TimestampMs time, double value, TimestampMs start_time = 0) {
+    timed_.push_back({ref, time, value, start_time});
+  }
+  void AddHistogram(HistogramSample sample) { histograms_.push_back(std::move(sample)); }
+  void AddExemplar(SeriesRef ref, Exemplar exemplar) { exemplars_.push_back({ref, std::move(exemplar)}); }
+  // Metadata of the metric a series belongs to; last one wins.
+  virtual void SetMetadata(SeriesRef ref, const MetricMetadata& metadata) = 0;
+
+  // Writes the batch: to the log before it returns, visible to views opened after it returned. `time` is what Add() used.
+  // An error means nothing was stored. Refused samples are no error; they are in the report.
+  virtual Result<AppendReport> Commit(TimestampMs time) = 0;
+  void Rollback() {
+    floats_.clear();
+    timed_.clear();
+    histograms_.clear();
+    exemplars_.clear();
+  }
+
+ protected:
+  std::vector<FloatSample> floats_;
+  std::vector<TimedSample> timed_;
+  std::vector<HistogramSample> histograms_;
+  std::vector<PendingExemplar> exemplars_;
+};
+
+}  // namespace epi
