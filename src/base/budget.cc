@@ -10,8 +10,8 @@ Result<void> Budget::Charge(int64_t bytes) {
   const int64_t now = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   if (now > limit_) {
     used_.fetch_sub(bytes, std::memory_order_relaxed);
-    return Fail(ErrorCode::kLimit, name_ + " would need " + std::to_string(now) + " bytes of memory, more than its limit of " +
-                                       std::to_string(limit_));
+    return Fail(ErrorCode::kLimit, name_ + " would need " + std::to_string(now) +
+                                       " bytes of memory, more than its limit of " + std::to_string(limit_));
   }
   if (parent_ != nullptr) {
     if (auto charged = parent_->Charge(bytes); !charged) {

@@ -1,4 +1,5 @@
-// Bytes are accounted: whoever allocates in bulk charges a Budget first, and passing a limit is an Error, never an abort.
+// Bytes are accounted: whoever allocates in bulk charges a Budget first, and passing a limit is an Error, never an
+// abort.
 #pragma once
 
 #include <atomic>

@@ -71,8 +71,8 @@ class ByteWriter {
   std::string& out_;
 };
 
-// Reads from a view; never past its end. After a read that does not fit, ok() is false for good and reads return zero or
-// empty, so a decoder checks ok() once at the end of a unit and before it uses a length to allocate.
+// Reads from a view; never past its end. After a read that does not fit, ok() is false for good and reads return zero
+// or empty, so a decoder checks ok() once at the end of a unit and before it uses a length to allocate.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view in) : in_(in), total_(in.size()) {}

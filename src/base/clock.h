@@ -20,8 +20,8 @@ class Clock {
   virtual TimestampMs NowMs() const = 0;
   virtual int64_t NowNs() const = 0;  // wall clock, nanoseconds since the Unix epoch
   virtual MonotonicNs Monotonic() const = 0;
-  // Waits on `wake` (whose mutex `lock` holds) until `done()` is true or Monotonic() reaches `deadline`. Returns done().
-  // Whoever makes done() true notifies `wake`. A simulated clock notifies every waiter when time moves.
+  // Waits on `wake` (whose mutex `lock` holds) until `done()` is true or Monotonic() reaches `deadline`. Returns
+  // done(). Whoever makes done() true notifies `wake`. A simulated clock notifies every waiter when time moves.
   virtual bool WaitUntil(std::unique_lock<std::mutex>& lock, std::condition_variable& wake, MonotonicNs deadline,
                          const std::function<bool()>& done) = 0;
 };

@@ -10,7 +10,8 @@ Result<std::string> FileSystem::ReadFile(const std::string& path, uint64_t max_b
   // Grows by what was really read: /proc files and pipes say size 0.
   for (size_t step = std::max<uint64_t>(file->size() + 1, 4096);; step = 65536) {
     const size_t at = out.size();
-    if (at > max_bytes) return Fail(ErrorCode::kLimit, path + " is larger than " + std::to_string(max_bytes) + " bytes");
+    if (at > max_bytes)
+      return Fail(ErrorCode::kLimit, path + " is larger than " + std::to_string(max_bytes) + " bytes");
     out.resize(at + std::min<uint64_t>(step, max_bytes - at + 1));
     EPI_ASSIGN(const size_t got, file->ReadAt(at, out.data() + at, out.size() - at));
     out.resize(at + got);

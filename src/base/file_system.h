@@ -28,8 +28,8 @@ class File {
   virtual void DropCache(uint64_t offset, uint64_t size) = 0;
 };
 
-// A read-only view of a whole file. The bytes live as long as this object. A truncation of the file by somebody else is a
-// fault on access; whoever maps foreign files installs the fault guard.
+// A read-only view of a whole file. The bytes live as long as this object. A truncation of the file by somebody else is
+// a fault on access; whoever maps foreign files installs the fault guard.
 class MappedFile {
  public:
   virtual ~MappedFile() = default;

@@ -17,10 +17,10 @@ namespace epi {
 namespace {
 
 tl::unexpected<Error> SystemError(const char* what, const std::string& path, int number) {
-  const ErrorCode code = number == ENOENT                     ? ErrorCode::kNotFound
-                         : number == EEXIST                   ? ErrorCode::kExists
+  const ErrorCode code = number == ENOENT                      ? ErrorCode::kNotFound
+                         : number == EEXIST                    ? ErrorCode::kExists
                          : number == EACCES || number == EPERM ? ErrorCode::kDenied
-                                                              : ErrorCode::kIo;
+                                                               : ErrorCode::kIo;
   return Fail(code, std::string(what) + " " + path + ": " + std::strerror(number));
 }
 
@@ -203,7 +203,8 @@ class RealFileSystem final : public FileSystem {
   Result<Space> DiskSpace(const std::string& path) override {
     struct statvfs info;
     if (::statvfs(path.c_str(), &info) != 0) return SystemError("statfs", path, errno);
-    return Space{.total_bytes = uint64_t{info.f_blocks} * info.f_frsize, .free_bytes = uint64_t{info.f_bavail} * info.f_frsize};
+    return Space{.total_bytes = uint64_t{info.f_blocks} * info.f_frsize,
+                 .free_bytes = uint64_t{info.f_bavail} * info.f_frsize};
   }
 };
 

@@ -11,7 +11,9 @@ class Random {
   virtual ~Random() = default;
   virtual uint64_t Next() = 0;  // uniform over all 64-bit values
   // Uniform in [0, bound); bound > 0. The bias for bounds far below 2^64 does not matter to any caller.
-  uint64_t Below(uint64_t bound) { return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64); }
+  uint64_t Below(uint64_t bound) {
+    return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64);
+  }
   double Unit() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }  // uniform in [0, 1)
 };
 

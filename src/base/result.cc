@@ -7,9 +7,9 @@
 namespace epi {
 namespace {
 
-constexpr std::array<std::string_view, 13> kNames = {"invalid",  "not found",   "exists",      "execution", "limit",
-                                                     "timeout",  "canceled",    "unavailable", "denied",    "unsupported",
-                                                     "data loss", "i/o", "internal"};
+constexpr std::array<std::string_view, 13> kNames = {
+    "invalid",     "not found", "exists",      "execution", "limit", "timeout", "canceled",
+    "unavailable", "denied",    "unsupported", "data loss", "i/o",   "internal"};
 static_assert(kNames.size() == static_cast<size_t>(ErrorCode::kInternal) + 1);
 
 }  // namespace

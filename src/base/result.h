@@ -57,8 +57,8 @@ namespace internal {
 }  // namespace epi
 
 // Returns the error of `expression` from the enclosing function, if it has one.
-#define EPI_TRY(expression)                                                                  \
-  do {                                                                                       \
+#define EPI_TRY(expression)                                                                       \
+  do {                                                                                            \
     if (auto epi_try_ = (expression); !epi_try_) return ::epi::Fail(std::move(epi_try_).error()); \
   } while (false)
 
@@ -66,9 +66,9 @@ namespace internal {
 #define EPI_CONCAT(a, b) EPI_CONCAT_INNER(a, b)
 // EPI_ASSIGN(auto x, Call()): x is the value of Call(), or the enclosing function returns its error.
 #define EPI_ASSIGN(target, expression) EPI_ASSIGN_INNER(EPI_CONCAT(epi_result_, __LINE__), target, expression)
-#define EPI_ASSIGN_INNER(name, target, expression)                 \
-  auto name = (expression);                                        \
-  if (!name) return ::epi::Fail(std::move(name).error());          \
+#define EPI_ASSIGN_INNER(name, target, expression)        \
+  auto name = (expression);                               \
+  if (!name) return ::epi::Fail(std::move(name).error()); \
   target = std::move(*name)
 
 // A broken invariant of our own stops the process, in release builds too. Not for user input.

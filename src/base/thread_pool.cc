@@ -41,7 +41,8 @@ void ThreadPool::Loop() {
 }
 
 void ThreadPool::ParallelFor(size_t count, size_t helpers, const std::function<void(size_t)>& work) {
-  // Shared with helpers that may start only after all pieces are taken: they find nothing to do and must not touch `work`.
+  // Shared with helpers that may start only after all pieces are taken: they find nothing to do and must not touch
+  // `work`.
   struct State {
     std::atomic<size_t> next{0};
     std::atomic<size_t> done{0};

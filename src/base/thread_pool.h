@@ -20,8 +20,8 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   void Submit(std::function<void()> task);
-  // Calls work(i) for every i in [0, count), on this thread and at most `helpers` of the pool's, and returns when all are
-  // done. The caller takes part, so it is safe from inside a task.
+  // Calls work(i) for every i in [0, count), on this thread and at most `helpers` of the pool's, and returns when all
+  // are done. The caller takes part, so it is safe from inside a task.
   void ParallelFor(size_t count, size_t helpers, const std::function<void(size_t)>& work);
   size_t size() const { return threads_.size(); }
 

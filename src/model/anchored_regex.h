@@ -1,5 +1,5 @@
-// Prometheus's regular expressions: RE2 syntax, anchored at both ends, dot matches newline; literal, set, prefix, suffix and
-// contains forms are recognised and answered without the automaton.
+// Prometheus's regular expressions: RE2 syntax, anchored at both ends, dot matches newline; literal, set, prefix,
+// suffix and contains forms are recognised and answered without the automaton.
 #pragma once
 
 #include <memory>
@@ -20,8 +20,8 @@ class AnchoredRegex {
   const std::string& pattern() const;
   const std::vector<std::string>& set_matches() const;  // see Matcher::SetMatches
   const std::string& prefix() const;                    // see Matcher::Prefix
-  // Replaces the whole of `text` by `replacement` ($1, ${1}, ${name}, $$ as in Go's Regexp.Expand). False, and out untouched,
-  // when `text` does not match. Used by relabeling and label_replace.
+  // Replaces the whole of `text` by `replacement` ($1, ${1}, ${name}, $$ as in Go's Regexp.Expand). False, and out
+  // untouched, when `text` does not match. Used by relabeling and label_replace.
   bool Expand(std::string_view text, std::string_view replacement, std::string& out) const;
 
  private:

@@ -1,6 +1,6 @@
 // Native histograms: the values themselves. Their arithmetic is in histogram_math.h.
-// Layout and meaning follow Prometheus's model/histogram: schemas -4..8 are exponential with base 2^(2^-schema), schema -53
-// has custom boundaries (NHCB).
+// Layout and meaning follow Prometheus's model/histogram: schemas -4..8 are exponential with base 2^(2^-schema), schema
+// -53 has custom boundaries (NHCB).
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,9 @@ inline constexpr int32_t kCustomBucketsSchema = -53;
 inline constexpr int32_t kExponentialSchemaMin = -4;
 inline constexpr int32_t kExponentialSchemaMax = 8;
 inline bool IsCustomBucketsSchema(int32_t schema) { return schema == kCustomBucketsSchema; }
-inline bool IsExponentialSchema(int32_t schema) { return schema >= kExponentialSchemaMin && schema <= kExponentialSchemaMax; }
+inline bool IsExponentialSchema(int32_t schema) {
+  return schema >= kExponentialSchemaMin && schema <= kExponentialSchemaMax;
+}
 
 enum class CounterResetHint : unsigned char { kUnknown = 0, kReset = 1, kNotReset = 2, kGauge = 3 };
 

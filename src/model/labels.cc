@@ -14,7 +14,8 @@ uint32_t NameLength(const char* at) { return LoadLittle<uint32_t>(at); }
 uint32_t ValueLength(const char* at) { return LoadLittle<uint32_t>(at + 4); }
 
 auto FindPair(const std::vector<std::pair<std::string, std::string>>& pairs, std::string_view name) {
-  return std::lower_bound(pairs.begin(), pairs.end(), name, [](const auto& pair, std::string_view n) { return pair.first < n; });
+  return std::lower_bound(pairs.begin(), pairs.end(), name,
+                          [](const auto& pair, std::string_view n) { return pair.first < n; });
 }
 
 // Length of the valid UTF-8 sequence at the front of `text`, its code point in `rune`; 0 when it is not valid.
@@ -252,7 +253,9 @@ void AppendQuoted(std::string& out, std::string_view text) {
   out += '"';
 }
 
-bool IsLegacyLabelName(std::string_view name) { return name.find(':') == std::string_view::npos && IsLegacyMetricName(name); }
+bool IsLegacyLabelName(std::string_view name) {
+  return name.find(':') == std::string_view::npos && IsLegacyMetricName(name);
+}
 
 bool IsLegacyMetricName(std::string_view name) {
   if (name.empty()) return false;

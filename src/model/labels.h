@@ -21,8 +21,8 @@ struct LabelView {
   friend auto operator<=>(const LabelView&, const LabelView&) = default;
 };
 
-// Immutable once built; copies are one string. Sorted by name, bytewise. An empty value means the label is absent, so it
-// never occurs. Views handed out live as long as this object is neither moved nor assigned.
+// Immutable once built; copies are one string. Sorted by name, bytewise. An empty value means the label is absent, so
+// it never occurs. Views handed out live as long as this object is neither moved nor assigned.
 class Labels {
  public:
   Labels() = default;
@@ -59,9 +59,11 @@ class Labels {
   std::string_view MetricName() const { return Get(kMetricName); }
   // Equal sets have equal hashes. Ours, for tables in memory; see PrometheusHash for the one others can see.
   uint64_t Hash() const;
-  // XXH64 over name 0xff value 0xff …, as Prometheus hashes label sets where the value shows (scrape offsets, sharding).
+  // XXH64 over name 0xff value 0xff …, as Prometheus hashes label sets where the value shows (scrape offsets,
+  // sharding).
   uint64_t PrometheusHash() const;
-  // Prometheus's text form: {a="1", b="2"}, values quoted as Go's strconv.Quote does; names that are no legacy names quoted.
+  // Prometheus's text form: {a="1", b="2"}, values quoted as Go's strconv.Quote does; names that are no legacy names
+  // quoted.
   std::string ToString() const;
   // ToString() with the metric name in front: metric{a="1"}; what promqltest and error texts print.
   std::string ToMetricString() const;

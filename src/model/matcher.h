@@ -1,4 +1,5 @@
-// Label matchers: =, !=, =~ and !~ over one label. Regular expressions are RE2's, anchored at both ends, dot matches newline.
+// Label matchers: =, !=, =~ and !~ over one label. Regular expressions are RE2's, anchored at both ends, dot matches
+// newline.
 #pragma once
 
 #include <memory>
@@ -33,7 +34,8 @@ class Matcher {
   bool negative() const { return type_ == MatchType::kNotEqual || type_ == MatchType::kNotRegexp; }
   // For =~ and !~: all strings the expression matches, when it is a small finite set ("a|b|c"); empty otherwise.
   std::span<const std::string> SetMatches() const;
-  // For =~ and !~: what every matched string begins with, so that a sorted dictionary can be walked by range; may be empty.
+  // For =~ and !~: what every matched string begins with, so that a sorted dictionary can be walked by range; may be
+  // empty.
   std::string_view Prefix() const;
   std::string ToString() const;  // name="value", as PromQL prints it
   friend bool operator==(const Matcher& a, const Matcher& b) {

@@ -36,7 +36,16 @@ struct Exemplar {
   friend bool operator==(const Exemplar&, const Exemplar&) = default;
 };
 
-enum class MetricType : unsigned char { kUnknown, kCounter, kGauge, kHistogram, kGaugeHistogram, kSummary, kInfo, kStateset };
+enum class MetricType : unsigned char {
+  kUnknown,
+  kCounter,
+  kGauge,
+  kHistogram,
+  kGaugeHistogram,
+  kSummary,
+  kInfo,
+  kStateset
+};
 std::string_view MetricTypeName(MetricType type);  // "unknown", "counter", …, as the API and exposition spell them
 MetricType MetricTypeFromName(std::string_view name);  // kUnknown for other words
 

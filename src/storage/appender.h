@@ -16,8 +16,8 @@
 
 namespace epi {
 
-// Names a series of the head: dense id and generation. 0 is never handed out. Valid until the series is removed; a Commit
-// that meets a dead one reports it in AppendReport::dead instead of writing to another series.
+// Names a series of the head: dense id and generation. 0 is never handed out. Valid until the series is removed; a
+// Commit that meets a dead one reports it in AppendReport::dead instead of writing to another series.
 enum class SeriesRef : uint64_t {};
 inline constexpr SeriesRef kNoSeries{0};
 
@@ -39,17 +39,17 @@ struct AppendReport {
   uint32_t accepted = 0;
   struct Rejected {
     uint32_t count = 0;
-    Labels first;                // labels of the first refused sample
+    Labels first;  // labels of the first refused sample
     TimestampMs first_time = 0;
-    std::string detail;          // more about the first, where the reason alone does not say it
+    std::string detail;  // more about the first, where the reason alone does not say it
   };
   std::array<Rejected, kRejectReasons> rejected;
   std::vector<SeriesRef> dead;  // refs that no longer name a series; their samples were not stored
   bool all_accepted() const;
 };
 
-// Collects one batch of one group and commits it. Not thread-safe; different appenders are independent. What is added is
-// lost unless Commit succeeds. Reused: after Commit or Rollback it is empty and ready.
+// Collects one batch of one group and commits it. Not thread-safe; different appenders are independent. What is added
+// is lost unless Commit succeeds. Reused: after Commit or Rollback it is empty and ready.
 class BatchAppender {
  public:
   static constexpr TimestampMs kBatchTime = std::numeric_limits<TimestampMs>::min();  // "the time given to Commit"
@@ -67,7 +67,7 @@ class BatchAppender {
     SeriesRef ref;
     TimestampMs time;  // or kBatchTime
     TimestampMs start_time;
-    std::shared_ptr<const Histogram> integer;     // exactly one of the two
+    std::shared_ptr<const Histogram> integer;  // exactly one of the two
     std::shared_ptr<const FloatHistogram> floats;
   };
   struct PendingExemplar {
@@ -94,8 +94,8 @@ class BatchAppender {
   // Metadata of the metric a series belongs to; last one wins.
   virtual void SetMetadata(SeriesRef ref, const MetricMetadata& metadata) = 0;
 
-  // Writes the batch: to the log before it returns, visible to views opened after it returned. `time` is what Add() used.
-  // An error means nothing was stored. Refused samples are no error; they are in the report.
+  // Writes the batch: to the log before it returns, visible to views opened after it returned. `time` is what Add()
+  // used. An error means nothing was stored. Refused samples are no error; they are in the report.
   virtual Result<AppendReport> Commit(TimestampMs time) = 0;
   void Rollback() {
     floats_.clear();

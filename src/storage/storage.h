@@ -1,4 +1,5 @@
-// Storage as the rest of the server sees it: open a view, open a group for writing. tsdb implements it; fakes do in tests.
+// Storage as the rest of the server sees it: open a view, open a group for writing. tsdb implements it; fakes do in
+// tests.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// Label text as small integers. Inside one view equal ids mean equal text and the other way round, so grouping and joining
-// compare integers; text appears only at the edges.
+// Label text as small integers. Inside one view equal ids mean equal text and the other way round, so grouping and
+// joining compare integers; text appears only at the edges.
 #pragma once
 
 #include <compare>

@@ -25,7 +25,8 @@ inline constexpr ColumnId kNoColumn{0xffffffff};
 
 struct HistogramPoint {
   TimestampMs t = 0;
-  const FloatHistogram* h = nullptr;  // integer histograms are handed out converted; lives as long as the batch's content
+  const FloatHistogram* h =
+      nullptr;  // integer histograms are handed out converted; lives as long as the batch's content
 };
 
 // One series of a batch. Times are strictly ascending over floats and histograms together; stale markers are included.
@@ -38,8 +39,8 @@ struct SeriesSamples {
   std::span<const TimestampMs> start_times;
 };
 
-// Up to kMaxSeries series with their samples; refilled by SeriesSelection::Read, which keeps its buffers. Spans inside stay
-// valid until the next Read into the same batch or its end.
+// Up to kMaxSeries series with their samples; refilled by SeriesSelection::Read, which keeps its buffers. Spans inside
+// stay valid until the next Read into the same batch or its end.
 class SeriesBatch {
  public:
   static constexpr size_t kMaxSeries = 64;
@@ -76,18 +77,20 @@ struct SelectHints {
   bool by = false;
 };
 
-// Thread-safe; cheap to make, and holds what it pinned (blocks, runs) until destroyed, so it is not kept longer than a request.
+// Thread-safe; cheap to make, and holds what it pinned (blocks, runs) until destroyed, so it is not kept longer than a
+// request.
 class View {
  public:
   virtual ~View() = default;
-  // Series that match all of `matchers` and may have a sample in hints.range. Memory of the result is charged to `budget`,
-  // which outlives it.
+  // Series that match all of `matchers` and may have a sample in hints.range. Memory of the result is charged to
+  // `budget`, which outlives it.
   virtual Result<std::unique_ptr<SeriesSelection>> Select(std::span<const Matcher> matchers, const SelectHints& hints,
                                                           Budget& budget) const = 0;
   // Sorted text. `limit` 0 = all; the answer has at most that many.
   virtual Result<std::vector<std::string>> LabelValues(std::string_view name, std::span<const Matcher> matchers,
                                                        size_t limit, Budget& budget) const = 0;
-  virtual Result<std::vector<std::string>> LabelNames(std::span<const Matcher> matchers, size_t limit, Budget& budget) const = 0;
+  virtual Result<std::vector<std::string>> LabelNames(std::span<const Matcher> matchers, size_t limit,
+                                                      Budget& budget) const = 0;
   struct SeriesExemplars {
     Labels labels;
     std::vector<Exemplar> exemplars;  // oldest first

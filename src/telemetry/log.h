@@ -36,14 +36,23 @@ class Logger {
   // Writes to stderr (file descriptor 2).
   static Logger ToStderr(LogLevel level, LogFormat format);
   // For tests: every finished line is handed to `sink`, synchronously.
-  static Logger ToFunction(LogLevel level, LogFormat format, void (*sink)(void* context, std::string_view line), void* context);
+  static Logger ToFunction(LogLevel level, LogFormat format, void (*sink)(void* context, std::string_view line),
+                           void* context);
   // A logger that adds component=name to each line.
   Logger Named(std::string_view component) const;
 
-  void Debug(std::string_view msg, std::initializer_list<LogField> fields = {}) const { Log(LogLevel::kDebug, msg, fields); }
-  void Info(std::string_view msg, std::initializer_list<LogField> fields = {}) const { Log(LogLevel::kInfo, msg, fields); }
-  void Warn(std::string_view msg, std::initializer_list<LogField> fields = {}) const { Log(LogLevel::kWarn, msg, fields); }
-  void Error(std::string_view msg, std::initializer_list<LogField> fields = {}) const { Log(LogLevel::kError, msg, fields); }
+  void Debug(std::string_view msg, std::initializer_list<LogField> fields = {}) const {
+    Log(LogLevel::kDebug, msg, fields);
+  }
+  void Info(std::string_view msg, std::initializer_list<LogField> fields = {}) const {
+    Log(LogLevel::kInfo, msg, fields);
+  }
+  void Warn(std::string_view msg, std::initializer_list<LogField> fields = {}) const {
+    Log(LogLevel::kWarn, msg, fields);
+  }
+  void Error(std::string_view msg, std::initializer_list<LogField> fields = {}) const {
+    Log(LogLevel::kError, msg, fields);
+  }
   bool enabled(LogLevel level) const;
   void Flush() const;
 

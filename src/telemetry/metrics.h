@@ -54,7 +54,8 @@ class MetricRegistry {
   // Quantiles over the last 10 minutes, as client_golang's summaries.
   Observer& AddSummary(const std::string& name, const std::string& help, const std::vector<double>& quantiles,
                        const MetricLabels& labels = {});
-  // A family whose values are read when it is exposed. `collect` is called from any thread and must not register metrics.
+  // A family whose values are read when it is exposed. `collect` is called from any thread and must not register
+  // metrics.
   void AddCallback(const std::string& name, const std::string& help, FamilyType type,
                    std::function<std::vector<CollectedSample>()> collect);
   // Removes one labelled member (a scrape pool that went away). No effect when there is none.

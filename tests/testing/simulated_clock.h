@@ -32,8 +32,8 @@ class SimulatedClock final : public Clock {
   };
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
-  int64_t wall_ns_;           // guarded by mutex_
-  MonotonicNs elapsed_ = 0;   // guarded by mutex_
+  int64_t wall_ns_;                                                          // guarded by mutex_
+  MonotonicNs elapsed_ = 0;                                                  // guarded by mutex_
   std::multiset<std::pair<std::mutex*, std::condition_variable*>> waiters_;  // guarded by mutex_
 };
 

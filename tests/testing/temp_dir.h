@@ -17,8 +17,8 @@ class TempDir {
   std::string path_;
 };
 
-// Where the conformance data lies (EPI_CONFORMANCE, else ../shared/conformance beside the checkout), or empty when it is absent;
-// then the test reports a skip with that reason.
+// Where the conformance data lies (EPI_CONFORMANCE, else ../shared/conformance beside the checkout), or empty when it
+// is absent; then the test reports a skip with that reason.
 std::string ConformanceDir();
 
 }  // namespace epi::testing
