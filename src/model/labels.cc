@@ -4,6 +4,8 @@
 
 #include "base/bytes.h"
 #include "base/xxhash64.h"
+#include "model/printable.h"
+#include "model/utf8.h"
 
 namespace epi {
 namespace {
@@ -16,38 +18,6 @@ uint32_t ValueLength(const char* at) { return LoadLittle<uint32_t>(at + 4); }
 auto FindPair(const std::vector<std::pair<std::string, std::string>>& pairs, std::string_view name) {
   return std::lower_bound(pairs.begin(), pairs.end(), name,
                           [](const auto& pair, std::string_view n) { return pair.first < n; });
-}
-
-// Length of the valid UTF-8 sequence at the front of `text`, its code point in `rune`; 0 when it is not valid.
-size_t DecodeRune(std::string_view text, uint32_t& rune) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t first = byte(0);
-  if (first < 0x80) {
-    rune = first;
-    return 1;
-  }
-  const size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return 0;
-  rune = first & (0xff >> (length + 1));
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    rune = (rune << 6) | (byte(i) & 0x3f);
-  }
-  const bool overlong = (length == 3 && rune < 0x800) || (length == 4 && rune < 0x10000);
-  if (overlong || rune > 0x10ffff || (rune >= 0xd800 && rune <= 0xdfff)) return 0;
-  return length;
-}
-
-// Whether Go's strconv.IsPrint holds, closely enough for label text: controls, separators other than space, surrogates,
-// private use and non-characters are escaped.
-bool IsPrintable(uint32_t rune) {
-  if (rune < 0x20 || rune == 0x7f) return false;
-  if (rune >= 0x80 && rune < 0xa1) return false;
-  if (rune == 0xad || rune == 0x1680 || (rune >= 0x2000 && rune <= 0x200f) || (rune >= 0x2028 && rune <= 0x202f) ||
-      (rune >= 0x205f && rune <= 0x206f) || rune == 0x3000 || rune == 0xfeff || (rune >= 0xfff0 && rune <= 0xfffb))
-    return false;
-  if ((rune >= 0xe000 && rune <= 0xf8ff) || rune >= 0xe0000 || (rune & 0xfffe) == 0xfffe) return false;
-  return true;
 }
 
 void AppendHex(std::string& out, uint32_t value, int digits) {
@@ -207,6 +177,14 @@ LabelsBuilder& LabelsBuilder::Del(std::string_view name) {
   return *this;
 }
 
+LabelsBuilder& LabelsBuilder::Keep(std::span<const std::string_view> names) {
+  const auto unwanted = [&](const auto& pair) {
+    return std::find(names.begin(), names.end(), pair.first) == names.end();
+  };
+  pairs_.erase(std::remove_if(pairs_.begin(), pairs_.end(), unwanted), pairs_.end());
+  return *this;
+}
+
 std::string_view LabelsBuilder::Get(std::string_view name) const {
   const auto at = FindPair(pairs_, name);
   return at != pairs_.end() && at->first == name ? std::string_view(at->second) : std::string_view();
@@ -223,7 +201,7 @@ void AppendQuoted(std::string& out, std::string_view text) {
   while (!text.empty()) {
     const char c = text.front();
     uint32_t rune = 0;
-    const size_t length = DecodeRune(text, rune);
+    const size_t length = DecodeUtf8(text, rune);
     if (length == 0) {
       out += "\\x";
       AppendHex(out, static_cast<uint8_t>(c), 2);
@@ -263,16 +241,6 @@ bool IsLegacyMetricName(std::string_view name) {
     const char c = name[i];
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == ':';
     if (!letter && (i == 0 || c < '0' || c > '9')) return false;
-  }
-  return true;
-}
-
-bool IsValidUtf8(std::string_view text) {
-  uint32_t rune = 0;
-  while (!text.empty()) {
-    const size_t length = DecodeRune(text, rune);
-    if (length == 0) return false;
-    text.remove_prefix(length);
   }
   return true;
 }

@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "model/utf8.h"
 
 namespace epi {
 
@@ -91,7 +94,8 @@ class LabelsBuilder {
   void Reset(const Labels& base = {});
   LabelsBuilder& Set(std::string_view name, std::string_view value);  // an empty value deletes
   LabelsBuilder& Del(std::string_view name);
-  std::string_view Get(std::string_view name) const;  // valid until the next change
+  LabelsBuilder& Keep(std::span<const std::string_view> names);  // deletes all others
+  std::string_view Get(std::string_view name) const;             // valid until the next change
   // Calls visit(LabelView) for every label, sorted by name.
   template <typename Visit>
   void ForEach(Visit visit) const {
@@ -108,7 +112,6 @@ void AppendQuoted(std::string& out, std::string_view text);
 // [a-zA-Z_][a-zA-Z0-9_]* and, for metric names, ':' too.
 bool IsLegacyLabelName(std::string_view name);
 bool IsLegacyMetricName(std::string_view name);
-bool IsValidUtf8(std::string_view text);
 
 }  // namespace epi
 

@@ -24,6 +24,8 @@ class Matcher {
   // kInvalid, with Prometheus's text, when the regular expression does not compile.
   static Result<Matcher> Make(MatchType type, std::string name, std::string value);
   static Matcher Equal(std::string name, std::string value);
+  // The matcher that selects exactly what this one does not: = and !=, =~ and !~ change places.
+  Matcher Inverse() const;
 
   MatchType type() const { return type_; }
   const std::string& name() const { return name_; }
