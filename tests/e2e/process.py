@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Flags, configuration, reload, signals and exit codes of the process, as a unit file and an operator meet them.
+
+    process.py SERVER_BINARY
+"""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from harness import Scratch, Server, free_port, wait_until
+
+GOOD = "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: a, static_configs: [{targets: ['127.0.0.1:1']}]}]\n"
+failures = []
+
+
+def check(what, condition, detail=""):
+    print(("ok    " if condition else "WRONG ") + what + ("" if condition else f": {detail}"), flush=True)
+    if not condition:
+        failures.append(what)
+
+
+def run(binary, *args, seconds=20):
+    done = subprocess.run([binary, *args], capture_output=True, text=True, timeout=seconds)
+    return done.returncode, done.stdout, done.stderr
+
+
+def command_line(binary, folder):
+    code, out, _ = run(binary, "--version")
+    lines = out.split("\n")
+    check("--version", code == 0 and lines[0].startswith("prometheus, version 3.14") and lines[0].endswith(")") and "go version:" in out and "platform:" in out, out)
+    code, out, _ = run(binary, "--help")
+    check("--help", code == 0 and "--storage.tsdb.path" in out and "--storage.tsdb.min-block-duration" not in out, out[:300])
+    for args, wants in [
+        (["--no-such-flag"], "unknown long flag '--no-such-flag'"),
+        (["--web.enable-lifecycle=true"], "Error parsing command line arguments"),
+        (["--query.timeout=5x"], "Error parsing command line arguments"),
+        (["--config.file=a", "--config.file=b"], "flag 'config.file' cannot be repeated"),
+    ]:
+        code, out, err = run(binary, *args)
+        check(f"{' '.join(args)} is refused", code == 2 and wants in err, (code, err[:300]))
+    code, _, err = run(binary, f"--config.file={folder}/none.yml", f"--storage.tsdb.path={folder}/d", f"--web.listen-address=127.0.0.1:{free_port()}")
+    check("a missing config file ends with 2", code == 2 and "none.yml" in err and "Error loading config" in err, (code, err[-300:]))
+    with open(f"{folder}/bad.yml", "w") as f:
+        f.write("global:\n  scrape_interval: 1s\n  nonsense: 2\n")
+    code, _, err = run(binary, f"--config.file={folder}/bad.yml", f"--storage.tsdb.path={folder}/d", f"--web.listen-address=127.0.0.1:{free_port()}")
+    check("a wrong config names file, line and field", code == 2 and all(w in err for w in ("bad.yml", "line 3", "nonsense")), (code, err[-300:]))
+    check("a wrong config touches no data", not os.path.exists(f"{folder}/d"))
+
+
+def lifecycle(binary, folder):
+    with Server(binary, GOOD, f"{folder}/one", "--web.enable-lifecycle", "--no-scrape.adjust-timestamps", "--enable-feature=no-such-feature",
+                "--enable-feature=memory-snapshot-on-shutdown,exemplar-storage", "--storage.tsdb.wal-compression",
+                "--web.console.templates=/etc/prometheus/consoles", "--storage.tsdb.retention.time=15d") as server:
+        server.wait_ready()
+        check("healthy", server.request("GET", "/-/healthy")[:2] == (200, b"Prometheus Server is Healthy.\n"))
+        check("ready", server.request("GET", "/-/ready")[:2] == (200, b"Prometheus Server is Ready.\n"))
+        flags = server.api("status/flags")
+        check("flags show what was given, and defaults", flags.get("scrape.adjust-timestamps") == "false" and flags.get("query.lookback-delta") == "5m"
+              and flags.get("storage.tsdb.wal-segment-size") == "0B", {k: v for k, v in flags.items() if "wal" in k})
+        check("an unknown feature warns", "no-such-feature" in server.output())
+        check("/ leads to /query", server.request("GET", "/")[0] == 302 and server.request("GET", "/")[2]["Location"] == "/query")
+        status, page, _ = server.request("GET", "/query")
+        check("/query says what runs", status == 200 and b"/api/v1" in page, page[:200])
+        second = subprocess.run([binary, f"--config.file={server.config}", f"--storage.tsdb.path={server.data}",
+                                 f"--web.listen-address=127.0.0.1:{free_port()}"], capture_output=True, text=True, timeout=20)
+        check("a second server on the same data ends with 1", second.returncode == 1 and "lock" in second.stderr.lower(), second.stderr[-400:])
+        taken = subprocess.run([binary, f"--config.file={server.config}", f"--storage.tsdb.path={folder}/other",
+                                f"--web.listen-address=127.0.0.1:{server.port}"], capture_output=True, text=True, timeout=20)
+        check("a taken port ends with 1", taken.returncode == 1 and "address already in use" in taken.stderr, taken.stderr[-400:])
+
+        def targets():
+            return {t["labels"]["job"] for t in server.api("targets", state="active")["activeTargets"]}
+        with open(server.config, "w") as f:
+            f.write(GOOD.replace("job_name: a", "job_name: b"))
+        check("POST /-/reload", server.request("POST", "/-/reload")[:2] == (200, b""))
+        wait_until("the new job runs", lambda: targets() == {"b"}, 15)
+        with open(server.config, "w") as f:
+            f.write("global:\n  nonsense: 2\n")
+        status, body, _ = server.request("POST", "/-/reload")
+        check("a wrong reload says why", status == 500 and body.startswith(b"failed to reload config: ") and b"nonsense" in body, body)
+        check("and leaves the running config", targets() == {"b"} and "job_name: b" in server.api("status/config")["yaml"])
+        check("and is shown", server.api("status/runtimeinfo")["reloadConfigSuccess"] is False)
+        with open(server.config, "w") as f:
+            f.write(GOOD.replace("job_name: a", "job_name: c"))
+        server.child.send_signal(signal.SIGHUP)
+        wait_until("SIGHUP reloads", lambda: targets() == {"c"}, 15)
+        check("a GET does not reload", server.request("GET", "/-/reload")[0] == 405)
+        metrics = server.request("GET", "/metrics")[1].decode()
+        for name in ("prometheus_tsdb_head_series ", "prometheus_build_info{", "process_resident_memory_bytes ", "prometheus_ready 1",
+                     "prometheus_config_last_reload_successful 1", "prometheus_engine_queries ", "prometheus_http_requests_total{"):
+            check(f"/metrics has {name.strip()}", "\n" + name in metrics)
+        check("POST /-/quit", server.request("POST", "/-/quit")[:2] == (200, b"Requesting termination... Goodbye!"))
+        check("quit ends with 0", server.child.wait(15) == 0 and "See you next time!" in server.output(), server.output()[-500:])
+    with Server(binary, GOOD, f"{folder}/one") as server:
+        server.wait_ready()
+        check("the lifecycle API is off by default", server.request("POST", "/-/reload")[0] == 403 and server.request("POST", "/-/quit")[0] == 403)
+        start = time.monotonic()
+        check("SIGTERM ends with 0", server.stop() == 0)
+        check("within seconds", time.monotonic() - start < 5)
+
+
+def big_forms(binary, folder):
+    with Server(binary, GOOD, f"{folder}/forms") as server:
+        server.wait_ready()
+        expression = "vector(1)" + " or vector(2)" * 3000 + " " * 1_000_000
+        body = "query=" + expression.replace(" ", "+")
+        status, answer, _ = server.request("POST", "/api/v1/query", body, {"Content-Type": "application/x-www-form-urlencoded"})
+        check("a form of 1 MB is answered", status == 200 and json.loads(answer)["data"]["result"][0]["value"][1] == "1", answer[:300])
+
+
+def main():
+    with Scratch() as folder:
+        command_line(sys.argv[1], folder)
+        lifecycle(sys.argv[1], folder)
+        big_forms(sys.argv[1], folder)
+    print(f"{len(failures)} wrong")
+    sys.exit(1 if failures else 0)
+
+
+main()
