@@ -11,9 +11,10 @@
 #include <utility>
 #include <vector>
 
-namespace epi {
+#include "telemetry/exposition.h"
+#include "telemetry/metric_family.h"
 
-using MetricLabels = std::vector<std::pair<std::string, std::string>>;
+namespace epi {
 
 // Handles are owned by the registry and live as long as it. All methods are thread-safe and lock-free.
 class Counter {
@@ -64,6 +65,10 @@ class MetricRegistry {
   enum class Format : unsigned char { kText004, kText100, kOpenMetrics100, kProtobuf };
   // The whole exposition, families sorted by name, process_* metrics included.
   std::string Expose(Format format) const;
+  // The same in any negotiated format; only the families named in `names` when it is not empty (name[] of /metrics).
+  std::string Expose(const Exposition& exposition, const std::vector<std::string_view>& names = {}) const;
+  // The current values, sorted by name.
+  std::vector<MetricFamily> Collect() const;
 
  private:
   struct Impl;
