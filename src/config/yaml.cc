@@ -1,0 +1,291 @@
+#include "config/yaml.h"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <deque>
+#include <istream>
+#include <streambuf>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "model/labels.h"
+
+namespace epi::config {
+
+struct YamlData {
+  YamlKind kind = YamlKind::kNull;
+  bool quoted = false;
+  int line = 0;
+  int column = 0;
+  size_t nodes = 1;  // in the tree below, aliases expanded
+  std::string text;
+  std::string tag;
+  std::vector<YamlNode> items;
+  std::vector<YamlEntry> entries;
+};
+
+struct YamlDocument::Impl {
+  std::deque<YamlData> nodes;  // addresses stay
+  const YamlData* root = nullptr;
+  bool more = false;
+};
+
+namespace {
+
+constexpr std::string_view kMergeKey = "<<";
+constexpr std::string_view kCoreTagPrefix = "tag:yaml.org,2002:";
+
+// Reads the caller's bytes without a copy.
+class ViewBuffer : public std::streambuf {
+ public:
+  explicit ViewBuffer(std::string_view text) {
+    char* begin = const_cast<char*>(text.data());
+    setg(begin, begin, begin + text.size());
+  }
+};
+
+std::string LineError(int line, std::string_view text) {
+  return "yaml: line " + std::to_string(line) + ": " + std::string(text);
+}
+
+// Builds the tree from the library's events. The first complaint stops all work; later events are ignored.
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  TreeBuilder(std::deque<YamlData>& nodes, const YamlLimits& limits) : nodes_(nodes), limits_(limits) {}
+
+  const YamlData* root() const { return root_; }
+  const std::optional<Error>& error() const { return error_; }
+  bool finished() const { return finished_; }
+
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override { finished_ = true; }
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (YamlData* node = Make(YamlKind::kNull, mark, anchor)) Place(node);
+  }
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    YamlData* node = Make(YamlKind::kScalar, mark, anchor);
+    if (node == nullptr) return;
+    node->text = value;
+    node->quoted = tag == "!";
+    SetTag(*node, tag);
+    Place(node);
+  }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (error_) return;
+    const auto found = anchors_.find(anchor);
+    if (found == anchors_.end() || IsOpen(found->second)) {
+      Refuse(ErrorCode::kInvalid, LineError(mark.line + 1, "an alias to what contains it"));
+      return;
+    }
+    Count(found->second->nodes);
+    Place(found->second);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
+    Open(YamlKind::kSequence, mark, tag, anchor);
+  }
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
+    Open(YamlKind::kMapping, mark, tag, anchor);
+  }
+  void OnSequenceEnd() override { Close(); }
+  void OnMapEnd() override { Close(); }
+
+ private:
+  struct OpenNode {
+    YamlData* node;
+    const YamlData* key = nullptr;  // of a mapping, waiting for its value
+  };
+
+  void Refuse(ErrorCode code, std::string message) {
+    if (!error_) error_.emplace(code, std::move(message));
+  }
+
+  void Count(size_t nodes) {
+    count_ += nodes;
+    if (count_ > limits_.max_nodes) Refuse(ErrorCode::kLimit, "yaml: document contains too many nodes");
+  }
+
+  YamlData* Make(YamlKind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+    if (error_) return nullptr;
+    Count(1);
+    if (error_) return nullptr;
+    YamlData& node = nodes_.emplace_back();
+    node.kind = kind;
+    node.line = mark.line + 1;
+    node.column = mark.column + 1;
+    if (anchor != 0) anchors_[anchor] = &node;
+    return &node;
+  }
+
+  static void SetTag(YamlData& node, const std::string& tag) {
+    if (tag == "?" || tag == "!") return;
+    node.tag = tag.starts_with(kCoreTagPrefix) ? "!!" + tag.substr(kCoreTagPrefix.size()) : tag;
+  }
+
+  void Open(YamlKind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+    YamlData* node = Make(kind, mark, anchor);
+    if (node == nullptr) return;
+    SetTag(*node, tag);
+    if (open_.size() >= limits_.max_depth) Refuse(ErrorCode::kLimit, LineError(node->line, "nested too deeply"));
+    open_.push_back({node});
+  }
+
+  void Close() {
+    if (error_) return;
+    YamlData* node = open_.back().node;
+    open_.pop_back();
+    Place(node);
+  }
+
+  bool IsOpen(const YamlData* node) const {
+    for (const auto& open : open_) {
+      if (open.node == node) return true;
+    }
+    return false;
+  }
+
+  void Place(const YamlData* node) {
+    if (error_) return;
+    if (open_.empty()) {
+      root_ = node;
+      return;
+    }
+    OpenNode& parent = open_.back();
+    parent.node->nodes += node->nodes;
+    if (parent.node->kind == YamlKind::kSequence) {
+      parent.node->items.emplace_back(node);
+    } else if (parent.key == nullptr) {
+      parent.key = node;
+    } else {
+      parent.node->entries.push_back({YamlNode(parent.key), YamlNode(node)});
+      parent.key = nullptr;
+    }
+  }
+
+  std::deque<YamlData>& nodes_;
+  const YamlLimits& limits_;
+  std::unordered_map<YAML::anchor_t, YamlData*> anchors_;
+  std::vector<OpenNode> open_;
+  const YamlData* root_ = nullptr;
+  std::optional<Error> error_;
+  size_t count_ = 0;
+  bool finished_ = false;
+};
+
+bool IsMergeKey(const YamlNode& key) {
+  return key.IsScalar() && key.text() == kMergeKey && (!key.quoted() || key.tag() == "!!merge");
+}
+
+// Merges into `node`, whose merged mappings were built (and so resolved) before it.
+Result<void> ResolveMerges(YamlData& node, size_t& entries_left) {
+  std::vector<YamlNode> sources;
+  std::vector<YamlEntry> own;
+  for (const auto& entry : node.entries) {
+    if (!IsMergeKey(entry.key)) {
+      own.push_back(entry);
+      continue;
+    }
+    const std::vector<YamlNode> one{entry.value};
+    for (const YamlNode& source : entry.value.IsSequence() ? entry.value.items() : std::span<const YamlNode>(one)) {
+      if (!source.IsMapping()) {
+        return Fail(ErrorCode::kInvalid, "yaml: map merge requires map or sequence of maps as the value");
+      }
+      sources.push_back(source);
+    }
+  }
+  if (sources.empty()) return {};
+  std::unordered_set<std::string_view> keys;
+  for (const auto& entry : own) keys.insert(entry.key.text());
+  for (const auto& source : sources) {
+    if (source.entries().size() > entries_left)
+      return Fail(ErrorCode::kLimit, "yaml: document contains too many nodes");
+    entries_left -= source.entries().size();
+    for (const auto& entry : source.entries()) {
+      if (keys.insert(entry.key.text()).second) own.push_back(entry);
+    }
+  }
+  node.entries = std::move(own);
+  return {};
+}
+
+// Appends a line for each key that occurs twice.
+void FindDuplicates(const YamlData& node, std::string& errors) {
+  std::unordered_map<std::string_view, int> lines;
+  for (const auto& entry : node.entries) {
+    if (!entry.key.IsScalar()) continue;
+    const auto [at, is_new] = lines.emplace(entry.key.text(), entry.key.line());
+    if (is_new) continue;
+    errors += "\n  line " + std::to_string(entry.key.line()) + ": mapping key ";
+    AppendQuoted(errors, entry.key.text());
+    errors += " already defined at line " + std::to_string(at->second);
+  }
+}
+
+}  // namespace
+
+YamlKind YamlNode::kind() const { return data_->kind; }
+int YamlNode::line() const { return data_->line; }
+int YamlNode::column() const { return data_->column; }
+const std::string& YamlNode::text() const { return data_->text; }
+bool YamlNode::quoted() const { return data_->quoted; }
+const std::string& YamlNode::tag() const { return data_->tag; }
+std::span<const YamlNode> YamlNode::items() const { return data_->items; }
+std::span<const YamlEntry> YamlNode::entries() const { return data_->entries; }
+
+std::optional<YamlNode> YamlNode::Find(std::string_view key) const {
+  for (const auto& entry : data_->entries) {
+    if (entry.key.IsScalar() && entry.key.text() == key) return entry.value;
+  }
+  return std::nullopt;
+}
+
+YamlDocument::YamlDocument(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+YamlDocument::YamlDocument(YamlDocument&&) noexcept = default;
+YamlDocument& YamlDocument::operator=(YamlDocument&&) noexcept = default;
+YamlDocument::~YamlDocument() = default;
+YamlNode YamlDocument::root() const { return YamlNode(impl_->root); }
+bool YamlDocument::has_more_documents() const { return impl_->more; }
+
+Result<YamlDocument> YamlDocument::Parse(std::string_view text, DuplicateKeys duplicates, const YamlLimits& limits) {
+  if (text.size() > limits.max_bytes) return Fail(ErrorCode::kLimit, "yaml: document is larger than allowed");
+  if (!IsValidUtf8(text)) return Fail(ErrorCode::kInvalid, "yaml: invalid leading UTF-8 octet");
+  auto impl = std::make_unique<Impl>();
+  TreeBuilder builder(impl->nodes, limits);
+  try {
+    ViewBuffer buffer(text);
+    std::istream stream(&buffer);
+    YAML::Parser parser(stream);
+    parser.HandleNextDocument(builder);
+    if (builder.error()) return Fail(*builder.error());
+    impl->more = builder.finished() && static_cast<bool>(parser);
+  } catch (const YAML::Exception& exception) {
+    if (builder.error()) return Fail(*builder.error());
+    return Fail(ErrorCode::kInvalid, LineError(exception.mark.line + 1, exception.msg));
+  } catch (const std::exception& exception) {
+    return Fail(ErrorCode::kInvalid, std::string("yaml: ") + exception.what());
+  }
+  impl->root = builder.root();
+  if (impl->root == nullptr) impl->root = &impl->nodes.emplace_back();
+  std::string errors;
+  for (YamlData& node : impl->nodes) {
+    if (node.kind != YamlKind::kMapping) continue;
+    if (duplicates == DuplicateKeys::kReject) FindDuplicates(node, errors);
+  }
+  if (!errors.empty()) return Fail(ErrorCode::kInvalid, "yaml: unmarshal errors:" + errors);
+  // Nodes are in file order and an anchor comes before its aliases: what a mapping merges is resolved before it. Only a
+  // mapping anchored inside the merging one comes later; it has no merge of its own in any sane file.
+  size_t entries_left = limits.max_nodes;
+  for (YamlData& node : impl->nodes) {
+    if (node.kind == YamlKind::kMapping) EPI_TRY(ResolveMerges(node, entries_left));
+  }
+  return YamlDocument(std::move(impl));
+}
+
+}  // namespace epi::config

@@ -1,0 +1,147 @@
+#include "config/yaml.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "config/yaml_reader.h"
+#include "config/yaml_scalar.h"
+
+namespace epi::config {
+namespace {
+
+std::string ErrorOf(std::string_view text, const YamlLimits& limits = {}) {
+  const auto document = YamlDocument::Parse(text, DuplicateKeys::kReject, limits);
+  return document ? "parses" : document.error().message();
+}
+
+TEST(Yaml, KeepsStructureTextAndPlace) {
+  const auto document = YamlDocument::Parse("a: 1\nb:\n  - x\n  - 'y'\nc: {d: ~, e: \"\"}\n");
+  ASSERT_TRUE(document.has_value());
+  const YamlNode root = document->root();
+  ASSERT_TRUE(root.IsMapping());
+  ASSERT_EQ(root.entries().size(), 3u);
+  EXPECT_EQ(root.entries()[1].key.line(), 2);
+  const YamlNode list = *root.Find("b");
+  ASSERT_EQ(list.items().size(), 2u);
+  EXPECT_EQ(list.items()[1].text(), "y");
+  EXPECT_EQ(list.items()[1].line(), 4);
+  EXPECT_EQ(list.items()[1].column(), 5);
+  EXPECT_TRUE(list.items()[1].quoted());
+  EXPECT_FALSE(list.items()[0].quoted());
+  EXPECT_TRUE(root.Find("c")->Find("d")->IsNull());
+  EXPECT_TRUE(root.Find("c")->Find("e")->IsScalar());
+  EXPECT_FALSE(root.Find("z").has_value());
+}
+
+TEST(Yaml, AnEmptyStreamIsNull) {
+  for (const char* text : {"", "\n", "# only a comment\n", "---\n"}) {
+    const auto document = YamlDocument::Parse(text);
+    ASSERT_TRUE(document.has_value()) << text;
+    EXPECT_TRUE(document->root().IsNull());
+  }
+}
+
+TEST(Yaml, ResolvesMergesAndAliases) {
+  const auto document =
+      YamlDocument::Parse("base: &b {x: 1, y: 2}\nother: &o {y: 3, z: 4}\nall:\n  <<: [*b, *o]\n  x: 9\nalias: *b\n");
+  ASSERT_TRUE(document.has_value());
+  const YamlNode all = *document->root().Find("all");
+  EXPECT_EQ(all.entries().size(), 3u);
+  EXPECT_EQ(all.Find("x")->text(), "9");
+  EXPECT_EQ(all.Find("y")->text(), "2");
+  EXPECT_EQ(all.Find("z")->text(), "4");
+  EXPECT_EQ(document->root().Find("alias")->Find("y")->text(), "2");
+  EXPECT_EQ(ErrorOf("a: &a 1\nb:\n  <<: *a\n"), "yaml: map merge requires map or sequence of maps as the value");
+}
+
+TEST(Yaml, RejectsDuplicatesUnlessTheyAreKept) {
+  EXPECT_EQ(
+      ErrorOf("a: 1\nb:\n  c: 1\n  c: 2\na: 3\n"),
+      "yaml: unmarshal errors:\n  line 5: mapping key \"a\" already defined at line 1\n  line 4: mapping key \"c\" "
+      "already defined at line 3");
+  const auto kept = YamlDocument::Parse("a: 1\na: 2\n", DuplicateKeys::kKeep);
+  ASSERT_TRUE(kept.has_value());
+  EXPECT_EQ(kept->root().entries().size(), 2u);
+}
+
+TEST(Yaml, SeesFurtherDocuments) {
+  const auto two = YamlDocument::Parse("a: 1\n---\nb: 2\n");
+  ASSERT_TRUE(two.has_value());
+  EXPECT_TRUE(two->has_more_documents());
+  EXPECT_EQ(two->root().entries().size(), 1u);
+  EXPECT_FALSE(YamlDocument::Parse("a: 1\n")->has_more_documents());
+  EXPECT_FALSE(YamlDocument::Parse("---\na: 1\n...\n")->has_more_documents());
+}
+
+TEST(Yaml, HostileDocumentsAreRefusedCheaply) {
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 12; ++i) {
+    const std::string before = "*a" + std::to_string(i - 1);
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [" + before;
+    for (int j = 1; j < 10; ++j) bomb += ", " + before;
+    bomb += "]\n";
+  }
+  EXPECT_EQ(ErrorOf(bomb), "yaml: document contains too many nodes");
+  EXPECT_NE(ErrorOf(std::string(100'000, '[')), "parses");
+  EXPECT_NE(ErrorOf("a: &a [*a]\n"), "parses");
+  EXPECT_EQ(ErrorOf("a: b\n", {.max_bytes = 3}), "yaml: document is larger than allowed");
+  EXPECT_NE(ErrorOf("a: \xff\n"), "parses");
+  EXPECT_TRUE(ErrorOf("a: b\n c: [\n").starts_with("yaml: line "));
+}
+
+TEST(YamlScalar, BooleansAndNumbersAreGoYamls) {
+  const auto document = YamlDocument::Parse(
+      "[yes, Off, 'true', 1, 0x1F, 0b11, 017, 0o17, 1_000, -5, 1.5, 1e3, .inf, .nan, 18446744073709551615, 2026-01-02, "
+      "~, !!str 1, x]");
+  ASSERT_TRUE(document.has_value());
+  const auto items = document->root().items();
+  EXPECT_EQ(YamlBool(items[0]), true);
+  EXPECT_EQ(YamlBool(items[1]), false);
+  EXPECT_EQ(YamlBool(items[2]), std::nullopt);
+  EXPECT_EQ(YamlInt(items[3]), 1);
+  EXPECT_EQ(YamlInt(items[4]), 31);
+  EXPECT_EQ(YamlInt(items[5]), 3);
+  EXPECT_EQ(YamlInt(items[6]), 15);
+  EXPECT_EQ(YamlInt(items[7]), 15);
+  EXPECT_EQ(YamlInt(items[8]), 1000);
+  EXPECT_EQ(YamlInt(items[9]), -5);
+  EXPECT_EQ(YamlUint(items[9]), std::nullopt);
+  EXPECT_EQ(YamlFloat(items[10]), 1.5);
+  EXPECT_EQ(YamlInt(items[11]), 1000);
+  EXPECT_TRUE(std::isinf(*YamlFloat(items[12])));
+  EXPECT_TRUE(std::isnan(*YamlFloat(items[13])));
+  EXPECT_EQ(YamlUint(items[14]), 18446744073709551615u);
+  EXPECT_EQ(YamlTag(items[15]), "!!timestamp");
+  EXPECT_EQ(YamlTag(items[16]), "!!null");
+  EXPECT_EQ(YamlInt(items[17]), std::nullopt);
+  EXPECT_EQ(YamlTag(items[18]), "!!str");
+}
+
+TEST(YamlReader, CollectsErrorsInGoYamlsWords) {
+  const auto document = YamlDocument::Parse("a: localhost:9090\nb: [x]\nfoo: 1\n", DuplicateKeys::kKeep);
+  ASSERT_TRUE(document.has_value());
+  YamlReader reader;
+  std::vector<std::string> strings;
+  bool flag = false;
+  reader.ReadStrings(*document->root().Find("a"), strings);
+  reader.ReadBool(*document->root().Find("b"), flag);
+  reader.UnknownField(document->root().entries()[2].key, "config.plain");
+  EXPECT_EQ(reader.Finish().error().message(),
+            "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!str `localho...` into []string\n  line 2: cannot "
+            "unmarshal !!seq "
+            "into bool\n  line 3: field foo not found in type config.plain");
+}
+
+TEST(YamlReader, ReadsBinaryText) {
+  const auto document = YamlDocument::Parse("a: !!binary aGVsbG8=\nb: !!binary '*'\n");
+  YamlReader reader;
+  std::string text;
+  EXPECT_TRUE(reader.ReadString(*document->root().Find("a"), text));
+  EXPECT_EQ(text, "hello");
+  EXPECT_FALSE(reader.ReadString(*document->root().Find("b"), text));
+  EXPECT_EQ(reader.Finish().error().message(), "yaml: !!binary value contains invalid base64 data");
+}
+
+}  // namespace
+}  // namespace epi::config
