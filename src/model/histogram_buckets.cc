@@ -1,0 +1,84 @@
+#include "model/histogram_buckets.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/histogram_bounds.h"
+#include "model/log2.h"
+#include "model/number_format.h"
+
+namespace epi {
+namespace {
+
+void CutAtZeroBucket(Bucket& bucket, double threshold) {
+  if (bucket.upper < 0 && bucket.upper > -threshold) {
+    bucket.upper = -threshold;
+  } else if (bucket.lower > 0 && bucket.lower < threshold) {
+    bucket.lower = threshold;
+  }
+}
+
+}  // namespace
+
+double Bucket::FractionBelow(double v, bool linear) const {
+  if (linear) return (v - lower) / (upper - lower);
+  const double log_lower = Log2(std::fabs(lower));
+  const double log_upper = Log2(std::fabs(upper));
+  const double log_v = Log2(std::fabs(v));
+  if (v > 0) return (log_v - log_lower) / (log_upper - log_lower);
+  return 1 - ((log_v - log_upper) / (log_lower - log_upper));
+}
+
+std::string Bucket::ToString() const {
+  std::string out(1, lower_inclusive ? '[' : '(');
+  AppendFloatGeneral(out, lower);
+  out += ',';
+  AppendFloatGeneral(out, upper);
+  out += upper_inclusive ? "]:" : "):";
+  AppendFloatGeneral(out, count);
+  return out;
+}
+
+Bucket PositiveBucket(int64_t index, double count, int32_t schema, std::span<const double> custom_values) {
+  Bucket out;
+  out.index = index;
+  out.count = count;
+  out.lower = BucketBound(index - 1, schema, custom_values);
+  out.upper = BucketBound(index, schema, custom_values);
+  out.lower_inclusive = IsCustomBucketsSchema(schema) ? index == 0 : out.lower < 0;
+  out.upper_inclusive = IsCustomBucketsSchema(schema) || out.upper > 0;
+  return out;
+}
+
+Bucket NegativeBucket(int64_t index, double count, int32_t schema) {
+  Bucket out;
+  out.index = index;
+  out.count = count;
+  out.lower = -BucketBound(index, schema, {});
+  out.upper = -BucketBound(index - 1, schema, {});
+  out.lower_inclusive = IsCustomBucketsSchema(schema) ? index == 0 : out.lower < 0;
+  out.upper_inclusive = IsCustomBucketsSchema(schema) || out.upper > 0;
+  return out;
+}
+
+Bucket ZeroBucket(const FloatHistogram& h) {
+  return {-h.zero_threshold, h.zero_threshold, h.zero_count, 0, true, true};
+}
+
+std::vector<Bucket> AllBuckets(const FloatHistogram& h) {
+  std::vector<Bucket> out;
+  out.reserve(h.negative_buckets.size() + h.positive_buckets.size() + 1);
+  for (NegativeCursor at(h); at.Next();) {
+    out.push_back(at.bucket());
+    CutAtZeroBucket(out.back(), h.zero_threshold);
+  }
+  std::reverse(out.begin(), out.end());
+  if (h.zero_count > 0) out.push_back(ZeroBucket(h));
+  for (PositiveCursor at(h); at.Next();) {
+    out.push_back(at.bucket());
+    CutAtZeroBucket(out.back(), h.zero_threshold);
+  }
+  return out;
+}
+
+}  // namespace epi
