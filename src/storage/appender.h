@@ -44,6 +44,14 @@ struct AppendReport {
     std::string detail;  // more about the first, where the reason alone does not say it
   };
   std::array<Rejected, kRejectReasons> rejected;
+  // Each refused sample in the order added, only when the appender was asked to list them.
+  struct Refusal {
+    SeriesRef ref = kNoSeries;
+    TimestampMs time = 0;
+    RejectReason reason = RejectReason::kDuplicate;
+    bool is_histogram = false;
+  };
+  std::vector<Refusal> refusals;
   std::vector<SeriesRef> dead;  // refs that no longer name a series; their samples were not stored
   bool all_accepted() const;
 };
@@ -75,7 +83,17 @@ class BatchAppender {
     Exemplar exemplar;
   };
 
+  // What a Commit does when samples are refused.
+  enum class OnRefusal : unsigned char {
+    kSkip,   // the others are stored
+    kAbort,  // nothing is stored: `accepted` and `commit` of the report are 0
+  };
+
   virtual ~BatchAppender() = default;
+
+  void set_on_refusal(OnRefusal policy) { on_refusal_ = policy; }
+  // Fill AppendReport::refusals; costs time and memory per refused sample.
+  void set_list_refusals(bool list) { list_refusals_ = list; }
 
   // The series with these labels, made new if needed. Slow path: once a series, the caller keeps the ref. kLimit when a
   // limit on series forbids a new one. Labels must be valid: non-empty, names and values valid UTF-8.
@@ -109,6 +127,8 @@ class BatchAppender {
   std::vector<TimedSample> timed_;
   std::vector<HistogramSample> histograms_;
   std::vector<PendingExemplar> exemplars_;
+  OnRefusal on_refusal_ = OnRefusal::kSkip;
+  bool list_refusals_ = false;
 };
 
 }  // namespace epi
