@@ -80,13 +80,12 @@ std::optional<double> SpecialFloat(std::string_view text) {
   return std::nullopt;
 }
 
-Number NumberOf(const YamlNode& node) {
-  if (!node.IsScalar() || (node.quoted() && node.tag().empty()) || node.tag() == "!!str" || node.text().empty())
-    return NotNumber{};
-  if (const auto special = SpecialFloat(node.text())) return *special;
-  const char first = node.text().front();
+Number NumberOfText(std::string_view plain) {
+  if (plain.empty()) return NotNumber{};
+  if (const auto special = SpecialFloat(plain)) return *special;
+  const char first = plain.front();
   if (!IsDigit(first) && first != '-' && first != '+' && first != '.') return NotNumber{};
-  std::string text = node.text();
+  std::string text(plain);
   std::erase(text, '_');
   const Number integer = Integer(text);
   if (!std::holds_alternative<NotNumber>(integer)) return integer;
@@ -96,6 +95,11 @@ Number NumberOf(const YamlNode& node) {
   const auto [end, error] = std::from_chars(begin, text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return NotNumber{};
   return value;
+}
+
+Number NumberOf(const YamlNode& node) {
+  if (!node.IsScalar() || (node.quoted() && node.tag().empty()) || node.tag() == "!!str") return NotNumber{};
+  return NumberOfText(node.text());
 }
 
 // YYYY-MM-DD, with a time or without: close enough to tell a timestamp from a string in an error text.
@@ -160,12 +164,15 @@ std::string YamlTag(const YamlNode& node) {
     case YamlKind::kScalar:
       break;
   }
-  if (node.quoted()) return "!!str";
-  if (YamlBool(node)) return "!!bool";
-  const Number number = NumberOf(node);
+  return node.quoted() ? "!!str" : YamlTagOfPlain(node.text());
+}
+
+std::string YamlTagOfPlain(std::string_view text) {
+  if (IsOneOf(text, kTrue) || IsOneOf(text, kFalse)) return "!!bool";
+  const Number number = NumberOfText(text);
   if (std::holds_alternative<double>(number)) return "!!float";
   if (!std::holds_alternative<NotNumber>(number)) return "!!int";
-  return LooksLikeTimestamp(node.text()) ? "!!timestamp" : "!!str";
+  return LooksLikeTimestamp(text) ? "!!timestamp" : "!!str";
 }
 
 }  // namespace epi::config

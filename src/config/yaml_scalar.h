@@ -12,6 +12,8 @@ namespace epi::config {
 
 // "!!str", "!!int", "!!float", "!!bool", "!!null", "!!timestamp", "!!binary", "!!map", "!!seq", or the explicit tag.
 std::string YamlTag(const YamlNode& node);
+// The same for a text that would be written as a plain scalar.
+std::string YamlTagOfPlain(std::string_view text);
 
 // true, True, TRUE, yes, on, y, … and their opposites, when the scalar is not quoted.
 std::optional<bool> YamlBool(const YamlNode& node);
