@@ -15,7 +15,7 @@ std::string FormatFloatPlain(double value);
 // 'e', -1: "1e+00", "1.5e-07".
 void AppendFloatExponent(std::string& out, double value);
 std::string FormatFloatExponent(double value);
-// 'g', -1 and fmt's %v: exponent form below 1e-4 and from 1e21 ("1e+21"), plain otherwise.
+// 'g', -1 and fmt's %v: exponent form below 1e-4 and from 1e6 ("1e+06"), plain otherwise.
 void AppendFloatGeneral(std::string& out, double value);
 std::string FormatFloatGeneral(double value);
 // 'f', 'e', 'g' or 'G' with a number of digits, as fmt's %.3f, %.3e, %.3g.
@@ -34,9 +34,9 @@ void AppendExpositionValue(std::string& out, double value);
 // OpenMetrics: as above, but with ".0" after a number that would read as an integer.
 void AppendOpenMetricsValue(std::string& out, double value);
 
-// strconv.ParseFloat(text, 64): decimal, hex floats (0x1p-2), underscores only where base prefix 0x allows them as Go
-// does, "inf", "+Infinity", "nan" in any case. The whole text must be a number. nullopt otherwise; a number too large
-// is ±Inf and out_of_range is set when it is not null.
+// strconv.ParseFloat(text, 64): decimal, hex floats (0x1p-2), single underscores between digits, "inf", "+Infinity",
+// "nan" in any case. The whole text must be a number. nullopt otherwise; a number too large is +-Inf, and then
+// *out_of_range is true (false otherwise) when it is given.
 std::optional<double> ParseGoFloat(std::string_view text, bool* out_of_range = nullptr);
 // ParseGoFloat with Go's error text: `strconv.ParseFloat: parsing "x": invalid syntax`, "… value out of range".
 Result<double> ParseGoFloatOrError(std::string_view text);

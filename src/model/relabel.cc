@@ -127,9 +127,10 @@ const std::shared_ptr<const AnchoredRegex>& RelabelConfig::DefaultRegex() {
 }
 
 bool operator==(const RelabelConfig& a, const RelabelConfig& b) {
-  return a.source_labels == b.source_labels && a.separator == b.separator && a.regex->pattern() == b.regex->pattern() &&
-         a.regex_given == b.regex_given && a.modulus == b.modulus && a.target_label == b.target_label &&
-         a.replacement == b.replacement && a.action == b.action && a.scheme == b.scheme;
+  return a.source_labels == b.source_labels && a.source_labels_given == b.source_labels_given &&
+         a.separator == b.separator && a.regex->pattern() == b.regex->pattern() && a.regex_given == b.regex_given &&
+         a.modulus == b.modulus && a.target_label == b.target_label && a.replacement == b.replacement &&
+         a.action == b.action && a.scheme == b.scheme;
 }
 
 bool IsLegacyLabelTemplate(std::string_view text) {
@@ -183,8 +184,8 @@ Result<void> ValidateRelabelConfig(const RelabelConfig& config) {
     }
   }
   if (config.action == Action::kLabelDrop || config.action == Action::kLabelKeep) {
-    if (!config.source_labels.empty() || !config.target_label.empty() || config.modulus != 0 || !default_separator ||
-        !default_replacement) {
+    if (config.source_labels_given || !config.source_labels.empty() || !config.target_label.empty() ||
+        config.modulus != 0 || !default_separator || !default_replacement) {
       return invalid(name + " action requires only 'regex', and no other fields");
     }
   }

@@ -36,6 +36,7 @@ Result<RelabelAction> RelabelActionFromName(std::string_view name);
 // One rule. The defaults are Prometheus's; whoever builds one validates it before use.
 struct RelabelConfig {
   std::vector<std::string> source_labels;
+  bool source_labels_given = false;  // written out, even as []: some actions refuse it
   std::string separator = ";";
   std::shared_ptr<const AnchoredRegex> regex = DefaultRegex();  // never null
   bool regex_given = false;                                     // written out, even as (.*): some actions refuse it

@@ -67,6 +67,7 @@ struct Request : RequestHead {
   QueryParams query;        // decoded from the URL
   // What Go's Request.Form holds: for POST, PUT and PATCH with an urlencoded body its fields first, then the URL's.
   QueryParams form;
+  std::string form_error;  // what url.ParseQuery would have complained about first; empty when nothing
   std::string body;
   std::string_view route;  // the pattern that matched, for metrics and logs
   Identity identity;

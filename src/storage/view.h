@@ -27,6 +27,7 @@ struct HistogramPoint {
   TimestampMs t = 0;
   const FloatHistogram* h =
       nullptr;  // integer histograms are handed out converted; lives as long as the batch's content
+  TimestampMs start_time = 0;  // created timestamp; 0 = none
 };
 
 // One series of a batch. Times are strictly ascending over floats and histograms together; stale markers are included.

@@ -10,6 +10,8 @@
 #include <unordered_map>
 
 #include "model/histogram_convert.h"
+#include "model/histogram_math.h"
+#include "model/histogram_reset.h"
 
 namespace epi::testing {
 namespace {
@@ -18,21 +20,11 @@ constexpr size_t kMaxExemplarLabelRunes = 128;  // as Prometheus
 
 bool SameBits(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bit_cast<uint64_t>(b); }
 
-// Equal for the purpose of "the same sample again": sums by bits, so that a stale marker equals itself.
-template <typename H>
-bool SameHistogram(const H& a, const H& b) {
-  if (!SameBits(a.sum, b.sum)) return false;
-  H x = a;
-  H y = b;
-  x.sum = y.sum = 0;
-  return x == y;
-}
-
 bool SameValue(const StoredSample& a, const StoredSample& b) {
   if (a.is_histogram() != b.is_histogram()) return false;
   if (!a.is_histogram()) return SameBits(a.value, b.value);
   if ((a.integer != nullptr) != (b.integer != nullptr)) return false;
-  return a.integer != nullptr ? SameHistogram(*a.integer, *b.integer) : SameHistogram(*a.floats, *b.floats);
+  return a.integer != nullptr ? SameData(*a.integer, *b.integer) : SameData(*a.floats, *b.floats);
 }
 
 size_t CountRunes(std::string_view text) {
@@ -71,12 +63,46 @@ struct StoredExemplar {
   uint64_t commit = 0;
 };
 
+// What Prometheus's chunks make of the counter reset hints of one series, in-order samples only: inside a chunk every
+// counter sample is "not reset"; the first one of a chunk carries why the chunk was begun.
+class HintKeeper {
+ public:
+  CounterResetHint Next(const FloatHistogram& h) {
+    const CounterResetHint hint = Judge(h);
+    last_ = h;
+    gauge_ = h.counter_reset_hint == CounterResetHint::kGauge;
+    return hint;
+  }
+  // A float ends the chunk, and nothing is known after it.
+  void Break() { last_.reset(); }
+
+ private:
+  CounterResetHint Judge(const FloatHistogram& h) const {
+    if (h.counter_reset_hint == CounterResetHint::kGauge) return CounterResetHint::kGauge;
+    if (last_ && gauge_) return CounterResetHint::kUnknown;
+    if (h.counter_reset_hint == CounterResetHint::kReset) return CounterResetHint::kReset;
+    if (!last_) return CounterResetHint::kUnknown;
+    if (IsStaleNaN(h.sum)) return CounterResetHint::kNotReset;
+    if (IsStaleNaN(last_->sum)) return CounterResetHint::kUnknown;
+    if (h.count < last_->count) return CounterResetHint::kReset;
+    if (h.schema != last_->schema || h.zero_threshold != last_->zero_threshold) return CounterResetHint::kUnknown;
+    if (IsCustomBucketsSchema(h.schema) && h.custom_values != last_->custom_values) return CounterResetHint::kReset;
+    FloatHistogram unhinted = h;
+    unhinted.counter_reset_hint = CounterResetHint::kUnknown;
+    return DetectReset(unhinted, *last_) ? CounterResetHint::kReset : CounterResetHint::kNotReset;
+  }
+
+  std::optional<FloatHistogram> last_;
+  bool gauge_ = false;
+};
+
 struct Series {
   Labels labels;
   std::vector<LabelSymbols> symbols;
   std::vector<StoredSample> samples;  // by time
   std::vector<StoredExemplar> exemplars;
   std::optional<MetricMetadata> metadata;
+  HintKeeper hints;
 };
 
 bool MatchesAll(const Labels& labels, std::span<const Matcher> matchers) {
@@ -126,6 +152,11 @@ void Reject(AppendReport& report, RejectReason reason, const Labels& labels, Tim
   rejected.detail = std::move(detail);
 }
 
+std::shared_ptr<const FloatHistogram> WithHint(FloatHistogram h, CounterResetHint hint) {
+  if (h.counter_reset_hint != CounterResetHint::kGauge) h.counter_reset_hint = hint;
+  return std::make_shared<const FloatHistogram>(std::move(h));
+}
+
 // The place a sample goes to, or why it has none. An accepted repetition has neither.
 void Store(State& state, Series& series, StoredSample sample, AppendReport& report) {
   auto& samples = series.samples;
@@ -152,6 +183,13 @@ void Store(State& state, Series& series, StoredSample sample, AppendReport& repo
   }
   ++report.accepted;
   state.newest = std::max(state.newest, sample.t);
+  if (at != samples.end()) {
+    if (sample.is_histogram()) sample.floats = WithHint(*sample.floats, CounterResetHint::kUnknown);
+  } else if (sample.is_histogram()) {
+    sample.floats = WithHint(*sample.floats, series.hints.Next(*sample.floats));
+  } else {
+    series.hints.Break();
+  }
   samples.insert(at, std::move(sample));
 }
 
@@ -355,8 +393,9 @@ class MemoryView final : public View {
     const std::lock_guard lock(state_->mutex);
     if (state_->select_error) return Fail(*state_->select_error);
     for (const auto& [ref, series] : state_->series) {
+      const Labels& labels = series->labels;
       const bool wanted = std::any_of(matcher_sets.begin(), matcher_sets.end(),
-                                      [&](const auto& matchers) { return MatchesAll(series->labels, matchers); });
+                                      [&labels](const auto& matchers) { return MatchesAll(labels, matchers); });
       if (!wanted) continue;
       for (const auto& stored : series->exemplars) {
         if (stored.commit <= commit_ && range.Contains(stored.exemplar.time)) {
@@ -390,7 +429,7 @@ class MemoryView final : public View {
     for (const auto& s : series.samples) {
       if (!Visible(s, range)) continue;
       if (s.is_histogram()) {
-        out.histograms.push_back({s.t, s.floats.get()});
+        out.histograms.push_back({s.t, s.floats.get(), s.start_time});
         out.owners.push_back(s.floats);
         continue;
       }

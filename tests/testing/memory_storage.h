@@ -36,8 +36,9 @@ struct StoredSample {
 // Series come in the order they were interned, or sorted by labels where a select asks for that. A view sees exactly
 // the commits up to the moment it was opened. Thread-safe as Storage says. Samples are judged at Commit as Prometheus's
 // head does it: the same value again at a series's newest time is accepted and not stored, another value is a
-// duplicate, an older one out of order. A float stale marker after a histogram is stored as a stale histogram. Views
-// and appenders may outlive the storage object.
+// duplicate, an older one out of order. A float stale marker after a histogram is stored as a stale histogram. The
+// counter reset hints of histograms handed out are what Prometheus's chunks would say. Views and appenders may outlive
+// the storage object.
 class MemoryStorage final : public Storage {
  public:
   explicit MemoryStorage(MemoryStorageOptions options = {});

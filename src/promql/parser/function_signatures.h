@@ -106,8 +106,8 @@ struct Function {
   std::string_view name;
   FunctionId id;
   std::span<const ValueType> arg_types;
-  // How many arguments beyond the required ones: 0 none, n > 0 the last n of arg_types are optional (the last type may
-  // repeat up to n times), -1 the last type any number of times. The same number that Prometheus reports as "variadic".
+  // 0: exactly arg_types. n > 0: the last type stands for no argument up to n of them. -1: for any number. The same
+  // number that Prometheus reports as "variadic".
   int variadic;
   ValueType return_type;
   bool experimental;

@@ -1,0 +1,205 @@
+#include "net/curl_error_text.h"
+
+#include <curl/curl.h>
+#include <openssl/x509_vfy.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "net/url.h"
+#include "telemetry/go_text.h"
+
+namespace epi::net {
+namespace {
+
+struct ErrnoRow {
+  int number;
+  std::string_view text;  // as Go's syscall package words it
+};
+constexpr ErrnoRow kErrnos[] = {
+    {ECONNREFUSED, "connection refused"},
+    {ECONNRESET, "connection reset by peer"},
+    {EHOSTUNREACH, "no route to host"},
+    {ENETUNREACH, "network is unreachable"},
+    {ETIMEDOUT, "connection timed out"},
+    {EPIPE, "broken pipe"},
+    {ENOENT, "no such file or directory"},
+    {EACCES, "permission denied"},
+    {EADDRNOTAVAIL, "cannot assign requested address"},
+    {EMFILE, "too many open files"},
+};
+
+std::string ErrnoText(int number) {
+  for (const auto& row : kErrnos)
+    if (row.number == number) return std::string(row.text);
+  char buffer[128];
+  return strerror_r(number, buffer, sizeof buffer);
+}
+
+std::string CertificateText(const TransferFailure& failure) {
+  const std::string prefix = "tls: failed to verify certificate: x509: ";
+  switch (failure.verify_result) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return prefix + "certificate has expired or is not yet valid";
+    case X509_V_OK:
+      return prefix + "certificate is not valid for any names, but wanted to match " + failure.host;
+    default:
+      return prefix + "certificate signed by unknown authority";
+  }
+}
+
+std::string DialText(const TransferFailure& failure) {
+  const std::string dial = "dial tcp " + failure.dialed_address + ": ";
+  if (failure.os_error != 0) return dial + "connect: " + ErrnoText(failure.os_error);
+  return dial + "connect: " + (failure.detail.empty() ? "connection refused" : failure.detail);
+}
+
+std::string ReadText(const TransferFailure& failure) {
+  if (failure.os_error == 0) return failure.head_received ? "unexpected EOF" : "EOF";
+  return "read tcp " + failure.local_address + "->" + failure.dialed_address + ": read: " + ErrnoText(failure.os_error);
+}
+
+std::string HandshakeText(const TransferFailure& failure) {
+  if (failure.detail.find("wrong version number") != std::string::npos ||
+      failure.detail.find("packet length too long") != std::string::npos)
+    return "http: server gave HTTP response to HTTPS client";
+  if (failure.verify_result != X509_V_OK) return CertificateText(failure);
+  if (failure.detail.find("certificate required") != std::string::npos)
+    return "remote error: tls: certificate required";
+  if (failure.detail.find("alert bad certificate") != std::string::npos) return "remote error: tls: bad certificate";
+  if (failure.detail.find("protocol version") != std::string::npos)
+    return "remote error: tls: protocol version not supported";
+  return "tls: handshake failure: " + failure.detail;
+}
+
+std::string Describe(const TransferFailure& failure) {
+  switch (failure.code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "dial tcp: lookup " + failure.host + ": no such host";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return "proxyconnect tcp: dial tcp: lookup: no such host";
+    case CURLE_COULDNT_CONNECT:
+      return (failure.through_proxy ? "proxyconnect tcp: " : "") + DialText(failure);
+    case CURLE_GOT_NOTHING:
+      return "EOF";
+    case CURLE_PARTIAL_FILE:
+      return "unexpected EOF";
+    case CURLE_RECV_ERROR:
+      return ReadText(failure);
+    case CURLE_SEND_ERROR: {
+      const std::string why = ErrnoText(failure.os_error != 0 ? failure.os_error : EPIPE);
+      return "write tcp " + failure.local_address + "->" + failure.dialed_address + ": write: " + why;
+    }
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return "net/http: HTTP/1.x transport connection broken: malformed HTTP response";
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return CertificateText(failure);
+    case CURLE_SSL_CONNECT_ERROR:
+      return HandshakeText(failure);
+    case CURLE_SSL_CERTPROBLEM:
+      return "unable to use specified client cert: " + failure.detail;
+    case CURLE_SSL_CACERT_BADFILE:
+      return "unable to use specified CA cert: " + failure.detail;
+    default:
+      return failure.detail.empty() ? curl_easy_strerror(static_cast<CURLcode>(failure.code)) : failure.detail;
+  }
+}
+
+struct StatusRow {
+  int status;
+  std::string_view reason;
+};
+constexpr StatusRow kReasons[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
+    {204, "No Content"},
+    {205, "Reset Content"},
+    {206, "Partial Content"},
+    {300, "Multiple Choices"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Request Entity Too Large"},
+    {414, "Request URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Requested Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {418, "I'm a teapot"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Entity"},
+    {423, "Locked"},
+    {424, "Failed Dependency"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {507, "Insufficient Storage"},
+    {508, "Loop Detected"},
+    {510, "Not Extended"},
+    {511, "Network Authentication Required"},
+};
+
+}  // namespace
+
+Error DescribeFailure(const TransferFailure& failure) {
+  if (failure.code == CURLE_OPERATION_TIMEDOUT) return Error(ErrorCode::kTimeout, "context deadline exceeded");
+  return Error(ErrorCode::kUnavailable, Describe(failure));
+}
+
+std::string OperationText(std::string_view method, std::string_view url) {
+  std::string out(method.substr(0, 1));
+  for (const char c : method.substr(std::min<size_t>(1, method.size())))
+    out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  out += ' ';
+  auto parsed = ParseUrl(url);
+  std::string shown(url);
+  if (parsed && parsed->userinfo.find(':') != std::string::npos) {
+    parsed->userinfo = parsed->userinfo.substr(0, parsed->userinfo.find(':')) + ":***";
+    shown = parsed->ToString();
+  }
+  AppendGoQuoted(out, shown);
+  return out;
+}
+
+std::string StatusText(int status, std::string_view reason) {
+  if (reason.empty()) reason = ReasonPhrase(status);
+  return std::to_string(status) + (reason.empty() ? "" : " ") + std::string(reason);
+}
+
+std::string_view ReasonPhrase(int status) {
+  for (const auto& row : kReasons)
+    if (row.status == status) return row.reason;
+  return {};
+}
+
+}  // namespace epi::net

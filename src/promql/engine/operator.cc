@@ -1,0 +1,58 @@
+#include "promql/engine/operator.h"
+
+#include <algorithm>
+
+#include "model/sample.h"
+
+namespace epi::promql {
+
+Result<bool> Operator::Next(Block& block) {
+  EPI_TRY(query_.Check());
+  if (grid_.count == 0) return false;
+  EPI_ASSIGN(const bool more, Produce(block));
+  if (!more) return false;
+  tally_.Count(block);
+  // Prometheus would hold all of this operator's output, and more: a lower bound that spares work that must fail.
+  if (tally_.total_size() > query_.max_samples) return Fail(TooManySamplesError());
+  return true;
+}
+
+Result<void> Matrix::Drain(Operator& source, QueryState& query) {
+  for (;;) {
+    Block block;
+    EPI_ASSIGN(const bool more, source.Next(block));
+    if (!more) break;
+    block.ChargeHistograms();
+    const auto index = static_cast<uint32_t>(blocks_.size());
+    for (size_t r = 0; r < block.rows(); ++r) {
+      if (!block.row(r).empty()) rows_.emplace_back(index, static_cast<uint32_t>(r));
+    }
+    blocks_.push_back(std::move(block));
+  }
+  return query.Check();
+}
+
+size_t Matrix::FindSeries(uint32_t series) const {
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (blocks_[rows_[i].first].series(rows_[i].second) == series) return i;
+  }
+  return npos;
+}
+
+void Matrix::Clear() {
+  blocks_.clear();
+  rows_.clear();
+}
+
+Result<std::vector<double>> DrainScalar(Operator& source, QueryState& query) {
+  Matrix matrix;
+  EPI_TRY(matrix.Drain(source, query));
+  std::vector<double> values(source.grid().count, NormalNaN());
+  if (matrix.size() > 0) {
+    const RowView row = matrix.row(0);
+    ForEachBit(row.bits, WordsFor(values.size()), [&](size_t k) { values[k] = row.values[k]; });
+  }
+  return values;
+}
+
+}  // namespace epi::promql

@@ -1,0 +1,23 @@
+#include "promql/engine/query_state.h"
+
+namespace epi::promql {
+
+Error CanceledError(std::string_view where) {
+  return Error(ErrorCode::kCanceled, "query was canceled in " + std::string(where));
+}
+
+Error TimeoutError(std::string_view where) {
+  return Error(ErrorCode::kTimeout, "query timed out in " + std::string(where));
+}
+
+Error TooManySamplesError() {
+  return Error(ErrorCode::kLimit, "query processing would load too many samples into memory in query execution");
+}
+
+Result<void> QueryState::Check() const {
+  if (stop.stop_requested()) return Fail(CanceledError("expression evaluation"));
+  if (clock.Monotonic() >= deadline) return Fail(TimeoutError("expression evaluation"));
+  return meter.status();
+}
+
+}  // namespace epi::promql

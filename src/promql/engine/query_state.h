@@ -1,0 +1,45 @@
+// What all operators of one running query share.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/thread_pool.h"
+#include "promql/engine/features.h"
+#include "promql/engine/label_store.h"
+#include "promql/engine/memory_meter.h"
+#include "storage/view.h"
+
+namespace epi::promql {
+
+struct QueryState {
+  QueryState(const View& the_view, Budget& budget, Clock& the_clock)
+      : view(the_view), meter(budget), labels(the_view.symbols(), meter), clock(the_clock) {}
+
+  const View& view;
+  MemoryMeter meter;
+  LabelStore labels;
+  Clock& clock;
+  FeatureSwitches features;
+  int64_t lookback_ms = 0;
+  int64_t max_samples = 0;
+  int64_t default_step_ms = 0;
+  MonotonicNs deadline = 0;
+  std::stop_token stop;
+  ThreadPool* pool = nullptr;
+  size_t threads = 1;
+
+  // Between batches, from any thread: cancelled, out of time, out of memory.
+  Result<void> Check() const;
+};
+
+// "query was canceled in <where>" and "query timed out in <where>".
+Error CanceledError(std::string_view where);
+Error TimeoutError(std::string_view where);
+Error TooManySamplesError();
+
+}  // namespace epi::promql

@@ -1,0 +1,75 @@
+#include "promql/engine/range_source.h"
+
+#include <algorithm>
+
+namespace epi::promql {
+
+Result<void> SelectionSource::Prepare() {
+  auto selected = query_.view.Select(matchers_, hints_, query_.meter.budget());
+  if (!selected) {
+    const Error& error = selected.error();
+    if (error.code() == ErrorCode::kLimit || error.code() == ErrorCode::kCanceled) return Fail(error);
+    return Fail(error.code(), "expanding series: " + error.message());
+  }
+  selection_ = std::move(*selected);
+  series_.resize(selection_->size());
+  for (size_t i = 0; i < series_.size(); ++i) series_[i] = {selection_->labels(i), false};
+  return query_.meter.status();
+}
+
+Result<void> SelectionSource::Read(size_t first, size_t count, SourceBatch& batch) const {
+  EPI_TRY(selection_->Read(first, count, batch.storage));
+  batch.samples = batch.storage.series;
+  return {};
+}
+
+Result<void> SubquerySource::Open() {
+  EPI_TRY(matrix_.Drain(*child_, query_));
+  times_.resize(child_->grid().count);
+  for (size_t k = 0; k < times_.size(); ++k) times_[k] = child_->grid().Time(k);
+  return {};
+}
+
+Result<void> SubquerySource::Read(size_t first, size_t count, SourceBatch& batch) const {
+  const StepGrid& grid = child_->grid();
+  const size_t words = WordsFor(grid.count);
+  batch.rows.resize(std::max(batch.rows.size(), count));
+  batch.row_samples.assign(count, {});
+  for (size_t i = 0; i < count; ++i) {
+    const RowView row = matrix_.row(first + i);
+    SeriesSamples& out = batch.row_samples[i];
+    if (row.floats == grid.count) {
+      out.column = ColumnId{0};
+      out.t = times_;
+      out.v = {row.values, grid.count};
+      continue;
+    }
+    auto& buffers = batch.rows[i];
+    buffers.t.clear();
+    buffers.v.clear();
+    buffers.points.clear();
+    buffers.owners.clear();
+    ForEachBit(row.bits, words, [&](size_t k) {
+      buffers.t.push_back(grid.Time(k));
+      buffers.v.push_back(row.values[k]);
+    });
+    for (const auto& at : *row.histograms) {
+      HistogramPtr h = at.h;
+      // A subquery leaves samples out or repeats them, so hints about neighbours no longer hold.
+      if (h->counter_reset_hint == CounterResetHint::kReset || h->counter_reset_hint == CounterResetHint::kNotReset) {
+        auto unhinted = std::make_shared<FloatHistogram>(*h);
+        unhinted->counter_reset_hint = CounterResetHint::kUnknown;
+        h = std::move(unhinted);
+      }
+      buffers.points.push_back({grid.Time(at.step), h.get(), 0});
+      buffers.owners.push_back(std::move(h));
+    }
+    out.t = buffers.t;
+    out.v = buffers.v;
+    out.histograms = buffers.points;
+  }
+  batch.samples = batch.row_samples;
+  return {};
+}
+
+}  // namespace epi::promql

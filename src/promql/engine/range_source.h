@@ -1,0 +1,80 @@
+// Where raw samples come from: a selection of storage, or the output of a subquery.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "promql/engine/operator.h"
+#include "storage/view.h"
+
+namespace epi::promql {
+
+// Buffers for one batch of series; spans in `samples` stay valid until the next Read into it.
+struct SourceBatch {
+  std::span<const SeriesSamples> samples;
+  SeriesBatch storage;  // for a selection
+  struct SubqueryRow {
+    std::vector<TimestampMs> t;
+    std::vector<double> v;
+    std::vector<HistogramPoint> points;
+    std::vector<HistogramPtr> owners;
+  };
+  std::vector<SubqueryRow> rows;  // for a subquery
+  std::vector<SeriesSamples> row_samples;
+};
+
+class RangeSource {
+ public:
+  virtual ~RangeSource() = default;
+  virtual Result<void> Prepare() = 0;
+  // Labels of the series, in order; after Prepare.
+  virtual const SeriesList& series() const = 0;
+  // Makes samples readable, once, before the first Read.
+  virtual Result<void> Open() { return {}; }
+  // Series are read by position; a subquery has fewer of them than labels, and says which each one is.
+  virtual size_t size() const = 0;
+  virtual uint32_t SeriesAt(size_t position) const { return static_cast<uint32_t>(position); }
+  // Thread-safe for different batches.
+  virtual Result<void> Read(size_t first, size_t count, SourceBatch& batch) const = 0;
+};
+
+// Series of storage that match.
+class SelectionSource final : public RangeSource {
+ public:
+  SelectionSource(QueryState& query, std::vector<Matcher> matchers, SelectHints hints)
+      : query_(query), matchers_(std::move(matchers)), hints_(std::move(hints)) {}
+  Result<void> Prepare() override;
+  const SeriesList& series() const override { return series_; }
+  size_t size() const override { return series_.size(); }
+  Result<void> Read(size_t first, size_t count, SourceBatch& batch) const override;
+
+ private:
+  QueryState& query_;
+  std::vector<Matcher> matchers_;
+  SelectHints hints_;
+  std::unique_ptr<SeriesSelection> selection_;
+  SeriesList series_;
+};
+
+// The points of a subquery's operator, held whole.
+class SubquerySource final : public RangeSource {
+ public:
+  SubquerySource(QueryState& query, OperatorPtr child) : query_(query), child_(std::move(child)) {}
+  Result<void> Prepare() override { return child_->Prepare(); }
+  const SeriesList& series() const override { return child_->series(); }
+  Result<void> Open() override;
+  size_t size() const override { return matrix_.size(); }
+  uint32_t SeriesAt(size_t position) const override { return matrix_.row(position).series; }
+  Result<void> Read(size_t first, size_t count, SourceBatch& batch) const override;
+  const Operator& child() const { return *child_; }
+
+ private:
+  QueryState& query_;
+  OperatorPtr child_;
+  Matrix matrix_;
+  std::vector<TimestampMs> times_;  // of the whole grid
+};
+
+}  // namespace epi::promql

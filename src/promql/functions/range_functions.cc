@@ -1,0 +1,52 @@
+#include <algorithm>
+#include <array>
+
+#include "promql/functions/over_time.h"
+#include "promql/functions/range_kernel.h"
+#include "promql/functions/rate.h"
+#include "promql/functions/regression.h"
+
+namespace epi::promql {
+namespace {
+
+using Id = FunctionId;
+
+// absent_over_time is evaluated as present_over_time and turned round by its operator.
+constexpr std::array kFunctions = {
+    RangeFunction{Id::kAbsentOverTime, &PresentOverTime, &PresentRow},
+    RangeFunction{Id::kAvgOverTime, &AvgOverTime, &AvgRow},
+    RangeFunction{Id::kChanges, &Changes},
+    RangeFunction{Id::kCountOverTime, &CountOverTime, &CountRow},
+    RangeFunction{Id::kDelta, &Delta, &DeltaRow},
+    RangeFunction{Id::kDeriv, &Deriv},
+    RangeFunction{Id::kDoubleExponentialSmoothing, &DoubleExponentialSmoothing},
+    RangeFunction{Id::kFirstOverTime, &FirstOverTime, &FirstRow, true},
+    RangeFunction{Id::kIdelta, &Idelta},
+    RangeFunction{Id::kIncrease, &Increase, &IncreaseRow, false, true},
+    RangeFunction{Id::kIrate, &Irate, nullptr, false, true},
+    RangeFunction{Id::kLastOverTime, &LastOverTime, &LastRow, true},
+    RangeFunction{Id::kMadOverTime, &MadOverTime},
+    RangeFunction{Id::kMaxOverTime, &MaxOverTime, &MaxRow},
+    RangeFunction{Id::kMinOverTime, &MinOverTime, &MinRow},
+    RangeFunction{Id::kPredictLinear, &PredictLinear},
+    RangeFunction{Id::kPresentOverTime, &PresentOverTime, &PresentRow},
+    RangeFunction{Id::kQuantileOverTime, &QuantileOverTime},
+    RangeFunction{Id::kRate, &Rate, &RateRow, false, true},
+    RangeFunction{Id::kResets, &Resets, nullptr, false, true},
+    RangeFunction{Id::kStddevOverTime, &StddevOverTime},
+    RangeFunction{Id::kStdvarOverTime, &StdvarOverTime},
+    RangeFunction{Id::kSumOverTime, &SumOverTime, &SumRow},
+    RangeFunction{Id::kTsOfFirstOverTime, &TsOfFirstOverTime},
+    RangeFunction{Id::kTsOfLastOverTime, &TsOfLastOverTime},
+    RangeFunction{Id::kTsOfMaxOverTime, &TsOfMaxOverTime},
+    RangeFunction{Id::kTsOfMinOverTime, &TsOfMinOverTime},
+};
+
+}  // namespace
+
+const RangeFunction* FindRangeFunction(FunctionId id) {
+  const auto at = std::find_if(kFunctions.begin(), kFunctions.end(), [&](const RangeFunction& f) { return f.id == id; });
+  return at == kFunctions.end() ? nullptr : &*at;
+}
+
+}  // namespace epi::promql

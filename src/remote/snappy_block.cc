@@ -1,0 +1,30 @@
+#include "remote/snappy_block.h"
+
+#include <snappy.h>
+
+namespace epi::remote {
+
+Result<std::string> SnappyDecode(std::string_view compressed, uint64_t max_bytes) {
+  size_t size = 0;
+  if (!snappy::GetUncompressedLength(compressed.data(), compressed.size(), &size)) {
+    return Fail(ErrorCode::kInvalid, "snappy: corrupt input");
+  }
+  if (size > max_bytes) {
+    return Fail(ErrorCode::kLimit, "decoded size exceeds the " + std::to_string(max_bytes) + " bytes limit");
+  }
+  // No snappy element produces more than 64 bytes from 3; a larger promise is a lie that would only cost memory.
+  if (size > compressed.size() * 64 + 64) return Fail(ErrorCode::kInvalid, "snappy: corrupt input");
+  std::string out(size, '\0');
+  if (!snappy::RawUncompress(compressed.data(), compressed.size(), out.data())) {
+    return Fail(ErrorCode::kInvalid, "snappy: corrupt input");
+  }
+  return out;
+}
+
+std::string SnappyEncode(std::string_view plain) {
+  std::string out;
+  snappy::Compress(plain.data(), plain.size(), &out);
+  return out;
+}
+
+}  // namespace epi::remote

@@ -1,0 +1,397 @@
+#include "remote/write_receiver.h"
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <mutex>
+#include <shared_mutex>
+
+#include "base/xxhash64.h"
+#include "model/histogram_resolution.h"
+#include "model/histogram_validate.h"
+#include "model/label_names.h"
+#include "remote/snappy_block.h"
+#include "remote/write_negotiation.h"
+
+namespace epi::remote {
+namespace {
+
+constexpr std::string_view kTypeLabel = "__type__";
+constexpr std::string_view kUnitLabel = "__unit__";
+// Newer clients may send schemas up to 52 that we can still reduce to the finest we store.
+constexpr int32_t kReducibleSchemaMax = 52;
+
+std::string PairsText(std::vector<LabelView> pairs) {
+  std::stable_sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::string out = "{";
+  for (const auto& pair : pairs) {
+    if (out.size() > 1) out += ", ";
+    if (IsLegacyLabelName(pair.name)) {
+      out += pair.name;
+    } else {
+      AppendQuoted(out, pair.name);
+    }
+    out += '=';
+    AppendQuoted(out, pair.value);
+  }
+  return out + "}";
+}
+
+// Empty when the labels may be stored.
+std::string LabelProblem(const std::vector<LabelView>& pairs) {
+  bool named = false, valid = true;
+  std::vector<std::string_view> names;
+  for (const auto& [name, value] : pairs) {
+    named |= name == kMetricName && !value.empty();
+    valid &= !name.empty() && IsValidUtf8(name) && IsValidUtf8(value);
+    names.push_back(name);
+  }
+  if (!named || !valid) return "invalid metric name or labels, got " + PairsText(pairs);
+  std::sort(names.begin(), names.end());
+  const auto twice = std::adjacent_find(names.begin(), names.end());
+  if (twice == names.end()) return {};
+  return "invalid labels for series, labels " + PairsText(pairs) + ", duplicated label " + std::string(*twice);
+}
+
+uint64_t HashOf(const std::vector<LabelView>& pairs) {
+  uint64_t hash = pairs.size();
+  for (const auto& [name, value] : pairs) hash = XxHash64(value, XxHash64(name, hash));
+  return hash;
+}
+
+Result<void> ReduceToStorableSchema(WireHistogram& histogram) {
+  const int32_t schema = histogram.integer ? histogram.integer->schema : histogram.floats->schema;
+  if (schema <= kExponentialSchemaMax || schema > kReducibleSchemaMax) return {};
+  return histogram.integer ? ReduceResolution(*histogram.integer, kExponentialSchemaMax)
+                           : ReduceResolution(*histogram.floats, kExponentialSchemaMax);
+}
+
+}  // namespace
+
+// Appenders to work with: one a request, kept for the next. As many lanes exist as requests were ever under way at
+// once.
+class WriteReceiver::Lanes {
+ public:
+  explicit Lanes(Storage& storage) : storage_(storage) {}
+
+  Result<std::unique_ptr<BatchAppender>> Take() {
+    size_t number = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!free_.empty()) {
+        auto appender = std::move(free_.back());
+        free_.pop_back();
+        return appender;
+      }
+      number = made_++;
+    }
+    return storage_.OpenGroup({GroupIdentity::Kind::kRemoteWrite, "lane " + std::to_string(number)});
+  }
+  void Give(std::unique_ptr<BatchAppender> appender) {
+    appender->Rollback();
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(appender));
+  }
+
+ private:
+  Storage& storage_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<BatchAppender>> free_;  // guarded by mutex_
+  size_t made_ = 0;                                   // guarded by mutex_
+};
+
+// From the hash of labels as sent to the series, so that known series cost no label handling. A 64-bit hash stands for
+// the text; it is seeded by nothing a sender controls beyond the labels themselves, and a wrong guess needs 2^32
+// series.
+class WriteReceiver::SeriesCache {
+ public:
+  explicit SeriesCache(size_t limit) : limit_(limit) {}
+  SeriesRef Find(uint64_t hash) const {
+    const std::shared_lock lock(mutex_);
+    const auto at = refs_.find(hash);
+    return at == refs_.end() ? kNoSeries : at->second;
+  }
+  void Put(uint64_t hash, SeriesRef ref) {
+    const std::unique_lock lock(mutex_);
+    if (refs_.size() >= limit_) refs_.clear();
+    refs_.insert_or_assign(hash, ref);
+  }
+  void Forget(const std::vector<SeriesRef>& dead) {
+    const std::unique_lock lock(mutex_);
+    for (auto at = refs_.begin(); at != refs_.end();) {
+      at = std::find(dead.begin(), dead.end(), at->second) != dead.end() ? refs_.erase(at) : std::next(at);
+    }
+  }
+
+ private:
+  size_t limit_;
+  mutable std::shared_mutex mutex_;
+  boost::unordered_flat_map<uint64_t, SeriesRef> refs_;  // guarded by mutex_
+};
+
+// One request from its decoded bytes to its answer.
+class WriteReceiver::Request {
+ public:
+  Request(WriteReceiver& owner, WriteMessage message, std::string_view bytes)
+      : owner_(owner), options_(owner.options_), message_(message), bytes_(bytes), now_(owner.clock_.NowMs()) {
+    answer_.has_written = v2();
+  }
+
+  WriteAnswer Run() {
+    auto lane = owner_.lanes_->Take();
+    if (!lane) return Failed(lane.error());
+    appender_ = std::move(*lane);
+    appender_->set_on_refusal(v2() ? BatchAppender::OnRefusal::kSkip : BatchAppender::OnRefusal::kAbort);
+    appender_->set_list_refusals(true);
+    // A series may be removed between its look-up and the commit; then the batch is built once more with fresh refs.
+    constexpr int kAttempts = 3;
+    for (int attempt = 0; attempt < kAttempts && !Attempt(); ++attempt) {
+    }
+    owner_.lanes_->Give(std::move(appender_));
+    return std::move(answer_);
+  }
+
+ private:
+  struct Added {
+    SeriesRef ref;
+    size_t series;
+    std::string text;  // of the labels, made only when a line needs it
+  };
+
+  bool v2() const { return message_ == WriteMessage::kV2; }
+
+  // False when it must be tried again.
+  bool Attempt() {
+    samples_ = histograms_ = exemplars_ = invalid_ = 0;
+    lines_.clear();
+    added_.clear();
+    zero_samples_.clear();
+    appender_->Rollback();
+    WriteRequestReader reader(message_, bytes_);
+    WireSeries series;
+    for (size_t index = 0;; ++index) {
+      auto more = reader.Next(series);
+      if (!more) {
+        answer_ = Answer(400, more.error().message());
+        return true;
+      }
+      if (!*more) break;
+      if (auto stop = AddSeries(index, series)) {
+        answer_ = std::move(*stop);
+        return true;
+      }
+    }
+    auto report = appender_->Commit(now_);
+    if (!report) {
+      answer_ = Failed(report.error());
+      return true;
+    }
+    if (!report->dead.empty()) {
+      owner_.cache_->Forget(report->dead);
+      return false;
+    }
+    if (invalid_ > 0) owner_.invalid_labels_.Increment(static_cast<double>(invalid_));
+    answer_ = Judge(*report);
+    return true;
+  }
+
+  // The answer that ends the request at this series, if one does.
+  std::optional<WriteAnswer> AddSeries(size_t index, WireSeries& series) {
+    const size_t points = series.samples.size() + series.histograms.size();
+    std::string problem = series.problem;
+    if (problem.empty() && options_.type_and_unit_labels && v2()) SetTypeAndUnit(series);
+    if (problem.empty()) problem = LabelProblem(series.labels);
+    if (!problem.empty()) {
+      invalid_ += points;
+      if (v2()) lines_.emplace_back(index, std::move(problem));
+      return std::nullopt;
+    }
+    if (points == 0) {
+      if (v2()) {
+        lines_.emplace_back(
+            index, "TimeSeries must contain at least one sample or histogram for series " + PairsText(series.labels));
+      }
+      return std::nullopt;
+    }
+    auto ref = Resolve(series.labels);
+    if (!ref) return Failed(ref.error());
+    added_.push_back({*ref, index, {}});
+    for (const auto& sample : series.samples) {
+      if (auto stop = CheckFuture(index, sample.time, series)) {
+        if (!v2()) return stop;
+        continue;
+      }
+      AddStartTime(*ref, sample.time, sample.start_time);
+      appender_->AddAt(*ref, sample.time, sample.value, options_.store_start_times ? sample.start_time : 0);
+      ++samples_;
+    }
+    for (auto& histogram : series.histograms) {
+      if (auto stop = AddHistogram(index, *ref, histogram, series)) return stop;
+    }
+    for (const auto& exemplar : series.exemplars) {
+      if (!exemplar.labels_ok) continue;
+      appender_->AddExemplar(*ref, Exemplar{Labels::FromPairs(exemplar.labels), exemplar.value, exemplar.time, true});
+      ++exemplars_;
+    }
+    if (v2() && options_.append_metadata && (series.type != MetricType::kUnknown || !series.help.empty())) {
+      appender_->SetMetadata(*ref, {series.type, std::string(series.unit), std::string(series.help)});
+    }
+    return std::nullopt;
+  }
+
+  std::optional<WriteAnswer> AddHistogram(size_t index, SeriesRef ref, WireHistogram& histogram,
+                                          const WireSeries& series) {
+    if (auto stop = CheckFuture(index, histogram.time, series)) return v2() ? std::nullopt : std::move(stop);
+    auto sound = ReduceToStorableSchema(histogram);
+    if (sound) sound = histogram.integer ? Validate(*histogram.integer) : Validate(*histogram.floats);
+    if (!sound) {
+      if (!v2()) return Answer(400, sound.error().message());
+      lines_.emplace_back(index, sound.error().message() + " for series " + PairsText(series.labels));
+      return std::nullopt;
+    }
+    appender_->AddHistogram({ref, histogram.time, options_.store_start_times ? histogram.start_time : 0,
+                             std::move(histogram.integer), std::move(histogram.floats)});
+    ++histograms_;
+    return std::nullopt;
+  }
+
+  std::optional<WriteAnswer> CheckFuture(size_t index, TimestampMs time, const WireSeries& series) {
+    if (time <= now_ + options_.max_future_ms) return std::nullopt;
+    std::string text = "out of bounds: timestamp is too far in the future";
+    if (v2()) lines_.emplace_back(index, text + " for series " + PairsText(series.labels));
+    return Answer(400, std::move(text));
+  }
+
+  // A counter that began at start_time was zero then; refused silently when that is not news.
+  void AddStartTime(SeriesRef ref, TimestampMs time, TimestampMs start_time) {
+    if (!options_.start_time_zero_samples || start_time == 0 || start_time >= time) return;
+    appender_->AddAt(ref, start_time, 0);
+    zero_samples_.emplace_back(ref, start_time);
+  }
+
+  static void SetTypeAndUnit(WireSeries& series) {
+    const auto set = [&](std::string_view name, std::string_view value) {
+      if (value.empty()) return;
+      std::erase_if(series.labels, [&](const LabelView& label) { return label.name == name; });
+      series.labels.push_back({name, value});
+    };
+    if (series.type != MetricType::kUnknown) set(kTypeLabel, MetricTypeName(series.type));
+    set(kUnitLabel, series.unit);
+  }
+
+  Result<SeriesRef> Resolve(const std::vector<LabelView>& pairs) {
+    const uint64_t hash = HashOf(pairs);
+    if (const SeriesRef known = owner_.cache_->Find(hash); known != kNoSeries) return known;
+    EPI_ASSIGN(const SeriesRef ref, appender_->Intern(Labels::FromPairs(pairs)));
+    owner_.cache_->Put(hash, ref);
+    return ref;
+  }
+
+  WriteAnswer Judge(const AppendReport& report) {
+    uint64_t refused_samples = 0;
+    uint64_t refused_histograms = 0;
+    const std::string* first = nullptr;
+    std::string text;
+    for (const auto& refusal : report.refusals) {
+      if (refusal.reason == RejectReason::kExemplar) continue;
+      if (std::find(zero_samples_.begin(), zero_samples_.end(), std::pair(refusal.ref, refusal.time)) !=
+          zero_samples_.end()) {
+        continue;
+      }
+      ++(refusal.is_histogram ? refused_histograms : refused_samples);
+      text = std::string(RejectReasonText(refusal.reason));
+      if (v2()) {
+        const auto at =
+            std::find_if(added_.begin(), added_.end(), [&](const Added& a) { return a.ref == refusal.ref; });
+        if (at != added_.end()) lines_.emplace_back(at->series, text + " for series " + TextOf(at->series));
+      } else if (first == nullptr) {
+        lines_.emplace_back(0, text);
+        first = &lines_.back().second;
+      }
+    }
+    WriteAnswer out;
+    if (!lines_.empty()) {
+      std::stable_sort(lines_.begin(), lines_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+      std::string body;
+      for (const auto& [index, line] : lines_) body += (body.empty() ? "" : "\n") + line;
+      out = Answer(400, std::move(body));
+    }
+    out.has_written = v2();
+    if (v2()) {
+      out.samples_written = samples_ - refused_samples;
+      out.histograms_written = histograms_ - refused_histograms;
+      const uint64_t lost = report.rejected[static_cast<size_t>(RejectReason::kExemplar)].count;
+      out.exemplars_written = exemplars_ - std::min<uint64_t>(lost, exemplars_);
+    }
+    return out;
+  }
+
+  // Reads the request again for the labels of one series: only failing requests pay for texts.
+  std::string TextOf(size_t wanted) const {
+    WriteRequestReader reader(message_, bytes_);
+    WireSeries series;
+    for (size_t index = 0; index <= wanted; ++index) {
+      if (auto more = reader.Next(series); !more || !*more) return {};
+    }
+    return PairsText(series.labels);
+  }
+
+  WriteAnswer Answer(int status, std::string text) const {
+    WriteAnswer out;
+    out.status = status;
+    out.body = std::move(text);
+    if (out.body.empty() || out.body.back() != '\n') out.body += '\n';
+    out.has_written = v2();
+    return out;
+  }
+  WriteAnswer Failed(const Error& error) const {
+    owner_.logger_.Error("Error appending remote write", {{"err", error.message()}});
+    return Answer(error.code() == ErrorCode::kUnavailable ? 503 : 500, error.message());
+  }
+
+  WriteReceiver& owner_;
+  const WriteReceiverOptions& options_;
+  WriteMessage message_;
+  std::string_view bytes_;
+  TimestampMs now_;
+  std::unique_ptr<BatchAppender> appender_;
+  WriteAnswer answer_;
+  uint64_t samples_ = 0, histograms_ = 0, exemplars_ = 0, invalid_ = 0;
+  std::vector<std::pair<size_t, std::string>> lines_;  // series index and what is wrong with it
+  std::vector<Added> added_;
+  std::vector<std::pair<SeriesRef, TimestampMs>> zero_samples_;
+};
+
+WriteReceiver::WriteReceiver(WriteReceiverOptions options, Storage& storage, Clock& clock, MetricRegistry& metrics,
+                             Logger logger)
+    : options_(std::move(options)),
+      clock_(clock),
+      logger_(std::move(logger)),
+      invalid_labels_(metrics.AddCounter(
+          "prometheus_api_remote_write_invalid_labels_samples_total",
+          "The total number of received remote write samples and histogram samples which contained invalid labels.")),
+      lanes_(std::make_unique<Lanes>(storage)),
+      cache_(std::make_unique<SeriesCache>(options_.max_cached_series)) {}
+WriteReceiver::~WriteReceiver() = default;
+
+WriteAnswer WriteReceiver::Receive(std::string_view content_type, std::string_view content_encoding,
+                                   std::string_view body) {
+  WriteAnswer out;
+  const auto message = NegotiateWrite(content_type, content_encoding, options_.accepted);
+  if (!message) {
+    logger_.Error("Error decoding remote write request", {{"err", message.error().message()}});
+    out.status = 415;
+    out.body = message.error().message() + "\n";
+    return out;
+  }
+  const auto plain = SnappyDecode(body, options_.max_decoded_bytes);
+  if (!plain) {
+    logger_.Error("Error decompressing remote write request", {{"err", plain.error().message()}});
+    out.status = 400;
+    out.body = plain.error().message() + "\n";
+    out.has_written = *message == WriteMessage::kV2;
+    return out;
+  }
+  return Request(*this, *message, *plain).Run();
+}
+
+}  // namespace epi::remote

@@ -1,0 +1,431 @@
+#include "remote/write_request.h"
+
+#include <algorithm>
+#include <array>
+#include <protozero/pbf_reader.hpp>
+
+namespace epi::remote {
+namespace {
+
+using protozero::pbf_reader;
+
+std::string_view View(protozero::data_view v) { return {v.data(), v.size()}; }
+
+// Repeated scalars come packed or one by one; both are legal.
+template <typename T, typename Packed, typename One>
+void AppendScalars(pbf_reader& field, std::vector<T>& out, Packed packed, One one) {
+  if (field.wire_type() == protozero::pbf_wire_type::length_delimited) {
+    for (const auto value : packed(field)) out.push_back(static_cast<T>(value));
+  } else {
+    out.push_back(static_cast<T>(one(field)));
+  }
+}
+void AppendDoubles(pbf_reader& field, std::vector<double>& out) {
+  AppendScalars(
+      field, out, [](pbf_reader& f) { return f.get_packed_double(); }, [](pbf_reader& f) { return f.get_double(); });
+}
+void AppendDeltas(pbf_reader& field, std::vector<int64_t>& out) {
+  AppendScalars(
+      field, out, [](pbf_reader& f) { return f.get_packed_sint64(); }, [](pbf_reader& f) { return f.get_sint64(); });
+}
+void AppendRefs(pbf_reader& field, std::vector<uint32_t>& out) {
+  AppendScalars(
+      field, out, [](pbf_reader& f) { return f.get_packed_uint32(); }, [](pbf_reader& f) { return f.get_uint32(); });
+}
+
+HistogramSpan ReadSpan(pbf_reader message) {
+  HistogramSpan span;
+  while (message.next()) {
+    switch (message.tag()) {
+      case 1:
+        span.offset = message.get_sint32();
+        break;
+      case 2:
+        span.length = message.get_uint32();
+        break;
+      default:
+        message.skip();
+    }
+  }
+  return span;
+}
+
+// What both kinds of histogram share, and both kinds of counts, until it is known which kind it is.
+struct RawHistogram {
+  bool is_float = false;
+  uint64_t count_int = 0, zero_int = 0;
+  double count_float = 0, zero_float = 0;
+  std::vector<int64_t> negative_deltas, positive_deltas;
+  std::vector<double> negative_counts, positive_counts;
+};
+
+template <typename H>
+void TakeShared(H& to, FloatHistogram& from, int hint) {
+  constexpr std::array<CounterResetHint, 4> kHints = {CounterResetHint::kUnknown, CounterResetHint::kReset,
+                                                      CounterResetHint::kNotReset, CounterResetHint::kGauge};
+  to.counter_reset_hint = hint >= 0 && hint < 4 ? kHints[static_cast<size_t>(hint)] : CounterResetHint::kUnknown;
+  to.schema = from.schema;
+  to.zero_threshold = from.zero_threshold;
+  to.sum = from.sum;
+  to.positive_spans = std::move(from.positive_spans);
+  to.negative_spans = std::move(from.negative_spans);
+  to.custom_values = std::move(from.custom_values);
+}
+
+WireHistogram ReadHistogram(pbf_reader message) {
+  WireHistogram out;
+  FloatHistogram shared;
+  RawHistogram raw;
+  int hint = 0;
+  while (message.next()) {
+    switch (message.tag()) {
+      case 1:
+        raw.count_int = message.get_uint64();
+        raw.is_float = false;
+        break;
+      case 2:
+        raw.count_float = message.get_double();
+        raw.is_float = true;
+        break;
+      case 3:
+        shared.sum = message.get_double();
+        break;
+      case 4:
+        shared.schema = message.get_sint32();
+        break;
+      case 5:
+        shared.zero_threshold = message.get_double();
+        break;
+      case 6:
+        raw.zero_int = message.get_uint64();
+        break;
+      case 7:
+        raw.zero_float = message.get_double();
+        break;
+      case 8:
+        shared.negative_spans.push_back(ReadSpan(message.get_message()));
+        break;
+      case 9:
+        AppendDeltas(message, raw.negative_deltas);
+        break;
+      case 10:
+        AppendDoubles(message, raw.negative_counts);
+        break;
+      case 11:
+        shared.positive_spans.push_back(ReadSpan(message.get_message()));
+        break;
+      case 12:
+        AppendDeltas(message, raw.positive_deltas);
+        break;
+      case 13:
+        AppendDoubles(message, raw.positive_counts);
+        break;
+      case 14:
+        hint = message.get_enum();
+        break;
+      case 15:
+        out.time = message.get_int64();
+        break;
+      case 16:
+        AppendDoubles(message, shared.custom_values);
+        break;
+      case 17:
+        out.start_time = message.get_int64();
+        break;
+      default:
+        message.skip();
+    }
+  }
+  if (raw.is_float) {
+    out.floats = std::make_shared<FloatHistogram>();
+    TakeShared(*out.floats, shared, hint);
+    out.floats->count = raw.count_float;
+    out.floats->zero_count = raw.zero_float;
+    out.floats->positive_buckets = std::move(raw.positive_counts);
+    out.floats->negative_buckets = std::move(raw.negative_counts);
+  } else {
+    out.integer = std::make_shared<Histogram>();
+    TakeShared(*out.integer, shared, hint);
+    out.integer->count = raw.count_int;
+    out.integer->zero_count = raw.zero_int;
+    out.integer->positive_buckets = std::move(raw.positive_deltas);
+    out.integer->negative_buckets = std::move(raw.negative_deltas);
+  }
+  return out;
+}
+
+LabelView ReadLabel(pbf_reader message) {
+  LabelView label;
+  while (message.next()) {
+    switch (message.tag()) {
+      case 1:
+        label.name = View(message.get_view());
+        break;
+      case 2:
+        label.value = View(message.get_view());
+        break;
+      default:
+        message.skip();
+    }
+  }
+  return label;
+}
+
+WireSample ReadSample(pbf_reader message) {
+  WireSample sample;
+  while (message.next()) {
+    switch (message.tag()) {
+      case 1:
+        sample.value = message.get_double();
+        break;
+      case 2:
+        sample.time = message.get_int64();
+        break;
+      case 3:
+        sample.start_time = message.get_int64();
+        break;
+      default:
+        message.skip();
+    }
+  }
+  return sample;
+}
+
+WireExemplar ReadExemplarV1(pbf_reader message) {
+  WireExemplar out;
+  while (message.next()) {
+    switch (message.tag()) {
+      case 1:
+        out.labels.push_back(ReadLabel(message.get_message()));
+        break;
+      case 2:
+        out.value = message.get_double();
+        break;
+      case 3:
+        out.time = message.get_int64();
+        break;
+      default:
+        message.skip();
+    }
+  }
+  return out;
+}
+
+void ReadSeriesV1(pbf_reader message, WireSeries& out) {
+  while (message.next()) {
+    switch (message.tag()) {
+      case 1:
+        out.labels.push_back(ReadLabel(message.get_message()));
+        break;
+      case 2:
+        out.samples.push_back(ReadSample(message.get_message()));
+        break;
+      case 3:
+        out.exemplars.push_back(ReadExemplarV1(message.get_message()));
+        break;
+      case 4:
+        out.histograms.push_back(ReadHistogram(message.get_message()));
+        break;
+      default:
+        message.skip();
+    }
+  }
+}
+
+std::string RefsText(const std::vector<uint32_t>& refs) {
+  std::string out = "[";
+  for (size_t i = 0; i < refs.size(); ++i) out += (i == 0 ? "" : " ") + std::to_string(refs[i]);
+  return out + "]";
+}
+
+// Empty when the references resolve.
+std::string ResolveLabels(const std::vector<uint32_t>& refs, const std::vector<std::string_view>& symbols,
+                          std::vector<LabelView>& out) {
+  if (refs.size() % 2 != 0) return "invalid labelRefs length " + std::to_string(refs.size());
+  for (size_t i = 0; i < refs.size(); i += 2) {
+    if (refs[i] >= symbols.size() || refs[i + 1] >= symbols.size()) {
+      return "labelRefs " + std::to_string(refs[i]) + " (name) = " + std::to_string(refs[i + 1]) +
+             " (value) outside of symbols table (size " + std::to_string(symbols.size()) + ")";
+    }
+    out.push_back({symbols[refs[i]], symbols[refs[i + 1]]});
+  }
+  return {};
+}
+
+class SeriesReaderV2 {
+ public:
+  SeriesReaderV2(const std::vector<std::string_view>& symbols, WireSeries& out) : symbols_(symbols), out_(out) {}
+
+  void Read(pbf_reader message) {
+    while (message.next()) {
+      switch (message.tag()) {
+        case 1:
+          AppendRefs(message, refs_);
+          break;
+        case 2:
+          out_.samples.push_back(ReadSample(message.get_message()));
+          break;
+        case 3:
+          out_.histograms.push_back(ReadHistogram(message.get_message()));
+          break;
+        case 4:
+          out_.exemplars.push_back(ReadExemplar(message.get_message()));
+          break;
+        case 5:
+          ReadMetadata(message.get_message());
+          break;
+        default:
+          message.skip();
+      }
+    }
+    if (auto wrong = ResolveLabels(refs_, symbols_, out_.labels); !wrong.empty()) {
+      out_.problem = "parsing labels for series " + RefsText(refs_) + ": " + wrong;
+      return;
+    }
+    for (const auto& [what, ref, text] :
+         {Text{"help_ref", help_ref_, &out_.help}, Text{"unit_ref", unit_ref_, &out_.unit}}) {
+      if (ref < symbols_.size()) {
+        *text = symbols_[ref];
+      } else if (ref != 0) {
+        out_.problem = "parsing metadata for series " + RefsText(refs_) + ": metadata " + what + " " +
+                       std::to_string(ref) + " outside of symbols table (size " + std::to_string(symbols_.size()) + ")";
+        return;
+      }
+    }
+  }
+
+ private:
+  struct Text {
+    const char* name;
+    uint32_t ref;
+    std::string_view* text;
+  };
+
+  WireExemplar ReadExemplar(pbf_reader message) const {
+    WireExemplar out;
+    std::vector<uint32_t> refs;
+    while (message.next()) {
+      switch (message.tag()) {
+        case 1:
+          AppendRefs(message, refs);
+          break;
+        case 2:
+          out.value = message.get_double();
+          break;
+        case 3:
+          out.time = message.get_int64();
+          break;
+        default:
+          message.skip();
+      }
+    }
+    out.labels_ok = ResolveLabels(refs, symbols_, out.labels).empty();
+    return out;
+  }
+
+  void ReadMetadata(pbf_reader message) {
+    // The enum of write/v2/types.proto.
+    constexpr std::array<MetricType, 8> kTypes = {
+        MetricType::kUnknown,        MetricType::kCounter, MetricType::kGauge, MetricType::kHistogram,
+        MetricType::kGaugeHistogram, MetricType::kSummary, MetricType::kInfo,  MetricType::kStateset};
+    while (message.next()) {
+      switch (message.tag()) {
+        case 1: {
+          const int type = message.get_enum();
+          out_.type = type >= 0 && type < 8 ? kTypes[static_cast<size_t>(type)] : MetricType::kUnknown;
+          break;
+        }
+        case 3:
+          help_ref_ = message.get_uint32();
+          break;
+        case 4:
+          unit_ref_ = message.get_uint32();
+          break;
+        default:
+          message.skip();
+      }
+    }
+  }
+
+  const std::vector<std::string_view>& symbols_;
+  WireSeries& out_;
+  std::vector<uint32_t> refs_;
+  uint32_t help_ref_ = 0;
+  uint32_t unit_ref_ = 0;
+};
+
+constexpr std::array<std::string_view, 2> kNames = {"prometheus.WriteRequest", "io.prometheus.write.v2.Request"};
+
+}  // namespace
+
+std::string_view WriteMessageName(WriteMessage message) { return kNames[static_cast<size_t>(message)]; }
+
+std::optional<WriteMessage> WriteMessageFromName(std::string_view name) {
+  const auto at = std::find(kNames.begin(), kNames.end(), name);
+  if (at == kNames.end()) return std::nullopt;
+  return static_cast<WriteMessage>(at - kNames.begin());
+}
+
+void WireSeries::Clear() {
+  labels.clear();
+  samples.clear();
+  histograms.clear();
+  exemplars.clear();
+  type = MetricType::kUnknown;
+  unit = help = {};
+  problem.clear();
+}
+
+struct WriteRequestReader::State {
+  WriteMessage message;
+  pbf_reader reader;
+  std::string_view bytes;
+  std::vector<std::string_view> symbols;
+  bool started = false;
+
+  // Symbols may stand behind the series that use them: a first pass collects them.
+  void CollectSymbols() {
+    pbf_reader scan(bytes.data(), bytes.size());
+    while (scan.next()) {
+      if (scan.tag() == 4) {
+        symbols.push_back(View(scan.get_view()));
+      } else {
+        scan.skip();
+      }
+    }
+  }
+
+  bool Next(WireSeries& series) {
+    if (!started && message == WriteMessage::kV2) CollectSymbols();
+    started = true;
+    const uint32_t tag = message == WriteMessage::kV1 ? 1 : 5;
+    while (reader.next()) {
+      if (reader.tag() != tag) {
+        reader.skip();
+        continue;
+      }
+      if (message == WriteMessage::kV1) {
+        ReadSeriesV1(reader.get_message(), series);
+      } else {
+        SeriesReaderV2(symbols, series).Read(reader.get_message());
+      }
+      return true;
+    }
+    return false;
+  }
+};
+
+WriteRequestReader::WriteRequestReader(WriteMessage message, std::string_view bytes)
+    : state_(new State{message, pbf_reader(bytes.data(), bytes.size()), bytes, {}, false}) {}
+WriteRequestReader::~WriteRequestReader() = default;
+
+Result<bool> WriteRequestReader::Next(WireSeries& series) {
+  series.Clear();
+  try {
+    return state_->Next(series);
+  } catch (const protozero::exception& wrong) {
+    return Fail(ErrorCode::kInvalid, "proto: " + std::string(WriteMessageName(state_->message)) + ": " + wrong.what());
+  }
+}
+
+}  // namespace epi::remote

@@ -1,0 +1,517 @@
+#include "scrape/ingest.h"
+
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "model/utf8.h"
+#include "scrape/histogram_limits.h"
+#include "scrape/parse/openmetrics_parser.h"
+#include "scrape/parse/sample_tail.h"
+#include "scrape/parse/text_parser.h"
+
+namespace epi::scrape {
+namespace {
+
+constexpr int64_t kMaxFutureMs = 10 * 60 * 1000;  // samples further ahead of the clock are out of bounds
+constexpr std::string_view kExportedPrefix = "exported_";
+
+// The first 50 characters, as Go's %.50s cuts.
+std::string_view Cut50(std::string_view text) {
+  size_t at = 0;
+  for (int runes = 0; runes < 50 && at < text.size(); ++runes) {
+    uint32_t rune = 0;
+    at += std::max<size_t>(1, DecodeUtf8(text.substr(at), rune));
+  }
+  return text.substr(0, at);
+}
+
+std::string Number(uint64_t n) { return std::to_string(n); }
+
+Result<void> CheckLabelLimits(const Labels& labels, const SampleRules& rules) {
+  const std::string metric = "exceeded (metric: " + std::string(Cut50(labels.MetricName()));
+  if (rules.label_limit > 0 && labels.size() > rules.label_limit) {
+    return Fail(ErrorCode::kLimit, "label_limit " + metric + ", number of labels: " + Number(labels.size()) +
+                                       ", limit: " + Number(rules.label_limit) + ")");
+  }
+  for (const LabelView label : labels) {
+    if (rules.label_name_length_limit > 0 && label.name.size() > rules.label_name_length_limit) {
+      return Fail(ErrorCode::kLimit, "label_name_length_limit " + metric + ", label name: " +
+                                         std::string(Cut50(label.name)) + ", length: " + Number(label.name.size()) +
+                                         ", limit: " + Number(rules.label_name_length_limit) + ")");
+    }
+    if (rules.label_value_length_limit > 0 && label.value.size() > rules.label_value_length_limit) {
+      std::string quoted;
+      AppendQuoted(quoted, Cut50(label.value));
+      return Fail(ErrorCode::kLimit, "label_value_length_limit " + metric +
+                                         ", label name: " + std::string(Cut50(label.name)) + ", value: " + quoted +
+                                         ", length: " + Number(label.value.size()) +
+                                         ", limit: " + Number(rules.label_value_length_limit) + ")");
+    }
+  }
+  return {};
+}
+
+void AddStaleMarker(const VanishedSeries& series, BatchAppender& appender) {
+  if (series.histogram == 0) {
+    appender.Add(series.ref, StaleNaN());
+    return;
+  }
+  BatchAppender::HistogramSample sample{series.ref, BatchAppender::kBatchTime, 0, nullptr, nullptr};
+  if (series.histogram == 1) {
+    auto stale = std::make_shared<Histogram>();
+    stale->sum = StaleNaN();
+    sample.integer = std::move(stale);
+  } else {
+    auto stale = std::make_shared<FloatHistogram>();
+    stale->sum = StaleNaN();
+    sample.floats = std::move(stale);
+  }
+  appender.AddHistogram(std::move(sample));
+}
+
+}  // namespace
+
+Labels AttachTargetLabels(const Labels& exposed, const Labels& target_labels, bool honor_labels,
+                          const ExpositionParser& parser) {
+  LabelsBuilder builder(exposed);
+  if (honor_labels) {
+    for (const LabelView label : target_labels) {
+      if (!exposed.Has(label.name) && !parser.HasEmptyLabel(label.name)) builder.Set(label.name, label.value);
+    }
+    return builder.Build();
+  }
+  std::vector<std::pair<std::string, std::string>> conflicts;
+  for (const LabelView label : target_labels) {
+    if (const auto existing = exposed.Get(label.name); !existing.empty()) conflicts.emplace_back(label.name, existing);
+    builder.Set(label.name, label.value);
+  }
+  // Shorter names first, so that "exported_x" is not taken by a renamed "x" when both conflict.
+  std::stable_sort(conflicts.begin(), conflicts.end(),
+                   [](const auto& a, const auto& b) { return a.first.size() < b.first.size(); });
+  for (auto& [name, value] : conflicts) {
+    do name.insert(0, kExportedPrefix);
+    while (!builder.Get(name).empty());
+    builder.Set(name, value);
+  }
+  return builder.Build();
+}
+
+// One pass over one body.
+class SampleIngest::Run {
+ public:
+  Run(SampleIngest& owner, TimestampMs time, const Labels& target_labels, const SampleRules& rules,
+      const HistogramRules& histograms, BatchAppender& appender, bool only_new)
+      : cache_(owner.cache_),
+        metadata_(owner.metadata_),
+        time_(time),
+        target_labels_(target_labels),
+        rules_(rules),
+        histograms_(histograms),
+        appender_(appender),
+        only_new_(only_new) {}
+
+  IngestResult Execute(std::string_view body, ExpositionFormat format);
+  IngestResult Fail(bool count_cache_flush);
+
+ private:
+  template <TextDialect dialect, typename Parser>
+  Result<void> ReadText(Parser& parser);
+  template <TextDialect dialect, typename Parser>
+  void TakeKnownLines(Parser& parser, size_t limit);
+  template <typename Parser>
+  void RememberMetadataLine(Parser& parser, size_t begin, EntryKind kind);
+  Result<void> ReadEntries(ExpositionParser& parser);
+
+  uint32_t NoteMetadata(EntryKind kind, const ExpositionEntry& entry);
+  Result<void> TakeSample(ExpositionParser& parser, EntryKind kind);
+  Result<CachedLine*> NewSeries(ExpositionParser& parser, CachedLine line, TimestampMs sample_time);
+  Result<void> AddSample(ExpositionParser& parser, CachedLine* line, SeriesRef ref, EntryKind kind, bool timed,
+                         TimestampMs sample_time);
+  Result<void> AddHistogram(ExpositionParser& parser, SeriesRef ref, TimestampMs sample_time, TimestampMs start);
+  void AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind);
+  void Track(CachedLine& line, bool timed, unsigned histogram);
+  void CountLimits();
+
+  SeriesCache& cache_;
+  MetadataCache& metadata_;
+  const TimestampMs time_;
+  const Labels& target_labels_;
+  const SampleRules& rules_;
+  const HistogramRules& histograms_;
+  BatchAppender& appender_;
+  const bool only_new_;
+
+  IngestResult result_;
+  uint64_t appended_ = 0;  // against sample_limit
+  bool over_sample_limit_ = false;
+  bool over_bucket_limit_ = false;
+  bool family_changed_ = false;  // metadata of the family at hand is new to storage
+  uint32_t family_ = MetadataLine::kNoFamily;
+  std::string family_name_;
+  uint64_t context_ = 0;  // distinguishes equal texts under different TYPE and UNIT lines, where those show in labels
+};
+
+IngestResult SampleIngest::Run::Execute(std::string_view body, ExpositionFormat format) {
+  cache_.Begin();
+  ParserOptions options;
+  options.type_and_unit_labels = rules_.type_and_unit_labels;
+  options.skip_created_series = rules_.start_timestamps;
+  options.ignore_native_histograms = !histograms_.scrape_native;
+  options.keep_classic_histograms = histograms_.keep_classic;
+  options.convert_classic_to_nhcb = histograms_.convert_classic;
+  const auto parser = body.empty() ? nullptr : MakeParser(format, body, options);
+  Result<void> read;
+  const bool plain = !rules_.type_and_unit_labels && !rules_.start_timestamps && !histograms_.convert_classic;
+  if (parser == nullptr) {
+    read = {};
+  } else if (plain && format == ExpositionFormat::kText) {
+    read = ReadText<TextDialect::kPrometheus>(static_cast<TextParser&>(*parser));
+  } else if (plain && format == ExpositionFormat::kOpenMetrics) {
+    read = ReadText<TextDialect::kOpenMetrics>(static_cast<OpenMetricsParser&>(*parser));
+  } else {
+    read = ReadEntries(*parser);
+  }
+  if (rules_.sample_limit > 0 && appended_ > rules_.sample_limit && !rules_.drop_new_over_limit) {
+    over_sample_limit_ = true;
+  }
+  CountLimits();
+  if (!read) {
+    result_.error = std::move(read).error();
+  } else if (over_sample_limit_) {
+    result_.error = Error(ErrorCode::kLimit, "sample limit exceeded");
+  } else if (over_bucket_limit_) {
+    result_.error = Error(ErrorCode::kLimit, "histogram bucket limit exceeded");
+  }
+  if (result_.error) return Fail(true);
+  if (only_new_) {
+    cache_.Finish();
+    return std::move(result_);
+  }
+  for (const auto& series : cache_.Vanished(/*all=*/false)) AddStaleMarker(series, appender_);
+  if (body.empty()) {
+    result_.cache_flushed = cache_.Abandon();
+  } else {
+    cache_.Finish();
+  }
+  metadata_.EndScrape(/*drop_unseen=*/!body.empty());
+  return std::move(result_);
+}
+
+// A failed scrape counts as an empty one.
+IngestResult SampleIngest::Run::Fail(bool count_cache_flush) {
+  appender_.Rollback();
+  for (const auto& series : cache_.Vanished(/*all=*/true)) AddStaleMarker(series, appender_);
+  result_.cache_flushed = cache_.Abandon() && count_cache_flush;
+  result_.series_added = result_.error ? result_.series_added : 0;
+  metadata_.EndScrape(/*drop_unseen=*/false);
+  return std::move(result_);
+}
+
+void SampleIngest::Run::CountLimits() {
+  result_.sample_limit_hit = over_sample_limit_;
+  result_.bucket_limit_hit = over_bucket_limit_;
+}
+
+Result<void> SampleIngest::Run::ReadEntries(ExpositionParser& parser) {
+  while (true) {
+    EPI_ASSIGN(const EntryKind kind, parser.Next());
+    switch (kind) {
+      case EntryKind::kEnd:
+        return {};
+      case EntryKind::kSeries:
+      case EntryKind::kHistogram:
+        EPI_TRY(TakeSample(parser, kind));
+        break;
+      default:
+        NoteMetadata(kind, parser.entry());
+    }
+  }
+}
+
+template <TextDialect dialect, typename Parser>
+Result<void> SampleIngest::Run::ReadText(Parser& parser) {
+  // Known lines are taken only as far as a newline is certain to follow.
+  const size_t last_newline = parser.body().rfind('\n');
+  const size_t limit = last_newline == std::string_view::npos ? 0 : last_newline + 1;
+  while (true) {
+    if (!family_changed_) TakeKnownLines<dialect>(parser, limit);
+    const size_t begin = parser.position();
+    EPI_ASSIGN(const EntryKind kind, parser.Next());
+    switch (kind) {
+      case EntryKind::kEnd:
+        return {};
+      case EntryKind::kSeries:
+      case EntryKind::kHistogram:
+        EPI_TRY(TakeSample(parser, kind));
+        break;
+      default:
+        RememberMetadataLine(parser, begin, kind);
+    }
+  }
+}
+
+template <TextDialect dialect, typename Parser>
+void SampleIngest::Run::TakeKnownLines(Parser& parser, size_t limit) {
+  const char* const body = parser.body().data();
+  const char* const end = body + limit;
+  const char* at = body + parser.position();
+  const TextHashKey key = cache_.key();
+  const auto expected = cache_.ExpectedRun();
+  const uint32_t scrape = cache_.scrape();
+  const TimestampMs latest = time_ + kMaxFutureMs;
+  uint64_t samples = 0;
+  uint64_t stored = 0;
+  SampleTail tail;
+  size_t taken = 0;
+  for (; taken < expected.size(); ++taken) {
+    const CachedLine& line = expected[taken];
+    if (end - at <= static_cast<std::ptrdiff_t>(line.length) || line.scrape == scrape) break;
+    if (HashText(at, line.length, key) != line.hash) break;
+    if (line.line_kind() == LineKind::kMetadata) {
+      if (at[line.length] != '\n') break;
+      const auto metadata = MetadataLine::Unpack(line.ref);
+      metadata_.Touch(metadata.family);
+      if (metadata.family != MetadataLine::kNoFamily) family_ = metadata.family;
+      if (metadata.is_type) parser.SetType(metadata.type);
+      at += line.length + 1;
+      continue;
+    }
+    const char* const next = TakeSampleTail<dialect>(at + line.length, tail);
+    if (next == nullptr) break;
+    const bool timed = tail.has_time && rules_.honor_timestamps;
+    // Whatever changes what the cache says of the line is for the long way.
+    if (line.histogram != 0 || (timed && tail.time > latest)) break;
+    if (line.untracked != (timed && !rules_.track_timestamps_staleness)) break;
+    ++samples;
+    if (line.line_kind() == LineKind::kSeries) {
+      ++stored;
+      if (!only_new_) {
+        if (timed) {
+          appender_.AddAt(line.series(), tail.time, tail.value);
+        } else {
+          appender_.Add(line.series(), tail.value);
+        }
+      }
+    }
+    at = next;
+  }
+  if (taken == 0) return;
+  cache_.TakeExpected(taken);
+  parser.MoveTo(static_cast<size_t>(at - body));
+  result_.scraped += samples;
+  result_.kept += stored;
+  appended_ += stored;
+}
+
+template <typename Parser>
+void SampleIngest::Run::RememberMetadataLine(Parser& parser, size_t begin, EntryKind kind) {
+  const uint32_t family = NoteMetadata(kind, parser.entry());
+  // The line without its newline.
+  const size_t length = parser.position() - begin - 1;
+  if (parser.position() <= begin || length > CachedLine::kMaxLength) return;
+  const uint64_t hash = cache_.Hash(parser.body().substr(begin, length));
+  const auto found = cache_.Find(hash, length);
+  if (found.line != nullptr) return;
+  CachedLine line;
+  line.hash = hash;
+  line.length = static_cast<uint32_t>(length);
+  line.kind = static_cast<unsigned>(LineKind::kMetadata);
+  line.ref = MetadataLine{family, kind == EntryKind::kType, parser.entry().type}.Pack();
+  cache_.Insert(line);
+}
+
+uint32_t SampleIngest::Run::NoteMetadata(EntryKind kind, const ExpositionEntry& entry) {
+  if (kind == EntryKind::kComment) return MetadataLine::kNoFamily;
+  if (entry.family != family_name_) {
+    family_name_.assign(entry.family);
+    family_changed_ = false;
+    context_ = 0;
+  }
+  bool changed = false;
+  switch (kind) {
+    case EntryKind::kHelp:
+      family_ = metadata_.SetHelp(entry.family, entry.text, changed);
+      break;
+    case EntryKind::kType:
+      family_ = metadata_.SetType(entry.family, entry.type, changed);
+      context_ ^= (static_cast<uint64_t>(entry.type) + 1) * 0x9e3779b97f4a7c15;
+      break;
+    default:
+      family_ = metadata_.SetUnit(entry.family, entry.text, changed);
+      context_ ^= cache_.Hash(entry.text);
+  }
+  if (changed && rules_.append_metadata) family_changed_ = true;
+  return family_;
+}
+
+Result<void> SampleIngest::Run::TakeSample(ExpositionParser& parser, EntryKind kind) {
+  const ExpositionEntry& entry = parser.entry();
+  ++result_.scraped;
+  const bool timed = entry.has_time && rules_.honor_timestamps;
+  const TimestampMs sample_time = timed ? entry.time : time_;
+
+  CachedLine key;
+  key.hash = cache_.Hash(entry.series) ^ (rules_.type_and_unit_labels ? context_ : 0);
+  key.length = static_cast<uint32_t>(std::min<size_t>(entry.series.size(), CachedLine::kMaxLength));
+  const auto found =
+      entry.series.size() <= CachedLine::kMaxLength ? cache_.Find(key.hash, key.length) : SeriesCache::Found{};
+  CachedLine* line = found.line;
+  bool fresh = false;
+  if (line == nullptr) {
+    EPI_ASSIGN(line, NewSeries(parser, key, sample_time));
+    if (line == nullptr) return {};  // counted, but not to be stored
+    fresh = true;
+  }
+  if (line->line_kind() == LineKind::kDropped) return {};
+  ++result_.kept;
+  if (found.repeated && !timed) {
+    ++result_.duplicates;
+    return {};
+  }
+  if (sample_time > time_ + kMaxFutureMs) {
+    ++appended_;
+    ++result_.out_of_bounds;
+    return {};
+  }
+  ++appended_;
+  if (only_new_ && !fresh) return {};
+  return AddSample(parser, line, line->series(), kind, timed, sample_time);
+}
+
+// The line of a series that is not cached: null when its sample is to be counted only.
+Result<CachedLine*> SampleIngest::Run::NewSeries(ExpositionParser& parser, CachedLine line, TimestampMs sample_time) {
+  const Labels exposed = parser.SampleLabels();
+  Labels labels = AttachTargetLabels(exposed, target_labels_, rules_.honor_labels, parser);
+  if (!rules_.metric_relabel.empty()) {
+    LabelsBuilder builder(labels);
+    labels = Relabel(rules_.metric_relabel, builder) ? builder.Build() : Labels();
+  }
+  const bool cacheable = parser.entry().series.size() <= CachedLine::kMaxLength;
+  if (labels.empty()) {
+    line.kind = static_cast<unsigned>(LineKind::kDropped);
+    if (cacheable) cache_.Insert(line);
+    return nullptr;
+  }
+  if (!labels.Has(kMetricName)) return epi::Fail(ErrorCode::kInvalid, "missing metric name (__name__ label)");
+  if (!AreValidLabels(labels, rules_.name_scheme)) {
+    return epi::Fail(ErrorCode::kInvalid, "invalid metric name or label names: " + labels.ToString());
+  }
+  if (auto within = CheckLabelLimits(labels, rules_); !within) {
+    result_.label_limit_hit = true;
+    return epi::Fail(std::move(within).error());
+  }
+  if (const std::string twice = parser.RepeatedLabel(); !twice.empty()) {
+    return epi::Fail(ErrorCode::kInvalid, "label name \"" + twice + "\" is not unique: invalid sample");
+  }
+  if (sample_time > time_ + kMaxFutureMs) {
+    ++result_.kept;
+    ++appended_;
+    ++result_.out_of_bounds;
+    return nullptr;
+  }
+  if (rules_.sample_limit > 0 && appended_ >= rules_.sample_limit) {
+    ++result_.kept;
+    if (rules_.drop_new_over_limit) {
+      ++result_.refused_new;
+    } else {
+      ++appended_;
+      over_sample_limit_ = true;
+    }
+    return nullptr;
+  }
+  EPI_ASSIGN(const SeriesRef ref, appender_.Intern(labels));
+  ++result_.series_added;
+  line.ref = static_cast<uint64_t>(ref);
+  if (rules_.append_metadata) {
+    if (const auto family = metadata_.ForMetric(exposed.MetricName())) appender_.SetMetadata(ref, family->metadata);
+  }
+  return &cache_.Insert(line);
+}
+
+// Keeps up what the cache knows of the series' last sample.
+void SampleIngest::Run::Track(CachedLine& line, bool timed, unsigned histogram) {
+  const bool untracked = timed && !rules_.track_timestamps_staleness;
+  if (untracked && !line.untracked) cache_.NoteUntracked(line);
+  line.untracked = untracked;
+  line.histogram = histogram & 3;
+}
+
+Result<void> SampleIngest::Run::AddSample(ExpositionParser& parser, CachedLine* line, SeriesRef ref, EntryKind kind,
+                                          bool timed, TimestampMs sample_time) {
+  const ExpositionEntry& entry = parser.entry();
+  const bool integer = entry.histogram != nullptr;
+  Track(*line, timed, kind == EntryKind::kSeries ? 0 : integer ? 1 : 2);
+  const TimestampMs start = rules_.start_timestamps ? parser.StartTime() : 0;
+  if (kind == EntryKind::kHistogram) {
+    EPI_TRY(AddHistogram(parser, ref, timed ? sample_time : BatchAppender::kBatchTime, start));
+  } else if (timed || start != 0) {
+    appender_.AddAt(ref, sample_time, entry.value, start);
+  } else {
+    appender_.Add(ref, entry.value);
+  }
+  if (rules_.exemplars) AddExemplars(parser, ref, kind);
+  if (family_changed_ && rules_.append_metadata) {
+    if (const auto family = metadata_.Get(family_name_)) appender_.SetMetadata(ref, family->metadata);
+  }
+  return {};
+}
+
+Result<void> SampleIngest::Run::AddHistogram(ExpositionParser& parser, SeriesRef ref, TimestampMs sample_time,
+                                             TimestampMs start) {
+  const ExpositionEntry& entry = parser.entry();
+  const HistogramLimits limits{rules_.native_histogram_bucket_limit,
+                               MaxSchemaForFactor(rules_.native_histogram_min_bucket_factor)};
+  BatchAppender::HistogramSample sample{ref, sample_time, start, entry.histogram, entry.float_histogram};
+  const auto fitted = entry.histogram ? FitHistogram(sample.integer, limits) : FitHistogram(sample.floats, limits);
+  if (!fitted) {
+    if (fitted.error().code() != ErrorCode::kLimit) return epi::Fail(fitted.error());
+    over_bucket_limit_ = true;
+    return {};
+  }
+  appender_.AddHistogram(std::move(sample));
+  return {};
+}
+
+void SampleIngest::Run::AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind) {
+  std::vector<Exemplar> exemplars;
+  for (Exemplar exemplar; parser.NextExemplar(exemplar); exemplar = {}) {
+    if (!exemplar.has_time) {
+      // Several exemplars of one histogram cannot be put in order without times.
+      if (kind == EntryKind::kHistogram) continue;
+      exemplar.time = time_;
+    }
+    exemplars.push_back(std::move(exemplar));
+  }
+  std::stable_sort(exemplars.begin(), exemplars.end(), [](const auto& a, const auto& b) { return a.time < b.time; });
+  for (auto& exemplar : exemplars) appender_.AddExemplar(ref, std::move(exemplar));
+}
+
+IngestResult SampleIngest::Ingest(std::string_view body, ExpositionFormat format, TimestampMs time,
+                                  const Labels& target_labels, const SampleRules& rules,
+                                  const HistogramRules& histograms, BatchAppender& appender) {
+  return Run(*this, time, target_labels, rules, histograms, appender, /*only_new=*/false).Execute(body, format);
+}
+
+IngestResult SampleIngest::IngestFailure(TimestampMs time, BatchAppender& appender) {
+  static const SampleRules kRules;
+  static const HistogramRules kHistograms;
+  static const Labels kNoLabels;
+  cache_.Begin();
+  return Run(*this, time, kNoLabels, kRules, kHistograms, appender, /*only_new=*/false).Fail(true);
+}
+
+bool SampleIngest::ForgetDead(std::span<const SeriesRef> dead) {
+  if (dead.empty()) return false;
+  cache_.Forget(dead);
+  return true;
+}
+
+IngestResult SampleIngest::IngestMissing(std::string_view body, ExpositionFormat format, TimestampMs time,
+                                         const Labels& target_labels, const SampleRules& rules,
+                                         const HistogramRules& histograms, BatchAppender& appender) {
+  return Run(*this, time, target_labels, rules, histograms, appender, /*only_new=*/true).Execute(body, format);
+}
+
+}  // namespace epi::scrape

@@ -1,0 +1,478 @@
+#include "tsdb/head/group.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "tsdb/head/value_codec.h"
+
+namespace epi::tsdb {
+namespace {
+constexpr size_t kPrefetchNear = 6;
+constexpr size_t kPrefetchFar = 12;
+
+// Which block a time falls into; floor division.
+int64_t BlockNumber(TimestampMs time, int64_t range) {
+  const int64_t quotient = time / range;
+  return time % range < 0 ? quotient - 1 : quotient;
+}
+}  // namespace
+
+size_t SeriesSide::bytes() const {
+  size_t sum = sizeof *this + histograms.capacity() * sizeof(HistogramEntry) + late.capacity() * sizeof(LateFloat) +
+               starts.capacity() * sizeof(StartTime) + deleted.capacity() * sizeof(TimeRange);
+  for (const auto& entry : histograms) {
+    if (entry.integer != nullptr) {
+      const Histogram& h = *entry.integer;
+      sum += sizeof h + (h.positive_spans.size() + h.negative_spans.size() + h.positive_buckets.size() + h.negative_buckets.size() +
+                         h.custom_values.size()) * 8;
+    } else if (entry.floats != nullptr) {
+      const FloatHistogram& h = *entry.floats;
+      sum += sizeof h + (h.positive_spans.size() + h.negative_spans.size() + h.positive_buckets.size() + h.negative_buckets.size() +
+                         h.custom_values.size()) * 8;
+    }
+  }
+  return sum;
+}
+
+size_t RunRef::Visible(uint32_t column, uint64_t visible) const {
+  if (commits == nullptr || commits->last <= visible) return run->column_entries(column);
+  const auto& of = commits->columns[column];
+  return of.see_all + static_cast<size_t>(std::upper_bound(of.commits.begin(), of.commits.end(), visible) - of.commits.begin());
+}
+
+void GroupSnapshot::Clear() {
+  runs.clear();
+  columns.clear();
+  chunks.clear();
+  series.clear();
+  sides.clear();
+  bytes.clear();
+}
+
+Group::Group(uint32_t id, GroupIdentity identity, SeriesTable& series, const GroupOptions& options)
+    : id_(id), identity_(std::move(identity)), series_(series), options_(options) {
+  // Any spread over [1/2, 1] of a phase will do.
+  const uint32_t limit = std::min<uint32_t>(options_.phase_entries, 200);
+  phase_limit_ = std::max<uint32_t>(1, limit - (id_ * 0x9e3779b1u >> 8) % (limit / 2 + 1));
+}
+
+// --- turns ---
+
+void Group::BeginTurn() {
+  std::unique_lock<std::mutex> lock(turn_mutex_);
+  turn_.wait(lock, [&] { return !busy_; });
+  busy_ = true;
+}
+
+void Group::EndTurn() {
+  {
+    const std::lock_guard<std::mutex> lock(turn_mutex_);
+    busy_ = false;
+    announced_.store(0, std::memory_order_release);
+  }
+  turn_.notify_all();
+}
+
+void Group::Abandon() { EndTurn(); }
+
+std::shared_lock<std::shared_mutex> Group::ReadLock(uint64_t visible) const {
+  for (;;) {
+    std::shared_lock<std::shared_mutex> lock(lock_);
+    const uint64_t announced = announced_.load(std::memory_order_acquire);
+    if (announced == 0 || announced > visible) return lock;
+    lock.unlock();
+    std::unique_lock<std::mutex> wait(turn_mutex_);
+    turn_.wait(wait, [&] { return announced_.load(std::memory_order_acquire) != announced; });
+  }
+}
+
+void Group::AddSlab(uint32_t first_id) {
+  const auto lock = Lock();
+  slabs_.push_back(first_id);
+}
+
+// --- append ---
+
+TimestampMs Group::LastFloatTime(const HotRecord& hot) const {
+  return hot.Has(HotRecord::kOpen) ? columns_[hot.column].TimeAt(hot.last_entry) : hot.last_time();
+}
+
+LastSample Group::Last(uint32_t series) const {
+  const HotRecord& hot = series_.hot(series);
+  LastSample last{LastFloatTime(hot), hot.last_value, nullptr};
+  if (!hot.Has(HotRecord::kSide)) return last;
+  const SeriesSide& side = *sides_.at(series);
+  if (side.last_histogram_time <= last.time) return last;
+  last.time = side.last_histogram_time;
+  for (auto entry = side.histograms.rbegin(); entry != side.histograms.rend(); ++entry) {
+    if (entry->time != last.time) continue;
+    last.histogram = &*entry;
+    break;
+  }
+  return last;
+}
+
+void Group::Apply(const Batch& batch, uint64_t lsn, uint64_t settled) {
+  {
+    const auto lock = Lock();
+    if (phase_first_lsn_ == 0) phase_first_lsn_ = lsn;
+    phase_last_lsn_ = lsn;
+    ApplyFloats(batch, lsn, settled);
+    ApplyTimed(batch, lsn, settled);
+    ApplyHistograms(batch, lsn);
+    for (const auto& row : batch.tombstones) {
+      if (Owns(row.series)) Side(row.series, series_.hot(row.series)).deleted.push_back({row.min, row.max});
+    }
+  }
+  EndTurn();
+}
+
+void Group::ApplyFloats(const Batch& batch, uint64_t lsn, uint64_t settled) {
+  if (batch.series.empty()) return;
+  const bool all_ours = batch.group == id_ && std::all_of(batch.series.begin(), batch.series.end(), [&](uint32_t id) { return Owns(id); });
+  if (all_ours && batch.time > newest_time_) {
+    ApplyAt(batch.time, lsn, settled, batch.series, batch.values);
+    return;
+  }
+  scratch_ids_.clear();
+  scratch_values_.clear();
+  for (size_t i = 0; i < batch.series.size(); ++i) {
+    const uint32_t id = batch.series[i];
+    if (!Owns(id)) continue;
+    if (HotRecord& hot = series_.hot(id); batch.time <= Last(id).time) {
+      AddLate(id, hot, batch.time, batch.values[i], lsn);
+      continue;
+    }
+    scratch_ids_.push_back(id);
+    scratch_values_.push_back(batch.values[i]);
+  }
+  ApplyAt(batch.time, lsn, settled, scratch_ids_, scratch_values_);
+}
+
+void Group::ApplyTimed(const Batch& batch, uint64_t lsn, uint64_t settled) {
+  for (size_t first = 0; first < batch.timed.size();) {
+    const TimestampMs time = batch.timed[first].time;
+    scratch_ids_.clear();
+    scratch_values_.clear();
+    size_t next = first;
+    for (; next < batch.timed.size() && batch.timed[next].time == time; ++next) {
+      const auto& row = batch.timed[next];
+      if (!Owns(row.series)) continue;
+      HotRecord& hot = series_.hot(row.series);
+      if (((series_.slab(row.series).in_layout >> (row.series % Slab::kSeries)) & 1) != 0) chain_.valid = false;
+      if (row.start_time != 0) Side(row.series, hot).starts.push_back({time, row.start_time});
+      if (time <= Last(row.series).time) {
+        AddLate(row.series, hot, time, row.value, lsn);
+        continue;
+      }
+      scratch_ids_.push_back(row.series);
+      scratch_values_.push_back(row.value);
+    }
+    ApplyAt(time, lsn, settled, scratch_ids_, scratch_values_);
+    first = next;
+  }
+}
+
+void Group::ApplyAt(TimestampMs time, uint64_t commit, uint64_t settled, std::span<const uint32_t> ids,
+                    std::span<const double> values) {
+  if (ids.empty()) return;
+  SealAtBoundary(time, settled);
+  Placement place{.time = time, .commit = commit, .settled = settled, .moves = {}};
+  fresh_.clear();
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (i + kPrefetchFar < ids.size()) __builtin_prefetch(&series_.hot(ids[i + kPrefetchFar]), 1);
+    if (i + kPrefetchNear < ids.size()) {
+      const HotRecord& soon = series_.hot(ids[i + kPrefetchNear]);
+      if (soon.Has(HotRecord::kOpen) && soon.bits > 0) __builtin_prefetch(&arena_[soon.last_cell], 1);
+    }
+    HotRecord& hot = series_.hot(ids[i]);
+    if (hot.Has(HotRecord::kOpen)) {
+      AppendOne(place, ids[i], hot, values[i]);
+    } else {
+      fresh_.push_back(static_cast<uint32_t>(i));
+    }
+  }
+  // Only now: a series without a column joins the others of its batch.
+  for (const uint32_t i : fresh_) AppendFresh(place, ids[i], series_.hot(ids[i]), values[i]);
+  newest_time_ = std::max(newest_time_, time);
+  phase_newest_ = std::max(phase_newest_, time);
+  for (const auto& move : place.moves) {
+    if (columns_[move.to].size() >= phase_limit_) {
+      SealLocked(settled);
+      return;
+    }
+  }
+}
+
+void Group::NoteStale(HotRecord& hot, double value) {
+  const bool stale = IsStaleNaN(value);
+  if (stale == hot.Has(HotRecord::kStale)) return;
+  if (stale) {
+    hot.Set(HotRecord::kStale);
+    ++stale_series_;
+  } else {
+    hot.Unset(HotRecord::kStale);
+    --stale_series_;
+  }
+}
+
+void Group::AppendOne(Placement& place, uint32_t id, HotRecord& hot, double value) {
+  if (hot.column != place.from) FindColumn(place, hot);
+  NoteStale(hot, value);
+  if (place.to == hot.column) {
+    AppendValue(hot, arena_, place.entry, value);
+    return;
+  }
+  // The series parts from its column: its chunk ends here and goes on in another column.
+  const bool again = hot.Has(HotRecord::kForked);
+  CloseChunk(id, hot);
+  hot.Set(HotRecord::kForked);
+  if (again) {
+    const uint32_t own = PushNewColumn(place);
+    OpenChunk(hot, own, 0, value);
+    place.moves.push_back({own, own});
+    return;
+  }
+  OpenChunk(hot, place.to, place.entry, value);
+}
+
+// Sets place.from, to and entry for the series of hot.column: they move together.
+void Group::FindColumn(Placement& place, HotRecord& hot) {
+  place.from = hot.column;
+  for (const auto& move : place.moves) {
+    if (move.from != hot.column) continue;
+    place.to = move.to;
+    place.entry = static_cast<uint8_t>(columns_[move.to].size() - 1);
+    return;
+  }
+  Column& column = columns_[hot.column];
+  if (column.last_time() < place.time) {
+    column.Append(place.time, place.commit, place.settled);
+    place.to = hot.column;
+    place.entry = static_cast<uint8_t>(column.size() - 1);
+  } else {
+    // Another batch, or an earlier fork of this one, has gone past this time on the column.
+    place.to = PushNewColumn(place);
+    place.entry = 0;
+  }
+  place.moves.push_back({place.from, place.to});
+  if (place.joined == kNoColumn) place.joined = place.to;
+}
+
+uint32_t Group::PushNewColumn(Placement& place) {
+  columns_.emplace_back();
+  columns_.back().Append(place.time, place.commit, place.settled);
+  return static_cast<uint32_t>(columns_.size() - 1);
+}
+
+void Group::AppendFresh(Placement& place, uint32_t id, HotRecord& hot, double value) {
+  static_cast<void>(id);
+  if (place.joined == kNoColumn) {
+    place.joined = PushNewColumn(place);
+    place.moves.push_back({place.joined, place.joined});
+  }
+  NoteStale(hot, value);
+  hot.Unset(HotRecord::kForked);
+  OpenChunk(hot, place.joined, static_cast<uint8_t>(columns_[place.joined].size() - 1), value);
+}
+
+void Group::CloseChunk(uint32_t id, HotRecord& hot) {
+  FinishStream(hot, arena_);
+  closed_.push_back({id, hot});
+  hot.Set(HotRecord::kClosed);
+}
+
+SeriesSide& Group::Side(uint32_t id, HotRecord& hot) {
+  auto& side = sides_[id];
+  if (side == nullptr) side = std::make_unique<SeriesSide>();
+  hot.Set(HotRecord::kSide);
+  return *side;
+}
+
+void Group::AddLate(uint32_t id, HotRecord& hot, TimestampMs time, double value, uint64_t lsn) {
+  Side(id, hot).late.push_back({time, lsn, value});
+}
+
+void Group::ApplyHistograms(const Batch& batch, uint64_t lsn) {
+  for (const auto& row : batch.histograms) {
+    if (!Owns(row.series)) continue;
+    HotRecord& hot = series_.hot(row.series);
+    SeriesSide& side = Side(row.series, hot);
+    side.histograms.push_back({row.time, lsn, row.start_time, row.integer, row.floats});
+    if (row.time > side.last_histogram_time && row.time > LastFloatTime(hot)) {
+      NoteStale(hot, row.integer != nullptr ? row.integer->sum : row.floats->sum);
+    }
+    side.last_histogram_time = std::max(side.last_histogram_time, row.time);
+    newest_time_ = std::max(newest_time_, row.time);
+  }
+}
+
+// --- seal ---
+
+void Group::SealAtBoundary(TimestampMs time, uint64_t settled) {
+  if (columns_.empty() || time <= phase_newest_) return;
+  if (BlockNumber(time, options_.block_range_ms) != BlockNumber(phase_newest_, options_.block_range_ms)) SealLocked(settled);
+}
+
+void Group::Seal(uint64_t settled) {
+  const auto lock = Lock();
+  SealLocked(settled);
+}
+
+void Group::SealLocked(uint64_t settled) {
+  if (columns_.empty()) return;
+  RunBuilder builder;
+  auto commits = std::make_shared<RunRef::Commits>();
+  std::vector<std::vector<TimestampMs>> times(columns_.size());
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const Column& column = columns_[i];
+    times[i].resize(column.size());
+    column.Times(times[i].data());
+    builder.AddColumn(column.encoded(), column.size(), {times[i].front(), times[i].back()});
+    commits->columns.push_back({column.see_all(), column.commits()});
+    commits->last = std::max(commits->last, column.last_commit());
+  }
+  for (const auto& closed : closed_) {
+    builder.AddChunk(closed.series, closed.chunk.column, closed.chunk);
+    arena_.CopyStream(closed.chunk.first_cell, closed.chunk.bits, builder.stream_bytes());
+  }
+  for (const uint32_t slab : slabs_) {
+    for (uint32_t id = slab; id < slab + Slab::kSeries; ++id) {
+      HotRecord& hot = series_.hot(id);
+      if (!hot.Has(HotRecord::kOpen)) continue;
+      FinishStream(hot, arena_);
+      builder.AddChunk(id, hot.column, hot);
+      arena_.CopyStream(hot.first_cell, hot.bits, builder.stream_bytes());
+      hot.SetLastTime(times[hot.column][hot.last_entry]);
+      hot.bits = 0;
+      hot.flags &= HotRecord::kSide | HotRecord::kStale;
+    }
+  }
+  if (!builder.empty()) {
+    auto run = Run::Open(builder.Finish(id_, phase_first_lsn_, phase_last_lsn_));
+    EPI_CHECK(run.has_value());
+    runs_.push_back({std::move(*run), commits->last > settled ? std::move(commits) : nullptr});
+  }
+  for (auto& ref : runs_) {
+    if (ref.commits != nullptr && ref.commits->last <= settled) ref.commits.reset();
+  }
+  columns_.clear();
+  closed_.clear();
+  arena_.Reset();
+  phase_first_lsn_ = 0;
+  phase_newest_ = kNoTime;
+  phase_limit_ = std::min<uint32_t>(options_.phase_entries, 200);
+}
+
+void Group::TruncateBefore(TimestampMs time, uint64_t settled) {
+  static_cast<void>(settled);
+  const auto lock = Lock();
+  std::erase_if(runs_, [&](const RunRef& ref) { return ref.run->range().max < time; });
+  for (auto at = sides_.begin(); at != sides_.end();) {
+    SeriesSide& side = *at->second;
+    std::erase_if(side.histograms, [&](const auto& h) { return h.time < time; });
+    std::erase_if(side.late, [&](const auto& l) { return l.time < time; });
+    std::erase_if(side.starts, [&](const auto& s) { return s.time < time; });
+    std::erase_if(side.deleted, [&](const TimeRange& r) { return r.max < time; });
+    if (side.histograms.empty() && side.late.empty() && side.starts.empty() && side.deleted.empty()) {
+      HotRecord& hot = series_.hot(at->first);
+      // What stays is the time that admission compares with.
+      if (!hot.Has(HotRecord::kOpen) && side.last_histogram_time > hot.last_time()) hot.SetLastTime(side.last_histogram_time);
+      hot.Unset(HotRecord::kSide);
+      at = sides_.erase(at);
+    } else {
+      ++at;
+    }
+  }
+}
+
+// --- read ---
+
+void Group::Collect(uint64_t visible, TimeRange range, std::span<const uint32_t> ids, GroupSnapshot& out) const {
+  const auto lock = ReadLock(visible);
+  for (const auto& ref : runs_) {
+    if (ref.run->range().Overlaps(range)) out.runs.push_back(ref);
+  }
+  std::vector<int32_t> column_copies(columns_.size(), -1);
+  for (const uint32_t id : ids) CopySeries(visible, range, id, column_copies, out);
+  out.bytes.append(kStreamPadding, '\0');
+  for (auto& chunk : out.chunks) chunk.values.stream = reinterpret_cast<const uint8_t*>(out.bytes.data()) + chunk.stream_offset;
+}
+
+void Group::CopySeries(uint64_t visible, TimeRange range, uint32_t id, std::vector<int32_t>& column_copies,
+                       GroupSnapshot& out) const {
+  const HotRecord& hot = series_.hot(id);
+  GroupSnapshot::SeriesCopy copy{id, static_cast<uint32_t>(out.chunks.size()), 0, -1};
+  if (hot.Has(HotRecord::kClosed)) {
+    for (const auto& closed : closed_) {
+      if (closed.series == id) CopyChunk(visible, range, closed.chunk, column_copies, out);
+    }
+  }
+  if (hot.Has(HotRecord::kOpen)) CopyChunk(visible, range, hot, column_copies, out);
+  copy.chunks = static_cast<uint32_t>(out.chunks.size()) - copy.first_chunk;
+  if (hot.Has(HotRecord::kSide)) {
+    copy.side = static_cast<int32_t>(out.sides.size());
+    SeriesSide& side = out.sides.emplace_back(*sides_.at(id));
+    const auto hidden = [&](const auto& entry) { return entry.commit > visible || !range.Contains(entry.time); };
+    std::erase_if(side.histograms, hidden);
+    std::erase_if(side.late, hidden);
+  }
+  out.series.push_back(copy);
+}
+
+void Group::CopyChunk(uint64_t visible, TimeRange range, const HotRecord& hot, std::vector<int32_t>& column_copies,
+                      GroupSnapshot& out) const {
+  const Column& column = columns_[hot.column];
+  if (column.last_time() < range.min) return;
+  int32_t& known = column_copies[hot.column];
+  if (known < 0) {
+    known = static_cast<int32_t>(out.columns.size());
+    auto& times = out.columns.emplace_back().times;
+    times.resize(column.size());
+    column.Times(times.data());
+    times.resize(column.Visible(visible));
+  }
+  const auto& times = out.columns[static_cast<size_t>(known)].times;
+  if (hot.start_entry >= times.size() || times[hot.start_entry] > range.max) return;
+  if (times[std::min<size_t>(hot.last_entry, times.size() - 1)] < range.min) return;
+  auto& chunk = out.chunks.emplace_back();
+  chunk.column = static_cast<uint32_t>(known);
+  chunk.stream_offset = out.bytes.size();
+  chunk.values.last_value = hot.last_value;
+  chunk.values.bits = hot.bits;
+  chunk.values.start_entry = hot.start_entry;
+  chunk.values.last_entry = hot.last_entry;
+  chunk.values.gaps = hot.Has(HotRecord::kGaps);
+  arena_.CopyStream(hot.first_cell, hot.bits, out.bytes);
+}
+
+void Group::DropAbsent(uint64_t visible, TimeRange range, std::vector<uint32_t>& ids) const {
+  const auto lock = ReadLock(visible);
+  std::erase_if(ids, [&](uint32_t id) {
+    const HotRecord& hot = series_.hot(id);
+    if (hot.Has(HotRecord::kSide)) return false;
+    const TimestampMs newest = hot.Has(HotRecord::kOpen) ? columns_[hot.column].last_time() : hot.last_time();
+    return newest == kNoTime || newest < range.min;
+  });
+}
+
+GroupStats Group::Stats() const {
+  const std::shared_lock<std::shared_mutex> lock(lock_);
+  GroupStats stats;
+  stats.runs = runs_.size();
+  for (const auto& ref : runs_) stats.run_bytes += ref.run->bytes().size();
+  stats.arena_bytes = arena_.bytes();
+  for (const auto& column : columns_) stats.column_bytes += column.bytes();
+  stats.open_chunks = closed_.size();
+  for (const uint32_t slab : slabs_) {
+    for (uint32_t id = slab; id < slab + Slab::kSeries; ++id) stats.open_chunks += series_.hot(id).Has(HotRecord::kOpen);
+  }
+  for (const auto& [id, side] : sides_) {
+    stats.side_bytes += side->bytes();
+    stats.histogram_series += side->histograms.empty() ? 0 : 1;
+  }
+  stats.stale_series = stale_series_;
+  return stats;
+}
+
+}  // namespace epi::tsdb

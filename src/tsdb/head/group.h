@@ -1,0 +1,234 @@
+// A group: the series that one writer writes together, their timestamp columns, values and sealed runs.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "model/histogram.h"
+#include "model/sample.h"
+#include "storage/storage.h"
+#include "tsdb/head/cell_arena.h"
+#include "tsdb/head/column.h"
+#include "tsdb/head/run.h"
+#include "tsdb/head/series_table.h"
+#include "tsdb/wal/batch.h"
+
+namespace epi::tsdb {
+
+struct GroupOptions {
+  int64_t block_range_ms = 2 * 3600 * 1000;  // a phase does not cross a multiple of it
+  uint32_t phase_entries = 120;              // a column with so many entries seals the group; at most 200
+};
+
+// What a series has beside its float samples in order. Most series have none of it.
+struct SeriesSide {
+  struct HistogramEntry {
+    TimestampMs time = 0;
+    uint64_t commit = 0;
+    TimestampMs start_time = 0;
+    std::shared_ptr<const Histogram> integer;
+    std::shared_ptr<const FloatHistogram> floats;
+  };
+  struct LateFloat {
+    TimestampMs time = 0;
+    uint64_t commit = 0;
+    double value = 0;
+  };
+  struct StartTime {
+    TimestampMs time = 0;
+    TimestampMs start_time = 0;
+  };
+  std::vector<HistogramEntry> histograms;  // in the order of commits; late ones among them
+  std::vector<LateFloat> late;             // in the order of commits
+  std::vector<StartTime> starts;           // of float samples that have one
+  std::vector<TimeRange> deleted;
+  TimestampMs last_histogram_time = kNoTime;
+  size_t bytes() const;
+};
+
+// The last sample of a series, as admission needs it.
+struct LastSample {
+  TimestampMs time = kNoTime;
+  double value = 0;
+  const SeriesSide::HistogramEntry* histogram = nullptr;  // when the last one is a histogram
+};
+
+// A sealed run as a group refers to it.
+struct RunRef {
+  std::shared_ptr<const Run> run;
+  // Commit numbers of the columns' last entries while some view may have to tell them apart; null otherwise.
+  struct Commits {
+    struct OfColumn {
+      size_t see_all = 0;  // entries below belong to every view
+      std::vector<uint64_t> commits;
+    };
+    std::vector<OfColumn> columns;
+    uint64_t last = 0;
+  };
+  std::shared_ptr<const Commits> commits;
+  // How many entries of a column a view at `visible` sees.
+  size_t Visible(uint32_t column, uint64_t visible) const;
+};
+
+// What Collect copies under the group's lock, to be decoded without it. Reusable.
+struct GroupSnapshot {
+  struct ColumnCopy {
+    std::vector<TimestampMs> times;  // those that the view sees
+  };
+  struct ChunkCopy {
+    ValueChunk values;  // `stream` is set by stream_offset once all is copied
+    size_t stream_offset = 0;
+    uint32_t column = 0;  // index into columns
+  };
+  struct SeriesCopy {
+    uint32_t id = 0;
+    uint32_t first_chunk = 0;
+    uint32_t chunks = 0;
+    int32_t side = -1;  // index into sides
+  };
+  std::vector<RunRef> runs;
+  std::vector<ColumnCopy> columns;
+  std::vector<ChunkCopy> chunks;
+  std::vector<SeriesCopy> series;
+  std::vector<SeriesSide> sides;
+  std::string bytes;
+  void Clear();
+};
+
+struct GroupStats {
+  size_t open_chunks = 0;
+  size_t runs = 0;
+  size_t run_bytes = 0;
+  size_t arena_bytes = 0;
+  size_t column_bytes = 0;
+  size_t side_bytes = 0;
+  size_t stale_series = 0;
+  size_t histogram_series = 0;
+};
+
+// Commits to a group are one after the other: BeginTurn … Announce … Apply or Abandon. Between Announce and the end, readers
+// whose view includes the announced number wait; others go on.
+class Group {
+ public:
+  Group(uint32_t id, GroupIdentity identity, SeriesTable& series, const GroupOptions& options);
+
+  uint32_t id() const { return id_; }
+  const GroupIdentity& identity() const { return identity_; }
+
+  // --- for whoever has the turn ---
+  // Waits for the turn. Of several groups, the one with the lower id first.
+  void BeginTurn();
+  // The group's lock, exclusively: the log number is taken while it is held.
+  std::unique_lock<std::shared_mutex> Lock() { return std::unique_lock<std::shared_mutex>(lock_); }
+  // Says that commit `lsn` is under way. Requires Lock().
+  void Announce(uint64_t lsn) { announced_.store(lsn, std::memory_order_release); }
+  // Makes the rows of `batch` whose series are this group's visible at commit `lsn`, and ends the turn. `settled`: as in Column.
+  void Apply(const Batch& batch, uint64_t lsn, uint64_t settled);
+  // Ends the turn without any change.
+  void Abandon();
+  // No sample of the group is newer.
+  TimestampMs newest_time() const { return newest_time_; }
+  LastSample Last(uint32_t series) const;
+  LayoutChain& chain() { return chain_; }
+  // The slab of `series` must be this group's.
+  bool Owns(uint32_t series) const { return series_.slab(series).group == id_; }
+
+  // --- for readers ---
+  // Copies what a view at `visible` sees of `ids` (this group's, ascending) in `range`.
+  void Collect(uint64_t visible, TimeRange range, std::span<const uint32_t> ids, GroupSnapshot& out) const;
+  // Takes out of `ids` (this group's) those without samples, or with none that could be in `range`.
+  void DropAbsent(uint64_t visible, TimeRange range, std::vector<uint32_t>& ids) const;
+  GroupStats Stats() const;
+
+  // --- for maintenance ---
+  // Seals the open phase now, for tests and shutdown.
+  void Seal(uint64_t settled);
+  // Drops runs and side samples older than `time`; what straddles stays.
+  void TruncateBefore(TimestampMs time, uint64_t settled);
+
+  // Slabs of this group, in the order they were added. Guarded by the head's creation lock for adding, by Lock() for use.
+  void AddSlab(uint32_t first_id);
+  uint32_t next_free_id = kNoSeriesId;  // owned by the head's creation lock
+
+ private:
+  struct ClosedChunk {
+    uint32_t series;
+    HotRecord chunk;
+  };
+  // One time of a batch being applied.
+  struct Placement {
+    TimestampMs time;
+    uint64_t commit;
+    uint64_t settled;
+    uint32_t from = kNoColumn;  // the last lookup: series of this column go to entry `entry` of column `to`
+    uint32_t to = kNoColumn;
+    uint8_t entry = 0;
+    struct Move {
+      uint32_t from;
+      uint32_t to;
+    };
+    std::vector<Move> moves;  // all lookups; few
+    uint32_t joined = kNoColumn;  // a column this batch has pushed `time` on, for series without one
+  };
+  static constexpr uint32_t kNoColumn = 0xffffffff;
+
+  void ApplyAt(TimestampMs time, uint64_t commit, uint64_t settled, std::span<const uint32_t> ids, std::span<const double> values);
+  void ApplyFloats(const Batch& batch, uint64_t lsn, uint64_t settled);
+  void ApplyTimed(const Batch& batch, uint64_t lsn, uint64_t settled);
+  void ApplyHistograms(const Batch& batch, uint64_t lsn);
+  void AppendOne(Placement& place, uint32_t id, HotRecord& hot, double value);
+  void AppendFresh(Placement& place, uint32_t id, HotRecord& hot, double value);
+  void FindColumn(Placement& place, HotRecord& hot);
+  uint32_t PushNewColumn(Placement& place);
+  void CloseChunk(uint32_t id, HotRecord& hot);
+  void NoteStale(HotRecord& hot, double value);
+  void SealLocked(uint64_t settled);
+  void SealAtBoundary(TimestampMs time, uint64_t settled);
+  void AddLate(uint32_t id, HotRecord& hot, TimestampMs time, double value, uint64_t lsn);
+  SeriesSide& Side(uint32_t id, HotRecord& hot);
+  TimestampMs LastFloatTime(const HotRecord& hot) const;
+  void CopySeries(uint64_t visible, TimeRange range, uint32_t id, std::vector<int32_t>& column_copies, GroupSnapshot& out) const;
+  void CopyChunk(uint64_t visible, TimeRange range, const HotRecord& hot, std::vector<int32_t>& column_copies,
+                 GroupSnapshot& out) const;
+  std::shared_lock<std::shared_mutex> ReadLock(uint64_t visible) const;
+  void EndTurn();
+
+  const uint32_t id_;
+  const GroupIdentity identity_;
+  SeriesTable& series_;
+  const GroupOptions options_;
+
+  mutable std::shared_mutex lock_;
+  std::vector<Column> columns_;        // guarded by lock_
+  CellArena arena_;                    // guarded by lock_
+  std::vector<ClosedChunk> closed_;    // guarded by lock_
+  std::vector<RunRef> runs_;           // guarded by lock_; oldest first
+  std::vector<uint32_t> slabs_;        // guarded by lock_; first ids
+  boost::unordered_flat_map<uint32_t, std::unique_ptr<SeriesSide>> sides_;  // guarded by lock_
+  uint64_t phase_first_lsn_ = 0;       // guarded by lock_
+  uint64_t phase_last_lsn_ = 0;        // guarded by lock_
+  uint32_t phase_limit_;               // guarded by lock_; the first phase is shorter, so that groups do not seal in step
+  size_t stale_series_ = 0;            // guarded by lock_
+  TimestampMs newest_time_ = kNoTime;  // owned by the turn
+  TimestampMs phase_newest_ = kNoTime; // owned by the turn
+  LayoutChain chain_;                  // owned by the turn
+  std::vector<uint32_t> scratch_ids_;      // owned by the turn
+  std::vector<double> scratch_values_;     // owned by the turn
+  std::vector<uint32_t> fresh_;            // owned by the turn
+
+  mutable std::mutex turn_mutex_;
+  mutable std::condition_variable turn_;
+  bool busy_ = false;                  // guarded by turn_mutex_
+  std::atomic<uint64_t> announced_{0}; // set under lock_; 0 = nothing under way
+};
+
+}  // namespace epi::tsdb

@@ -1,0 +1,356 @@
+#include "tsdb/head/head.h"
+
+#include <algorithm>
+
+#include "tsdb/head/head_appender.h"
+#include "tsdb/head/head_view.h"
+
+namespace epi::tsdb {
+namespace {
+void LowerTo(std::atomic<TimestampMs>& to, TimestampMs value) {
+  TimestampMs seen = to.load(std::memory_order_relaxed);
+  while (value < seen && !to.compare_exchange_weak(seen, value, std::memory_order_acq_rel)) {
+  }
+}
+void RaiseTo(std::atomic<TimestampMs>& to, TimestampMs value) {
+  TimestampMs seen = to.load(std::memory_order_relaxed);
+  while (value > seen && !to.compare_exchange_weak(seen, value, std::memory_order_acq_rel)) {
+  }
+}
+}  // namespace
+
+Head::Head(const HeadOptions& options, CommitLog& log, SeriesJournal* journal)
+    : options_(options),
+      log_(log),
+      journal_(journal),
+      by_labels_(series_),
+      postings_(symbols_),
+      exemplars_(options.max_exemplars, options.out_of_order_window_ms),
+      min_time_(std::numeric_limits<TimestampMs>::max()),
+      max_time_(std::numeric_limits<TimestampMs>::min()),
+      min_valid_time_(std::numeric_limits<TimestampMs>::min()),
+      out_of_order_window_(options.out_of_order_window_ms) {}
+
+Head::~Head() = default;
+
+// --- views ---
+
+uint64_t Head::Pin() const {
+  const std::lock_guard<std::mutex> lock(views_mutex_);
+  const uint64_t visible = log_.written();
+  ++views_[visible];
+  return visible;
+}
+
+void Head::Unpin(uint64_t visible) const {
+  const std::lock_guard<std::mutex> lock(views_mutex_);
+  const auto found = views_.find(visible);
+  if (--found->second == 0) views_.erase(found);
+}
+
+uint64_t Head::Settled() const {
+  const std::lock_guard<std::mutex> lock(views_mutex_);
+  return views_.empty() ? log_.written() : views_.begin()->first;
+}
+
+std::shared_ptr<const View> Head::OpenView(TimeRange range) const { return std::make_shared<HeadView>(*this, range); }
+
+// --- groups and series ---
+
+Result<Group*> Head::FindOrMakeGroup(const GroupIdentity& identity) {
+  const std::lock_guard<std::mutex> lock(creation_);
+  const auto [found, made] = group_ids_.try_emplace({identity.kind, identity.key}, static_cast<uint32_t>(groups_.size()));
+  if (!made) return groups_[found->second].get();
+  if (groups_.full()) {
+    group_ids_.erase(found);
+    return Fail(ErrorCode::kLimit, "too many groups of series in the head");
+  }
+  const uint32_t id = found->second;
+  groups_.Append(std::make_unique<Group>(id, identity, series_, options_.group));
+  if (journal_ != nullptr) journal_->NoteGroup(id, identity);
+  return groups_[id].get();
+}
+
+Result<std::unique_ptr<BatchAppender>> Head::OpenGroup(const GroupIdentity& identity) {
+  EPI_ASSIGN(Group * group, FindOrMakeGroup(identity));
+  counters_.appenders_created.fetch_add(1, std::memory_order_relaxed);
+  return std::unique_ptr<BatchAppender>(std::make_unique<HeadAppender>(*this, *group));
+}
+
+Labels Head::LabelsOf(uint32_t id) const {
+  std::vector<LabelSymbols> tuple;
+  labels_.Decode(series_.cold(id).labels, tuple);
+  std::vector<LabelView> pairs;
+  for (const auto& label : tuple) pairs.push_back({symbols_.Text(label.name), symbols_.Text(label.value)});
+  return Labels::FromPairs(std::move(pairs));
+}
+
+SeriesRef Head::Find(const Labels& labels) const {
+  const uint64_t hash = labels.Hash();
+  const auto id = by_labels_.Find(hash, [&](uint32_t candidate) {
+    return series_.cold(candidate).label_hash == hash && LabelsOf(candidate) == labels;
+  });
+  if (!id) return kNoSeries;
+  return MakeRef(*id, series_.cold(*id).generation.load(std::memory_order_acquire));
+}
+
+std::optional<uint32_t> Head::NewId(Group& group) {
+  if (group.next_free_id == kNoSeriesId) {
+    const auto slab = series_.AddSlab(group.id());
+    if (!slab) return std::nullopt;
+    group.AddSlab(*slab);
+    group.next_free_id = *slab;
+  }
+  const uint32_t id = group.next_free_id;
+  group.next_free_id = (id + 1) % Slab::kSeries == 0 ? kNoSeriesId : id + 1;
+  return id;
+}
+
+Result<SeriesRef> Head::Intern(Group& group, const Labels& labels) {
+  if (labels.empty()) return Fail(ErrorCode::kInvalid, "empty labelset: invalid sample");
+  if (const SeriesRef known = Find(labels); known != kNoSeries) return known;
+  const std::lock_guard<std::mutex> lock(creation_);
+  if (const SeriesRef known = Find(labels); known != kNoSeries) return known;
+  if (options_.max_series != 0 && series_count() >= options_.max_series) {
+    return Fail(ErrorCode::kLimit, "the limit of " + std::to_string(options_.max_series) + " series is reached");
+  }
+  std::vector<LabelSymbols> tuple;
+  for (const LabelView label : labels) {
+    if (symbols_.count() + 2 > SymbolTable::kMaxSymbols) return Fail(ErrorCode::kLimit, "too many different label texts");
+    LabelSymbols pair;
+    for (const bool is_name : {true, false}) {
+      const std::string_view text = is_name ? label.name : label.value;
+      const uint32_t before = symbols_.count();
+      const SymbolId id = symbols_.Intern(text);
+      if (static_cast<uint32_t>(id) >= before && journal_ != nullptr) journal_->NoteSymbol(id, text);
+      (is_name ? pair.name : pair.value) = id;
+    }
+    tuple.push_back(pair);
+  }
+  const auto offset = labels_.Add(group.id(), tuple);
+  const auto id = offset ? NewId(group) : std::nullopt;
+  if (!id) return Fail(ErrorCode::kLimit, "the head has no room for more series");
+  const uint32_t generation = series_.cold(*id).generation.load(std::memory_order_relaxed) + 1;
+  if (journal_ != nullptr) journal_->NoteSeries(group.id(), *id, generation, tuple);
+  Place(group.id(), *id, generation, labels.Hash(), *offset, tuple);
+  counters_.series_created.fetch_add(1, std::memory_order_relaxed);
+  return MakeRef(*id, generation);
+}
+
+void Head::Place(uint32_t group, uint32_t id, uint32_t generation, uint64_t hash, LabelStore::Offset offset, LabelTuple labels) {
+  static_cast<void>(group);
+  ColdRecord& cold = series_.cold(id);
+  cold.label_hash = hash;
+  cold.labels = offset;
+  cold.generation.store(generation, std::memory_order_release);
+  by_labels_.Add(hash, id);
+  postings_.Add(id, labels);
+  live_series_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// --- times and metadata ---
+
+void Head::NoteTimes(TimestampMs min, TimestampMs max) {
+  LowerTo(min_time_, min);
+  RaiseTo(max_time_, max);
+}
+
+void Head::SetMinValidTime(TimestampMs time) { RaiseTo(min_valid_time_, time); }
+
+void Head::SetOutOfOrderWindow(int64_t ms) {
+  out_of_order_window_.store(ms, std::memory_order_relaxed);
+  exemplars_.SetLateWindow(ms);
+}
+
+void Head::SetMetadata(const std::string& metric, const MetricMetadata& metadata) {
+  const std::unique_lock<std::shared_mutex> lock(metadata_mutex_);
+  metadata_[metric] = metadata;
+}
+
+std::optional<MetricMetadata> Head::Metadata(const std::string& metric) const {
+  const std::shared_lock<std::shared_mutex> lock(metadata_mutex_);
+  const auto found = metadata_.find(metric);
+  if (found == metadata_.end()) return std::nullopt;
+  return found->second;
+}
+
+// --- replay ---
+
+Result<void> Head::RestoreGroup(uint32_t id, const GroupIdentity& identity) {
+  const std::lock_guard<std::mutex> lock(creation_);
+  if (id >= decltype(groups_)::kCapacity) return Fail(ErrorCode::kDataLoss, "group " + std::to_string(id) + " is out of range");
+  while (groups_.size() <= id) {
+    // A lost definition leaves a group without a writer.
+    const auto number = static_cast<uint32_t>(groups_.size());
+    const GroupIdentity& named = number == id ? identity : GroupIdentity{};
+    groups_.Append(std::make_unique<Group>(number, named, series_, options_.group));
+  }
+  group_ids_[{identity.kind, identity.key}] = id;
+  return {};
+}
+
+Result<void> Head::RestoreSymbol(SymbolId id, std::string_view text) { return symbols_.Restore(id, text); }
+
+Result<void> Head::RestoreSeries(uint32_t group, uint32_t id, uint32_t generation, uint64_t first_lsn, LabelTuple labels) {
+  const std::lock_guard<std::mutex> lock(creation_);
+  const auto bad = [&](const char* why) { return Fail(ErrorCode::kDataLoss, "series " + std::to_string(id) + ": " + why); };
+  if (group >= groups_.size()) return bad("its group is not defined");
+  if (labels.empty()) return bad("it has no labels");
+  std::vector<LabelView> pairs;
+  for (const auto& label : labels) {
+    for (const SymbolId symbol : {label.name, label.value}) {
+      if (static_cast<uint32_t>(symbol) >= symbols_.count() || symbols_.Text(symbol).empty()) return bad("a symbol is not defined");
+    }
+    pairs.push_back({symbols_.Text(label.name), symbols_.Text(label.value)});
+  }
+  const Labels text = Labels::FromPairs(std::move(pairs));
+  if (Find(text) != kNoSeries) return bad("its labels are defined twice");
+  const bool fresh = !series_.HasSlab(id);
+  if (!series_.RestoreSlab(id, group)) return bad("its number belongs to another group");
+  if (fresh) groups_[group]->AddSlab(id / Slab::kSeries * Slab::kSeries);
+  if (series_.Alive(id)) return bad("it is defined twice");
+  const auto offset = labels_.Add(group, labels);
+  if (!offset) return Fail(ErrorCode::kLimit, "the head has no room for more series");
+  if (first_lsn_.size() <= id) first_lsn_.resize(id + 1);
+  first_lsn_[id] = first_lsn;
+  Place(group, id, generation, text.Hash(), *offset, labels);
+  // New series go on behind the highest of the slab.
+  uint32_t& next = groups_[group]->next_free_id;
+  if (next == kNoSeriesId || id >= next) next = (id + 1) % Slab::kSeries == 0 ? kNoSeriesId : id + 1;
+  return {};
+}
+
+size_t Head::Replay(Batch& batch, uint64_t lsn) {
+  size_t dropped = 0;
+  const auto unknown = [&](uint32_t id) {
+    const bool is = !series_.Alive(id) || (id < first_lsn_.size() && lsn < first_lsn_[id]);
+    dropped += is;
+    return is;
+  };
+  size_t kept = 0;
+  for (size_t i = 0; i < batch.series.size(); ++i) {
+    if (unknown(batch.series[i])) continue;
+    batch.series[kept] = batch.series[i];
+    batch.values[kept++] = batch.values[i];
+  }
+  batch.series.resize(kept);
+  batch.values.resize(kept);
+  std::erase_if(batch.timed, [&](const auto& row) { return unknown(row.series); });
+  std::erase_if(batch.histograms, [&](const auto& row) { return unknown(row.series); });
+  std::erase_if(batch.exemplars, [&](const auto& row) { return unknown(row.series); });
+  std::erase_if(batch.tombstones, [&](const auto& row) { return unknown(row.series); });
+  std::vector<uint32_t> owners;
+  const auto own = [&](uint32_t id) {
+    const uint32_t group = series_.slab(id).group;
+    if (owners.empty() || (owners.back() != group && std::find(owners.begin(), owners.end(), group) == owners.end())) {
+      owners.push_back(group);
+    }
+  };
+  for (const uint32_t id : batch.series) own(id);
+  for (const auto& row : batch.timed) own(row.series);
+  for (const auto& row : batch.histograms) own(row.series);
+  for (const auto& row : batch.tombstones) own(row.series);
+  for (const uint32_t owner : owners) {
+    groups_[owner]->BeginTurn();
+    groups_[owner]->Apply(batch, lsn, lsn);
+  }
+  for (const auto& row : batch.exemplars) exemplars_.Add(row.series, row.exemplar);
+  for (const auto& row : batch.metadata) SetMetadata(row.metric, row.metadata);
+  if (!batch.series.empty()) NoteTimes(batch.time, batch.time);
+  for (const auto& row : batch.timed) NoteTimes(row.time, row.time);
+  for (const auto& row : batch.histograms) NoteTimes(row.time, row.time);
+  return dropped;
+}
+
+// --- maintenance ---
+
+void Head::SealAll() {
+  const uint64_t settled = Settled();
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    Group& group = *groups_[i];
+    group.BeginTurn();
+    group.Seal(settled);
+    group.Abandon();
+  }
+}
+
+void Head::TruncateBefore(TimestampMs time) {
+  SetMinValidTime(time);
+  const uint64_t settled = Settled();
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    Group& group = *groups_[i];
+    group.BeginTurn();
+    group.TruncateBefore(time, settled);
+    group.Abandon();
+  }
+  RaiseTo(min_time_, time);
+  counters_.truncations.fetch_add(1, std::memory_order_relaxed);
+}
+
+// --- statistics ---
+
+HeadMemory Head::Memory() const {
+  HeadMemory memory;
+  memory.series = series_.bytes();
+  memory.labels = labels_.bytes();
+  memory.symbols = symbols_.bytes();
+  memory.postings = postings_.bytes();
+  memory.hash_table = by_labels_.bytes();
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const GroupStats stats = groups_[i]->Stats();
+    memory.arenas += stats.arena_bytes;
+    memory.columns += stats.column_bytes + sizeof(Group);
+    memory.runs += stats.run_bytes;
+    memory.sides += stats.side_bytes;
+  }
+  return memory;
+}
+
+Head::Totals Head::CountTotals() const {
+  Totals totals;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    const GroupStats stats = groups_[i]->Stats();
+    totals.chunks += stats.open_chunks;
+    totals.stale_series += stats.stale_series;
+    totals.histogram_series += stats.histogram_series;
+  }
+  return totals;
+}
+
+HeadStatus Head::Status(size_t limit) const {
+  HeadStatus status;
+  status.series = series_count();
+  status.chunks = CountTotals().chunks;
+  status.min_time = min_time();
+  status.max_time = max_time();
+  const auto keep_top = [limit](std::vector<NamedCount>& counts) {
+    std::sort(counts.begin(), counts.end(), [](const NamedCount& a, const NamedCount& b) {
+      return a.count != b.count ? a.count > b.count : a.name < b.name;
+    });
+    if (counts.size() > limit) counts.resize(limit);
+  };
+  const PostingsIndex::ReadLock index(postings_);
+  for (const SymbolId name : index.Names()) {
+    const std::string text(symbols_.Text(name));
+    const NamePostings& postings = *index.Name(name);
+    uint64_t bytes = 0;
+    std::vector<NamedCount> pairs;
+    for (const auto& value : postings.values()) {
+      const std::string_view value_text = symbols_.Text(value.value);
+      bytes += value_text.size() * value.ids.size();
+      pairs.push_back({text + "=" + std::string(value_text), value.ids.size()});
+      if (text == kMetricName) status.series_by_metric.push_back({std::string(value_text), value.ids.size()});
+    }
+    status.label_pairs += postings.values().size();
+    status.values_by_label.push_back({text, postings.values().size()});
+    status.bytes_by_label.push_back({text, bytes});
+    keep_top(pairs);
+    status.series_by_pair.insert(status.series_by_pair.end(), pairs.begin(), pairs.end());
+  }
+  for (auto* counts : {&status.series_by_metric, &status.values_by_label, &status.bytes_by_label, &status.series_by_pair}) {
+    keep_top(*counts);
+  }
+  return status;
+}
+
+}  // namespace epi::tsdb

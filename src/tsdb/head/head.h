@@ -1,0 +1,197 @@
+// The head: what was written lately, in memory, complete and queryable.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/storage.h"
+#include "tsdb/head/exemplar_ring.h"
+#include "tsdb/head/group.h"
+#include "tsdb/head/label_store.h"
+#include "tsdb/head/postings_index.h"
+#include "tsdb/head/series_table.h"
+#include "tsdb/head/symbol_table.h"
+#include "tsdb/wal/batch.h"
+
+namespace epi::tsdb {
+
+struct HeadOptions {
+  GroupOptions group;
+  uint64_t max_series = 0;         // 0 = no limit
+  size_t max_exemplars = 0;        // 0 = exemplars are not stored
+  int64_t out_of_order_window_ms = 0;
+};
+
+// Told of every definition that a log record may name later, before the record is written. Called under the head's
+// creation lock, in order.
+class SeriesJournal {
+ public:
+  virtual ~SeriesJournal() = default;
+  virtual void NoteGroup(uint32_t id, const GroupIdentity& identity) = 0;
+  virtual void NoteSymbol(SymbolId id, std::string_view text) = 0;
+  virtual void NoteSeries(uint32_t group, uint32_t id, uint32_t generation, LabelTuple labels) = 0;
+};
+
+// Counts since start; read by the metrics.
+struct HeadCounters {
+  std::atomic<uint64_t> floats_appended{0};
+  std::atomic<uint64_t> histograms_appended{0};
+  std::atomic<uint64_t> late_appended{0};
+  std::atomic<uint64_t> out_of_bounds{0};
+  std::atomic<uint64_t> out_of_order{0};
+  std::atomic<uint64_t> too_old{0};
+  std::atomic<uint64_t> series_created{0};
+  std::atomic<uint64_t> series_removed{0};
+  std::atomic<uint64_t> series_not_found{0};
+  std::atomic<uint64_t> appenders_created{0};
+  std::atomic<int64_t> active_appenders{0};
+  std::atomic<uint64_t> exemplars_appended{0};
+  std::atomic<uint64_t> exemplars_out_of_order{0};
+  std::atomic<uint64_t> truncations{0};
+};
+
+struct HeadMemory {
+  size_t series = 0;
+  size_t labels = 0;
+  size_t symbols = 0;
+  size_t postings = 0;
+  size_t hash_table = 0;
+  size_t arenas = 0;
+  size_t columns = 0;
+  size_t runs = 0;
+  size_t sides = 0;
+  size_t total() const { return series + labels + symbols + postings + hash_table + arenas + columns + runs + sides; }
+};
+
+struct NamedCount {
+  std::string name;
+  uint64_t count = 0;
+};
+
+// What /api/v1/status/tsdb shows.
+struct HeadStatus {
+  uint64_t series = 0;
+  uint64_t label_pairs = 0;
+  uint64_t chunks = 0;
+  TimestampMs min_time = 0;
+  TimestampMs max_time = 0;
+  std::vector<NamedCount> series_by_metric;
+  std::vector<NamedCount> values_by_label;
+  std::vector<NamedCount> bytes_by_label;
+  std::vector<NamedCount> series_by_pair;
+};
+
+// Thread-safe.
+class Head {
+ public:
+  // `log` and `journal` outlive the head; the journal may be null.
+  Head(const HeadOptions& options, CommitLog& log, SeriesJournal* journal);
+  ~Head();
+  Head(const Head&) = delete;
+  Head& operator=(const Head&) = delete;
+
+  // Views and appenders must be gone before the head.
+  std::shared_ptr<const View> OpenView(TimeRange range) const;
+  Result<std::unique_ptr<BatchAppender>> OpenGroup(const GroupIdentity& identity);
+
+  // The oldest and newest stored times; max and min of the type when empty.
+  TimestampMs min_time() const { return min_time_.load(std::memory_order_acquire); }
+  TimestampMs max_time() const { return max_time_.load(std::memory_order_acquire); }
+  // Samples before it are refused and not read.
+  TimestampMs min_valid_time() const { return min_valid_time_.load(std::memory_order_acquire); }
+  void SetMinValidTime(TimestampMs time);
+  void SetOutOfOrderWindow(int64_t ms);
+  int64_t out_of_order_window() const { return out_of_order_window_.load(std::memory_order_relaxed); }
+  ExemplarRing& exemplars() { return exemplars_; }
+  const ExemplarRing& exemplars() const { return exemplars_; }
+  std::optional<MetricMetadata> Metadata(const std::string& metric) const;
+
+  uint64_t series_count() const { return live_series_.load(std::memory_order_relaxed); }
+  const HeadCounters& counters() const { return counters_; }
+  HeadMemory Memory() const;
+  HeadStatus Status(size_t limit) const;
+  struct Totals {
+    size_t chunks = 0;
+    size_t stale_series = 0;
+    size_t histogram_series = 0;
+  };
+  Totals CountTotals() const;
+
+  // --- for replay: single-threaded, before anything else is called ---
+  Result<void> RestoreGroup(uint32_t id, const GroupIdentity& identity);
+  Result<void> RestoreSymbol(SymbolId id, std::string_view text);
+  // `first_lsn`: records before it mean an earlier life of the id.
+  Result<void> RestoreSeries(uint32_t group, uint32_t id, uint32_t generation, uint64_t first_lsn, LabelTuple labels);
+  // Applies a logged batch. Rows of series that are not defined are dropped and counted in the return value.
+  size_t Replay(Batch& batch, uint64_t lsn);
+
+  // --- maintenance ---
+  void SealAll();
+  void TruncateBefore(TimestampMs time);
+
+  // --- for the appender and the view ---
+  const HeadOptions& options() const { return options_; }
+  CommitLog& log() const { return log_; }
+  SeriesTable& series() { return series_; }
+  const SeriesTable& series() const { return series_; }
+  const SymbolTable& symbols() const { return symbols_; }
+  const LabelStore& labels() const { return labels_; }
+  const PostingsIndex& postings() const { return postings_; }
+  Group& group(uint32_t id) const { return *groups_[id]; }
+  size_t group_count() const { return groups_.size(); }
+  HeadCounters& mutable_counters() { return counters_; }
+  // The series with these labels, made in `group` when it is new.
+  Result<SeriesRef> Intern(Group& group, const Labels& labels);
+  SeriesRef Find(const Labels& labels) const;
+  Labels LabelsOf(uint32_t id) const;
+  // Every view, open or to come, sees all commits up to this number.
+  uint64_t Settled() const;
+  void NoteTimes(TimestampMs min, TimestampMs max);
+  void SetMetadata(const std::string& metric, const MetricMetadata& metadata);
+  // Pins a moment: returns the number a new view sees, which stays unsettled until it is unpinned.
+  uint64_t Pin() const;
+  void Unpin(uint64_t visible) const;
+
+ private:
+  std::optional<uint32_t> NewId(Group& group);
+  Result<Group*> FindOrMakeGroup(const GroupIdentity& identity);
+  void Place(uint32_t group, uint32_t id, uint32_t generation, uint64_t hash, LabelStore::Offset offset, LabelTuple labels);
+
+  const HeadOptions options_;
+  CommitLog& log_;
+  SeriesJournal* const journal_;
+  SymbolTable symbols_;
+  LabelStore labels_;
+  SeriesTable series_;
+  LabelHashTable by_labels_;
+  PostingsIndex postings_;
+  ExemplarRing exemplars_;
+  HeadCounters counters_;
+  PagedArray<std::unique_ptr<Group>, 8, 65536> groups_;
+
+  std::atomic<TimestampMs> min_time_;
+  std::atomic<TimestampMs> max_time_;
+  std::atomic<TimestampMs> min_valid_time_;
+  std::atomic<int64_t> out_of_order_window_;
+  std::atomic<uint64_t> live_series_{0};
+
+  std::mutex creation_;  // series and groups are made one at a time
+  std::map<std::pair<GroupIdentity::Kind, std::string>, uint32_t> group_ids_;  // guarded by creation_
+  std::vector<uint64_t> first_lsn_;  // only while replaying: by id
+
+  mutable std::mutex views_mutex_;
+  mutable std::map<uint64_t, size_t> views_;  // guarded by views_mutex_; numbers pinned, how often
+
+  mutable std::shared_mutex metadata_mutex_;
+  std::unordered_map<std::string, MetricMetadata> metadata_;  // guarded by metadata_mutex_
+};
+
+}  // namespace epi::tsdb

@@ -1,0 +1,106 @@
+// All series of the head by id: their hot records, what identifies them, and the way from labels to id.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <vector>
+
+#include "storage/appender.h"
+#include "tsdb/head/hot_record.h"
+#include "tsdb/head/label_store.h"
+#include "tsdb/head/paged_array.h"
+
+namespace epi::tsdb {
+
+inline constexpr uint32_t kNoSeriesId = 0xffffffff;
+
+inline SeriesRef MakeRef(uint32_t id, uint32_t generation) {
+  return SeriesRef{static_cast<uint64_t>(generation) << 32 | id};
+}
+inline uint32_t RefId(SeriesRef ref) { return static_cast<uint32_t>(static_cast<uint64_t>(ref)); }
+inline uint32_t RefGeneration(SeriesRef ref) { return static_cast<uint32_t>(static_cast<uint64_t>(ref) >> 32); }
+
+// What does not change while the series lives.
+struct ColdRecord {
+  uint64_t label_hash = 0;
+  LabelStore::Offset labels = 0;
+  std::atomic<uint32_t> generation{0};  // counts up with every life of the id; even = not alive
+};
+static_assert(sizeof(ColdRecord) == 16);
+
+// 64 neighbouring ids, all of one group.
+struct Slab {
+  static constexpr uint32_t kSeries = 64;
+  std::array<HotRecord, kSeries> hot;    // guarded by the group's lock
+  std::array<ColdRecord, kSeries> cold;
+  uint64_t in_batch = 0;   // owned by whoever commits to the group: admitted in the current batch
+  uint64_t in_layout = 0;  // likewise: part of the layout that the log's next difference refers to
+  uint32_t group = 0;
+};
+
+// Reading is lock-free for published ids; creating and removing is serialised by the head.
+class SeriesTable {
+ public:
+  static constexpr uint32_t kMaxSlabs = 1u << 22;
+
+  // A slab of 64 ids for `group`: its first id. Nothing when ids are used up.
+  std::optional<uint32_t> AddSlab(uint32_t group);
+  // Makes the slab of `id` exist and belong to `group`; false when it belongs to another.
+  bool RestoreSlab(uint32_t id, uint32_t group);
+
+  uint32_t id_limit() const { return static_cast<uint32_t>(slabs_.size()) * Slab::kSeries; }
+  bool HasSlab(uint32_t id) const { return id < id_limit() && slabs_[id / Slab::kSeries] != nullptr; }
+  Slab& slab(uint32_t id) { return *slabs_[id / Slab::kSeries]; }
+  const Slab& slab(uint32_t id) const { return *slabs_[id / Slab::kSeries]; }
+  HotRecord& hot(uint32_t id) { return slab(id).hot[id % Slab::kSeries]; }
+  const HotRecord& hot(uint32_t id) const { return slab(id).hot[id % Slab::kSeries]; }
+  ColdRecord& cold(uint32_t id) { return slab(id).cold[id % Slab::kSeries]; }
+  const ColdRecord& cold(uint32_t id) const { return slab(id).cold[id % Slab::kSeries]; }
+  // Whether `ref` names a series that lives.
+  bool Alive(SeriesRef ref) const {
+    return (RefGeneration(ref) & 1) != 0 && HasSlab(RefId(ref)) &&
+           cold(RefId(ref)).generation.load(std::memory_order_acquire) == RefGeneration(ref);
+  }
+  bool Alive(uint32_t id) const {
+    return HasSlab(id) && (cold(id).generation.load(std::memory_order_acquire) & 1) != 0;
+  }
+  size_t bytes() const { return slabs_.bytes() + slab_count_.load(std::memory_order_relaxed) * sizeof(Slab); }
+
+ private:
+  PagedArray<std::unique_ptr<Slab>, 10, (kMaxSlabs >> 10)> slabs_;
+  std::atomic<size_t> slab_count_{0};
+};
+
+// From the hash of a label set to ids: 8 bytes a slot. Thread-safe.
+class LabelHashTable {
+ public:
+  explicit LabelHashTable(const SeriesTable& series) : series_(series), slots_(1024) {}
+  // The id with this hash for which `same(id)` is true.
+  std::optional<uint32_t> Find(uint64_t hash, const std::function<bool(uint32_t)>& same) const;
+  // The series' cold record holds `hash` already.
+  void Add(uint64_t hash, uint32_t id);
+  void Remove(uint64_t hash, uint32_t id);
+  size_t bytes() const;
+
+ private:
+  struct Slot {
+    uint32_t tag = 0;
+    uint32_t id = kNoSeriesId;
+    bool free() const { return id == kNoSeriesId && tag == 0; }
+    bool grave() const { return id == kNoSeriesId && tag != 0; }  // was removed; probing goes on behind it
+  };
+  void Rebuild(size_t size);
+
+  const SeriesTable& series_;
+  mutable std::shared_mutex mutex_;
+  std::vector<Slot> slots_;  // guarded by mutex_; open addressing, power of two
+  size_t used_ = 0;          // guarded by mutex_; graves included
+  size_t live_ = 0;          // guarded by mutex_
+};
+
+}  // namespace epi::tsdb
