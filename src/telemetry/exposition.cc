@@ -115,11 +115,11 @@ bool IsLegacy(std::string_view name) {
   return true;
 }
 
-std::string EscapeRune(int32_t rune, NameEscaping escaping) {
+std::string EscapeRune(int32_t rune, ExposedEscaping escaping) {
   switch (escaping) {
-    case NameEscaping::kDots:
+    case ExposedEscaping::kDots:
       return rune == '.' ? "_dot_" : "__";
-    case NameEscaping::kValues: {
+    case ExposedEscaping::kValues: {
       if (rune == '_') return "__";
       if (rune < 0) return "_FFFD_";
       char digits[12];
@@ -131,11 +131,11 @@ std::string EscapeRune(int32_t rune, NameEscaping escaping) {
   }
 }
 
-void EscapeLabels(MetricLabels& labels, NameEscaping escaping) {
+void EscapeLabels(MetricLabels& labels, ExposedEscaping escaping) {
   for (auto& label : labels) label.first = EscapeMetricName(label.first, escaping);
 }
 
-MetricFamily EscapeFamily(const MetricFamily& family, NameEscaping escaping) {
+MetricFamily EscapeFamily(const MetricFamily& family, ExposedEscaping escaping) {
   MetricFamily escaped = family;
   escaped.name = EscapeMetricName(family.name, escaping);
   for (auto& point : escaped.points) {
@@ -146,9 +146,9 @@ MetricFamily EscapeFamily(const MetricFamily& family, NameEscaping escaping) {
 }
 
 // Dots escaping doubles underscores, so it changes plain names too.
-bool NeedsEscaping(const MetricFamily& family, NameEscaping escaping) {
-  if (escaping == NameEscaping::kAllowUtf8) return false;
-  if (escaping == NameEscaping::kDots || !IsLegacy(family.name)) return true;
+bool NeedsEscaping(const MetricFamily& family, ExposedEscaping escaping) {
+  if (escaping == ExposedEscaping::kAllowUtf8) return false;
+  if (escaping == ExposedEscaping::kDots || !IsLegacy(family.name)) return true;
   for (const auto& point : family.points)
     for (const auto& label : point.labels)
       if (!IsLegacy(label.first)) return true;
@@ -157,12 +157,12 @@ bool NeedsEscaping(const MetricFamily& family, NameEscaping escaping) {
 
 }  // namespace
 
-Exposition NegotiateFormat(std::string_view accept, bool offer_open_metrics, NameEscaping fallback) {
+Exposition NegotiateFormat(std::string_view accept, bool offer_open_metrics, ExposedEscaping fallback) {
   Exposition result{ExpositionFormat::kText004, fallback};
   for (const auto& item : ParseAccept(accept)) {
     const auto escaping = item.Param("escaping");
     for (size_t i = 0; i < std::size(kEscapingNames); ++i)
-      if (kEscapingNames[i] == escaping) result.escaping = static_cast<NameEscaping>(i);
+      if (kEscapingNames[i] == escaping) result.escaping = static_cast<ExposedEscaping>(i);
     if (FormatOf(item, offer_open_metrics, result.format)) return result;
   }
   return result;
@@ -184,14 +184,15 @@ std::string ContentType(const Exposition& exposition) {
   return out;
 }
 
-std::string EscapeMetricName(std::string_view name, NameEscaping escaping) {
-  const bool unchanged = escaping == NameEscaping::kAllowUtf8 || (escaping != NameEscaping::kDots && IsLegacy(name));
+std::string EscapeMetricName(std::string_view name, ExposedEscaping escaping) {
+  const bool unchanged =
+      escaping == ExposedEscaping::kAllowUtf8 || (escaping != ExposedEscaping::kDots && IsLegacy(name));
   if (unchanged || name.empty()) return std::string(name);
-  std::string out = escaping == NameEscaping::kValues ? "U__" : "";
+  std::string out = escaping == ExposedEscaping::kValues ? "U__" : "";
   bool first = true;
   while (!name.empty()) {
     const auto decoded = DecodeRune(name);
-    const bool doubled = decoded.rune == '_' && escaping != NameEscaping::kUnderscores;
+    const bool doubled = decoded.rune == '_' && escaping != ExposedEscaping::kUnderscores;
     if (IsLegacyRune(decoded.rune, first) && !doubled) {
       out += name.front();
     } else {
@@ -207,7 +208,7 @@ Result<void> AppendFamily(std::string& out, const MetricFamily& family, const Ex
                           const ExpositionOptions& options) {
   if (NeedsEscaping(family, exposition.escaping)) {
     const MetricFamily escaped = EscapeFamily(family, exposition.escaping);
-    return AppendFamily(out, escaped, {exposition.format, NameEscaping::kAllowUtf8}, options);
+    return AppendFamily(out, escaped, {exposition.format, ExposedEscaping::kAllowUtf8}, options);
   }
   if (family.name.empty()) return Fail(ErrorCode::kInvalid, "MetricFamily has no name");
   switch (exposition.format) {

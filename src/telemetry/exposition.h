@@ -20,18 +20,18 @@ enum class ExpositionFormat : unsigned char {
 };
 
 // What becomes of names outside [a-zA-Z_:][a-zA-Z0-9_:]*.
-enum class NameEscaping : unsigned char { kAllowUtf8, kUnderscores, kDots, kValues };
+enum class ExposedEscaping : unsigned char { kAllowUtf8, kUnderscores, kDots, kValues };
 
 struct Exposition {
   ExpositionFormat format = ExpositionFormat::kText004;
-  NameEscaping escaping = NameEscaping::kUnderscores;
+  ExposedEscaping escaping = ExposedEscaping::kUnderscores;
 };
 
 // What Accept asks for, by quality; text 0.0.4 when nothing fits. `fallback` is the escaping when Accept names none.
-Exposition NegotiateFormat(std::string_view accept, bool offer_open_metrics, NameEscaping fallback);
+Exposition NegotiateFormat(std::string_view accept, bool offer_open_metrics, ExposedEscaping fallback);
 // "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 std::string ContentType(const Exposition& exposition);
-std::string EscapeMetricName(std::string_view name, NameEscaping escaping);
+std::string EscapeMetricName(std::string_view name, ExposedEscaping escaping);
 
 struct ExpositionOptions {
   bool created_lines = false;  // OpenMetrics: _created samples

@@ -170,17 +170,17 @@ void WriteHistogram(Sink& s, const MetricPoint& point) {
 }
 
 template <typename Sink>
-void WriteValue(Sink& sink, MetricType type, const MetricPoint& point) {
+void WriteValue(Sink& sink, ExposedType type, const MetricPoint& point) {
   switch (type) {
-    case MetricType::kGauge:
+    case ExposedType::kGauge:
       return sink.Message(2, "gauge", [&](auto& s) { s.Double(1, "value", point.value); });
-    case MetricType::kCounter:
+    case ExposedType::kCounter:
       return sink.Message(3, "counter", [&](auto& s) {
         s.Double(1, "value", point.value);
         if (point.exemplar) WriteExemplar(s, 2, "exemplar", *point.exemplar);
         if (point.created) WriteTime(s, 3, "created_timestamp", *point.created);
       });
-    case MetricType::kSummary:
+    case ExposedType::kSummary:
       return sink.Message(4, "summary", [&](auto& s) {
         s.Unsigned(1, "sample_count", point.sample_count);
         s.Double(2, "sample_sum", point.sample_sum);
@@ -192,10 +192,10 @@ void WriteValue(Sink& sink, MetricType type, const MetricPoint& point) {
         }
         if (point.created) WriteTime(s, 4, "created_timestamp", *point.created);
       });
-    case MetricType::kUntyped:
+    case ExposedType::kUntyped:
       return sink.Message(5, "untyped", [&](auto& s) { s.Double(1, "value", point.value); });
-    case MetricType::kHistogram:
-    case MetricType::kGaugeHistogram:
+    case ExposedType::kHistogram:
+    case ExposedType::kGaugeHistogram:
       return sink.Message(7, "histogram", [&](auto& s) { WriteHistogram(s, point); });
   }
 }

@@ -54,10 +54,10 @@ void ReadHistogram(const json& h, MetricHistogram& out) {
   }
 }
 
-constexpr std::pair<const char*, MetricType> kTypes[] = {
-    {"COUNTER", MetricType::kCounter},     {"GAUGE", MetricType::kGauge},
-    {"SUMMARY", MetricType::kSummary},     {"UNTYPED", MetricType::kUntyped},
-    {"HISTOGRAM", MetricType::kHistogram}, {"GAUGE_HISTOGRAM", MetricType::kGaugeHistogram}};
+constexpr std::pair<const char*, ExposedType> kTypes[] = {
+    {"COUNTER", ExposedType::kCounter},     {"GAUGE", ExposedType::kGauge},
+    {"SUMMARY", ExposedType::kSummary},     {"UNTYPED", ExposedType::kUntyped},
+    {"HISTOGRAM", ExposedType::kHistogram}, {"GAUGE_HISTOGRAM", ExposedType::kGaugeHistogram}};
 constexpr const char* kValueKeys[] = {"counter", "gauge", "summary", "untyped", "histogram", "histogram"};
 
 // False when the metrics do not fit the family's type: our types cannot hold that.
@@ -78,7 +78,7 @@ bool ReadFamily(const json& in, MetricFamily& out) {
     point.created = TimeOf(value, "created_timestamp");
     point.exemplar = ExemplarOf(value);
     if (value.contains("value")) point.value = NumberOf(value["value"]);
-    if (out.type == MetricType::kSummary) {
+    if (out.type == ExposedType::kSummary) {
       point.sample_count = value.value("sample_count", uint64_t{0});
       point.sample_sum = NumberOf(value["sample_sum"]);
       for (const auto& q : value.value("quantile", json::array()))
@@ -113,7 +113,7 @@ TEST(Exposition, ConformanceWrite) {
       if (option == "created_lines") options.created_lines = true;
     const Exposition exposition{
         format == "prometheus-text" ? ExpositionFormat::kText004 : ExpositionFormat::kOpenMetrics100,
-        NameEscaping::kAllowUtf8};
+        ExposedEscaping::kAllowUtf8};
     std::string out;
     const auto result = AppendFamily(out, family, exposition, options);
     ++ran;
@@ -133,7 +133,7 @@ TEST(Exposition, ConformanceNegotiate) {
   for (const auto& c : cases) {
     const bool open_metrics = c["kind"] == "TestNegotiateIncludingOpenMetrics";
     const auto chosen = NegotiateFormat(c["accept"].get<std::string>(), open_metrics,
-                                        open_metrics ? NameEscaping::kValues : NameEscaping::kUnderscores);
+                                        open_metrics ? ExposedEscaping::kValues : ExposedEscaping::kUnderscores);
     EXPECT_EQ(ContentType(chosen), c["expected"].get<std::string>()) << c["id"];
   }
 }
@@ -142,18 +142,18 @@ TEST(Exposition, QualityDecides) {
   const auto chosen = NegotiateFormat(
       "text/plain;version=0.0.4;q=0.3,*/*;q=0.1,application/vnd.google.protobuf;"
       "proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6",
-      false, NameEscaping::kUnderscores);
+      false, ExposedEscaping::kUnderscores);
   EXPECT_EQ(chosen.format, ExpositionFormat::kProtobuf);
-  EXPECT_EQ(NegotiateFormat("", true, NameEscaping::kUnderscores).format, ExpositionFormat::kText004);
-  EXPECT_EQ(NegotiateFormat(",;;=,q=;/", true, NameEscaping::kUnderscores).format, ExpositionFormat::kText004);
+  EXPECT_EQ(NegotiateFormat("", true, ExposedEscaping::kUnderscores).format, ExpositionFormat::kText004);
+  EXPECT_EQ(NegotiateFormat(",;;=,q=;/", true, ExposedEscaping::kUnderscores).format, ExpositionFormat::kText004);
 }
 
 TEST(Exposition, Escaping) {
-  EXPECT_EQ(EscapeMetricName("my.x_y", NameEscaping::kUnderscores), "my_x_y");
-  EXPECT_EQ(EscapeMetricName("my.x_y", NameEscaping::kDots), "my_dot_x__y");
-  EXPECT_EQ(EscapeMetricName("my.x_y", NameEscaping::kValues), "U__my_2e_x__y");
-  EXPECT_EQ(EscapeMetricName("label with \xc4\x80", NameEscaping::kDots), "label__with____");
-  EXPECT_EQ(EscapeMetricName("plain:name", NameEscaping::kValues), "plain:name");
+  EXPECT_EQ(EscapeMetricName("my.x_y", ExposedEscaping::kUnderscores), "my_x_y");
+  EXPECT_EQ(EscapeMetricName("my.x_y", ExposedEscaping::kDots), "my_dot_x__y");
+  EXPECT_EQ(EscapeMetricName("my.x_y", ExposedEscaping::kValues), "U__my_2e_x__y");
+  EXPECT_EQ(EscapeMetricName("label with \xc4\x80", ExposedEscaping::kDots), "label__with____");
+  EXPECT_EQ(EscapeMetricName("plain:name", ExposedEscaping::kValues), "plain:name");
   MetricFamily family;
   family.name = "a.b";
   family.points.emplace_back().labels = {{"l.m", "v.w"}};
@@ -166,18 +166,19 @@ TEST(Exposition, ProtobufBytes) {
   MetricFamily family;
   family.name = "x";
   family.has_help = false;
-  family.type = MetricType::kGauge;
+  family.type = ExposedType::kGauge;
   MetricPoint& point = family.points.emplace_back();
   point.labels = {{"a", "b"}};
   point.value = 1;
   point.timestamp_ms = 5;
   std::string out;
-  ASSERT_TRUE(AppendFamily(out, family, {ExpositionFormat::kProtobuf, NameEscaping::kUnderscores}).has_value());
+  ASSERT_TRUE(AppendFamily(out, family, {ExpositionFormat::kProtobuf, ExposedEscaping::kUnderscores}).has_value());
   const std::string expected = std::string("\x1c\x0a\x01x\x18\x01\x22\x15\x0a\x06\x0a\x01", 12) + "a\x12\x01" + "b" +
                                std::string("\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0\x3f\x30\x05", 13);
   EXPECT_EQ(out, expected);
   out.clear();
-  ASSERT_TRUE(AppendFamily(out, family, {ExpositionFormat::kProtobufCompact, NameEscaping::kUnderscores}).has_value());
+  ASSERT_TRUE(
+      AppendFamily(out, family, {ExpositionFormat::kProtobufCompact, ExposedEscaping::kUnderscores}).has_value());
   EXPECT_EQ(out, "name:\"x\" type:GAUGE metric:{label:{name:\"a\" value:\"b\"} gauge:{value:1} timestamp_ms:5}\n");
 }
 

@@ -189,24 +189,24 @@ void AppendMetaLine(std::string& out, std::string_view keyword, std::string_view
   out += '\n';
 }
 
-std::string_view PrometheusTypeName(MetricType type) {
+std::string_view PrometheusTypeName(ExposedType type) {
   static constexpr std::string_view kNames[] = {"counter", "gauge", "summary", "untyped", "histogram", "histogram"};
   return kNames[static_cast<unsigned>(type)];
 }
 
-std::string_view OpenMetricsTypeName(MetricType type) {
+std::string_view OpenMetricsTypeName(ExposedType type) {
   static constexpr std::string_view kNames[] = {"counter", "gauge",     "summary",
                                                 "unknown", "histogram", "gaugehistogram"};
   return kNames[static_cast<unsigned>(type)];
 }
 
-void AppendPoint(std::string& out, SampleWriter& writer, Dialect dialect, std::string_view name, MetricType type,
+void AppendPoint(std::string& out, SampleWriter& writer, Dialect dialect, std::string_view name, ExposedType type,
                  const MetricPoint& point) {
   switch (type) {
-    case MetricType::kSummary:
+    case ExposedType::kSummary:
       return AppendSummary(out, writer, dialect, name, point);
-    case MetricType::kHistogram:
-    case MetricType::kGaugeHistogram:
+    case ExposedType::kHistogram:
+    case ExposedType::kGaugeHistogram:
       return AppendHistogram(out, writer, dialect, name, point);
     default:
       return writer.Simple(name, point, point.value, point.exemplar ? &*point.exemplar : nullptr);
@@ -231,11 +231,11 @@ void AppendOpenMetricsText(std::string& out, const MetricFamily& family, const E
   // unknown type.
   std::string name = family.name;
   std::string_view type = OpenMetricsTypeName(family.type);
-  if (family.type == MetricType::kCounter) {
+  if (family.type == ExposedType::kCounter) {
     if (name.ends_with(kTotal)) {
       name.resize(name.size() - kTotal.size());
     } else {
-      type = OpenMetricsTypeName(MetricType::kUntyped);
+      type = OpenMetricsTypeName(ExposedType::kUntyped);
     }
   }
   if (family.has_help) AppendMetaLine(out, "HELP", name, family.help, true);
@@ -243,7 +243,7 @@ void AppendOpenMetricsText(std::string& out, const MetricFamily& family, const E
   if (!family.unit.empty()) AppendMetaLine(out, "UNIT", name, family.unit, true);
   for (const auto& point : family.points) {
     AppendPoint(out, writer, dialect, family.name, family.type, point);
-    const bool counts = family.type != MetricType::kGauge && family.type != MetricType::kUntyped;
+    const bool counts = family.type != ExposedType::kGauge && family.type != ExposedType::kUntyped;
     if (options.created_lines && point.created && counts) {
       writer.Begin(name + "_created", point.labels);
       dialect.Value(out, static_cast<double>(point.created->seconds) + point.created->nanos / 1e9);

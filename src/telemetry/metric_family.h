@@ -13,7 +13,7 @@ namespace epi {
 using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
 // The numbers are those of the protobuf enum.
-enum class MetricType : unsigned char {
+enum class ExposedType : unsigned char {
   kCounter = 0,
   kGauge = 1,
   kSummary = 2,
@@ -79,7 +79,7 @@ struct MetricFamily {
   std::string help;
   bool has_help = true;
   std::string unit;
-  MetricType type = MetricType::kUntyped;
+  ExposedType type = ExposedType::kUntyped;
   std::vector<MetricPoint> points;
 };
 

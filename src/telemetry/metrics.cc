@@ -101,7 +101,7 @@ struct Member {
 
 struct Family {
   std::string help;
-  MetricType type = MetricType::kUntyped;
+  ExposedType type = ExposedType::kUntyped;
   std::map<MetricLabels, Member> members;  // keys sorted by label name
   std::function<std::vector<CollectedSample>()> collect;
 };
@@ -119,7 +119,7 @@ struct MetricRegistry::Impl {
 
   // The handle of that member, made by `make` when it is new.
   template <typename Handle, typename Make>
-  Handle& Get(const std::string& name, const std::string& help, MetricType type, const MetricLabels& labels,
+  Handle& Get(const std::string& name, const std::string& help, ExposedType type, const MetricLabels& labels,
               const Make& make) {
     const std::lock_guard lock(mutex);
     Family& family = families[name];
@@ -144,24 +144,24 @@ MetricRegistry::MetricRegistry() : impl_(std::make_unique<Impl>()) {}
 MetricRegistry::~MetricRegistry() = default;
 
 Counter& MetricRegistry::AddCounter(const std::string& name, const std::string& help, const MetricLabels& labels) {
-  return impl_->Get<CounterHandle>(name, help, MetricType::kCounter, labels,
+  return impl_->Get<CounterHandle>(name, help, ExposedType::kCounter, labels,
                                    [] { return std::make_unique<CounterHandle>(); });
 }
 
 Gauge& MetricRegistry::AddGauge(const std::string& name, const std::string& help, const MetricLabels& labels) {
-  return impl_->Get<GaugeHandle>(name, help, MetricType::kGauge, labels,
+  return impl_->Get<GaugeHandle>(name, help, ExposedType::kGauge, labels,
                                  [] { return std::make_unique<GaugeHandle>(); });
 }
 
 Observer& MetricRegistry::AddHistogram(const std::string& name, const std::string& help,
                                        const std::vector<double>& bounds, const MetricLabels& labels) {
-  return impl_->Get<HistogramHandle>(name, help, MetricType::kHistogram, labels,
+  return impl_->Get<HistogramHandle>(name, help, ExposedType::kHistogram, labels,
                                      [&] { return std::make_unique<HistogramHandle>(bounds); });
 }
 
 Observer& MetricRegistry::AddSummary(const std::string& name, const std::string& help,
                                      const std::vector<double>& quantiles, const MetricLabels& labels) {
-  return impl_->Get<SummaryHandle>(name, help, MetricType::kSummary, labels,
+  return impl_->Get<SummaryHandle>(name, help, ExposedType::kSummary, labels,
                                    [&] { return std::make_unique<SummaryHandle>(quantiles); });
 }
 
@@ -170,7 +170,7 @@ void MetricRegistry::AddCallback(const std::string& name, const std::string& hel
   const std::lock_guard lock(impl_->mutex);
   Family& family = impl_->families[name];
   family.help = help;
-  family.type = type == FamilyType::kCounter ? MetricType::kCounter : MetricType::kGauge;
+  family.type = type == FamilyType::kCounter ? ExposedType::kCounter : ExposedType::kGauge;
   family.collect = std::move(collect);
 }
 
@@ -228,7 +228,7 @@ std::string MetricRegistry::Expose(const Exposition& exposition, const std::vect
 std::string MetricRegistry::Expose(Format format) const {
   static constexpr ExpositionFormat kFormats[] = {ExpositionFormat::kText004, ExpositionFormat::kText100,
                                                   ExpositionFormat::kOpenMetrics100, ExpositionFormat::kProtobuf};
-  return Expose({kFormats[static_cast<unsigned>(format)], NameEscaping::kUnderscores});
+  return Expose({kFormats[static_cast<unsigned>(format)], ExposedEscaping::kUnderscores});
 }
 
 }  // namespace epi

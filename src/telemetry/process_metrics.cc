@@ -83,7 +83,7 @@ double LimitOf(int resource) {
 
 class FamilyList {
  public:
-  void Add(std::string name, std::string help, MetricType type, std::optional<double> value) {
+  void Add(std::string name, std::string help, ExposedType type, std::optional<double> value) {
     if (!value) return;
     MetricFamily family;
     family.name = std::move(name);
@@ -108,7 +108,7 @@ std::vector<MetricFamily> CollectProcessMetrics(FileSystem& files) {
   const auto network = ReadNetworkBytes(files);
   const auto user = stat.Field(14), system = stat.Field(15), start = stat.Field(22), boot = BootTime(files);
   const auto resident_pages = stat.Field(24);
-  using enum MetricType;
+  using enum ExposedType;
 
   std::optional<double> cpu, started, resident, fds, received, transmitted;
   if (user && system) cpu = (*user + *system) / ticks;
