@@ -72,6 +72,24 @@ TEST(MemoryStorageTest, RefusesAsPrometheusDoes) {
   EXPECT_EQ(appender->Commit(4000)->dead, std::vector<SeriesRef>{ref});
 }
 
+TEST(MemoryStorageTest, ABatchMayBeAllOrNothing) {
+  MemoryStorage storage;
+  storage.Append({{"__name__", "m"}}, 2000, 1);
+  const auto appender = storage.OpenGroup(kGroup).value();
+  appender->set_on_refusal(BatchAppender::OnRefusal::kAbort);
+  appender->set_list_refusals(true);
+  const SeriesRef ref = appender->Intern({{"__name__", "m"}}).value();
+  appender->AddAt(ref, 3000, 2);
+  appender->AddAt(ref, 1000, 2);
+  const AppendReport report = appender->Commit(0).value();
+  EXPECT_EQ(report.accepted, 0u);
+  EXPECT_EQ(report.commit, 0u);
+  ASSERT_EQ(report.refusals.size(), 1u);
+  EXPECT_EQ(report.refusals[0].time, 1000);
+  EXPECT_EQ(storage.Samples({{"__name__", "m"}}).size(), 1u);
+  EXPECT_EQ(storage.last_commit(), 1u);
+}
+
 TEST(MemoryStorageTest, LateSamplesInsideTheWindowAreKept) {
   MemoryStorage storage({.out_of_order_window_ms = 1000});
   storage.Append({{"__name__", "m"}}, 2000, 2);

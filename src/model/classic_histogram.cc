@@ -50,7 +50,7 @@ void ClassicHistogram::Reject(std::string text) {
 
 void ClassicHistogram::SetBucket(double le, double cumulative_count) {
   if (!error_.empty()) return;
-  if (std::isnan(le)) return Reject("bucket boundary is NaN");
+  if (std::isnan(le)) return Reject("bucket boundary must not be NaN");
   if (cumulative_count < 0) {
     return Reject("bucket count must be non-negative: le=" + Text(le) + ", count=" + Text(cumulative_count));
   }

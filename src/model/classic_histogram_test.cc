@@ -46,7 +46,7 @@ TEST(ClassicHistogramTest, WhatCannotBeRightIsRefused) {
     const auto converted = classic.Convert();
     return converted ? std::string() : converted.error().message();
   };
-  EXPECT_EQ(error([](ClassicHistogram& c) { c.SetBucket(NAN, 1); }), "bucket boundary is NaN");
+  EXPECT_EQ(error([](ClassicHistogram& c) { c.SetBucket(NAN, 1); }), "bucket boundary must not be NaN");
   EXPECT_EQ(error([](ClassicHistogram& c) { c.SetBucket(1, -1); }),
             "bucket count must be non-negative: le=1, count=-1");
   EXPECT_EQ(error([](ClassicHistogram& c) { c.SetCount(-1); }), "count must be non-negative: count=-1");

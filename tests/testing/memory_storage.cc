@@ -143,14 +143,21 @@ namespace {
 
 using State = MemoryStorage::State;
 
-void Reject(AppendReport& report, RejectReason reason, const Labels& labels, TimestampMs time,
-            std::string detail = {}) {
-  auto& rejected = report.rejected[static_cast<size_t>(reason)];
-  if (rejected.count++ > 0) return;
-  rejected.first = labels;
-  rejected.first_time = time;
-  rejected.detail = std::move(detail);
-}
+// The report of one commit while it is written.
+struct Report {
+  AppendReport& report;
+  bool list_refusals;
+
+  void Reject(RejectReason reason, const Labels& labels, SeriesRef ref, TimestampMs time, bool is_histogram,
+              std::string detail = {}) {
+    if (list_refusals) report.refusals.push_back({ref, time, reason, is_histogram});
+    auto& rejected = report.rejected[static_cast<size_t>(reason)];
+    if (rejected.count++ > 0) return;
+    rejected.first = labels;
+    rejected.first_time = time;
+    rejected.detail = std::move(detail);
+  }
+};
 
 std::shared_ptr<const FloatHistogram> WithHint(FloatHistogram h, CounterResetHint hint) {
   if (h.counter_reset_hint != CounterResetHint::kGauge) h.counter_reset_hint = hint;
@@ -158,7 +165,10 @@ std::shared_ptr<const FloatHistogram> WithHint(FloatHistogram h, CounterResetHin
 }
 
 // The place a sample goes to, or why it has none. An accepted repetition has neither.
-void Store(State& state, Series& series, StoredSample sample, AppendReport& report) {
+void Store(State& state, Series& series, SeriesRef ref, StoredSample sample, Report& report) {
+  const auto reject = [&](RejectReason reason) {
+    report.Reject(reason, series.labels, ref, sample.t, sample.is_histogram());
+  };
   auto& samples = series.samples;
   if (IsStaleNaN(sample.value) && !sample.is_histogram() && !samples.empty() && samples.back().is_histogram()) {
     FloatHistogram stale;
@@ -171,17 +181,17 @@ void Store(State& state, Series& series, StoredSample sample, AppendReport& repo
   if (at != samples.end()) {
     const bool same_time = at->t == sample.t;
     if (same_time && SameValue(*at, sample)) {
-      ++report.accepted;
+      ++report.report.accepted;
       return;
     }
     const bool newest = at + 1 == samples.end();
-    if (same_time && newest) return Reject(report, RejectReason::kDuplicate, series.labels, sample.t);
+    if (same_time && newest) return reject(RejectReason::kDuplicate);
     const int64_t window = state.options.out_of_order_window_ms;
-    if (window == 0) return Reject(report, RejectReason::kOutOfOrder, series.labels, sample.t);
-    if (sample.t < state.newest - window) return Reject(report, RejectReason::kTooOld, series.labels, sample.t);
+    if (window == 0) return reject(RejectReason::kOutOfOrder);
+    if (sample.t < state.newest - window) return reject(RejectReason::kTooOld);
     if (same_time) return;  // a late sample at a taken time is dropped without a word, as in Prometheus
   }
-  ++report.accepted;
+  ++report.report.accepted;
   state.newest = std::max(state.newest, sample.t);
   if (at != samples.end()) {
     if (sample.is_histogram()) sample.floats = WithHint(*sample.floats, CounterResetHint::kUnknown);
@@ -193,19 +203,19 @@ void Store(State& state, Series& series, StoredSample sample, AppendReport& repo
   samples.insert(at, std::move(sample));
 }
 
-void StoreExemplar(Series& series, Exemplar exemplar, uint64_t commit, AppendReport& report) {
+void StoreExemplar(Series& series, SeriesRef ref, Exemplar exemplar, uint64_t commit, Report& report) {
   size_t runes = 0;
   for (const auto& label : exemplar.labels) runes += CountRunes(label.name) + CountRunes(label.value);
   if (runes > kMaxExemplarLabelRunes) {
-    return Reject(report, RejectReason::kExemplar, series.labels, exemplar.time,
-                  "label length for exemplar exceeds maximum of 128 UTF-8 characters");
+    return report.Reject(RejectReason::kExemplar, series.labels, ref, exemplar.time, false,
+                         "label length for exemplar exceeds maximum of 128 UTF-8 characters");
   }
   if (!series.exemplars.empty()) {
     const Exemplar& last = series.exemplars.back().exemplar;
     if (last.labels == exemplar.labels && last.time == exemplar.time && SameBits(last.value, exemplar.value)) return;
     const bool older = exemplar.time < last.time || (exemplar.time == last.time && exemplar.value < last.value);
     if (older) {
-      return Reject(report, RejectReason::kExemplar, series.labels, exemplar.time, "out of order exemplar");
+      return report.Reject(RejectReason::kExemplar, series.labels, ref, exemplar.time, false, "out of order exemplar");
     }
   }
   series.exemplars.push_back({std::move(exemplar), commit});
@@ -247,14 +257,32 @@ class Appender final : public BatchAppender {
     }
     AppendReport report;
     report.commit = ++state_->commit;
-    for (const auto& s : floats_)
-      StoreFor(s.ref, StoredSample{time, 0, s.value, nullptr, nullptr, report.commit}, report);
+    const auto before = on_refusal_ == OnRefusal::kAbort ? Touched() : std::map<uint64_t, Series>();
+    const TimestampMs newest_before = state_->newest;
+    Write(time, report);
+    if (on_refusal_ == OnRefusal::kAbort && !report.all_accepted()) {
+      for (const auto& [ref, series] : before) *state_->series[ref] = series;
+      state_->newest = newest_before;
+      --state_->commit;
+      report.commit = 0;
+      report.accepted = 0;
+    }
+    Discard();
+    return report;
+  }
+
+ private:
+  void Write(TimestampMs time, AppendReport& out) {
+    Report report{out, list_refusals_};
+    for (const auto& s : floats_) {
+      StoreFor(s.ref, StoredSample{time, 0, s.value, nullptr, nullptr, out.commit}, report);
+    }
     for (const auto& s : timed_) {
       const TimestampMs t = s.time == kBatchTime ? time : s.time;
-      StoreFor(s.ref, StoredSample{t, s.start_time, s.value, nullptr, nullptr, report.commit}, report);
+      StoreFor(s.ref, StoredSample{t, s.start_time, s.value, nullptr, nullptr, out.commit}, report);
     }
     for (auto& s : histograms_) {
-      StoredSample sample{s.time == kBatchTime ? time : s.time, s.start_time, 0, s.integer, s.floats, report.commit};
+      StoredSample sample{s.time == kBatchTime ? time : s.time, s.start_time, 0, s.integer, s.floats, out.commit};
       if (sample.integer != nullptr) sample.floats = std::make_shared<FloatHistogram>(ToFloat(*sample.integer));
       StoreFor(s.ref, std::move(sample), report);
     }
@@ -262,33 +290,43 @@ class Appender final : public BatchAppender {
       const auto series = Live(e.ref, report);
       if (series == nullptr) continue;
       if (!e.exemplar.has_time) e.exemplar.time = time;
-      StoreExemplar(*series, std::move(e.exemplar), report.commit, report);
+      StoreExemplar(*series, e.ref, std::move(e.exemplar), out.commit, report);
     }
     for (auto& [ref, metadata] : metadata_) {
       if (const auto series = Live(ref, report)) series->metadata = std::move(metadata);
     }
-    Discard();
-    return report;
   }
-
- private:
+  // Copies of the series this batch names, to go back to.
+  std::map<uint64_t, Series> Touched() const {
+    std::map<uint64_t, Series> out;
+    const auto add = [&](SeriesRef ref) {
+      if (const auto series = state_->Find(static_cast<uint64_t>(ref)))
+        out.emplace(static_cast<uint64_t>(ref), *series);
+    };
+    for (const auto& s : floats_) add(s.ref);
+    for (const auto& s : timed_) add(s.ref);
+    for (const auto& s : histograms_) add(s.ref);
+    for (const auto& e : exemplars_) add(e.ref);
+    for (const auto& m : metadata_) add(m.first);
+    return out;
+  }
   void Discard() {
     Rollback();
     metadata_.clear();
   }
-  std::shared_ptr<Series> Live(SeriesRef ref, AppendReport& report) {
+  std::shared_ptr<Series> Live(SeriesRef ref, Report& report) {
     auto series = state_->Find(static_cast<uint64_t>(ref));
-    if (series == nullptr && std::find(report.dead.begin(), report.dead.end(), ref) == report.dead.end()) {
-      report.dead.push_back(ref);
-    }
+    auto& dead = report.report.dead;
+    if (series == nullptr && std::find(dead.begin(), dead.end(), ref) == dead.end()) dead.push_back(ref);
     return series;
   }
-  void StoreFor(SeriesRef ref, StoredSample sample, AppendReport& report) {
-    if (const auto series = Live(ref, report)) Store(*state_, *series, std::move(sample), report);
+  void StoreFor(SeriesRef ref, StoredSample sample, Report& report) {
+    if (const auto series = Live(ref, report)) Store(*state_, *series, ref, std::move(sample), report);
   }
 
   std::shared_ptr<State> state_;
   std::vector<std::pair<SeriesRef, MetricMetadata>> metadata_;
+  bool refused_ = false;
 };
 
 // A series as one select found it: its own copies, so nothing that happens later shows.
