@@ -117,9 +117,8 @@ class WriteReceiver::SeriesCache {
   }
   void Forget(const std::vector<SeriesRef>& dead) {
     const std::unique_lock lock(mutex_);
-    for (auto at = refs_.begin(); at != refs_.end();) {
-      at = std::find(dead.begin(), dead.end(), at->second) != dead.end() ? refs_.erase(at) : std::next(at);
-    }
+    boost::unordered::erase_if(
+        refs_, [&](const auto& entry) { return std::find(dead.begin(), dead.end(), entry.second) != dead.end(); });
   }
 
  private:

@@ -107,6 +107,7 @@ class BatchAppender {
   void AddAt(SeriesRef ref, TimestampMs time, double value, TimestampMs start_time = 0) {
     timed_.push_back({ref, time, value, start_time});
   }
+  // Floats and histograms of one series are judged and stored in the order of their times, whatever order they came in.
   void AddHistogram(HistogramSample sample) { histograms_.push_back(std::move(sample)); }
   void AddExemplar(SeriesRef ref, Exemplar exemplar) { exemplars_.push_back({ref, std::move(exemplar)}); }
   // Metadata of the metric a series belongs to; last one wins.
