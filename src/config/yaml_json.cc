@@ -1,0 +1,107 @@
+#include "config/yaml_json.h"
+
+#include <cmath>
+
+#include "config/yaml_scalar.h"
+#include "model/number_format.h"
+
+namespace epi::config {
+namespace {
+
+void AppendScalar(std::string& out, const YamlNode& node) {
+  const std::string tag = YamlTag(node);
+  if (tag == "!!bool") {
+    out += *YamlBool(node) ? "true" : "false";
+  } else if (const auto integer = YamlInt(node); tag == "!!int" && integer) {
+    out += std::to_string(*integer);
+  } else if (const auto number = YamlFloat(node); (tag == "!!int" || tag == "!!float") && number) {
+    if (std::isfinite(*number)) {
+      AppendJsonNumber(out, *number);
+    } else {
+      out += "null";
+    }
+  } else {
+    AppendJsonString(out, node.text());
+  }
+}
+
+void Append(std::string& out, const YamlNode& node) {
+  switch (node.kind()) {
+    case YamlKind::kNull:
+      out += "null";
+      return;
+    case YamlKind::kScalar:
+      AppendScalar(out, node);
+      return;
+    case YamlKind::kSequence:
+      out += '[';
+      for (const auto& item : node.items()) {
+        if (out.back() != '[') out += ',';
+        Append(out, item);
+      }
+      out += ']';
+      return;
+    case YamlKind::kMapping:
+      break;
+  }
+  out += '{';
+  for (const auto& entry : node.entries()) {
+    if (out.back() != '{') out += ',';
+    AppendJsonString(out, entry.key.text());
+    out += ':';
+    Append(out, entry.value);
+  }
+  out += '}';
+}
+
+}  // namespace
+
+void AppendJsonString(std::string& out, std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += "\\u00";
+      out += kHex[static_cast<unsigned char>(c) >> 4];
+      out += kHex[static_cast<unsigned char>(c) & 15];
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+std::string YamlToJson(const YamlNode& node) {
+  std::string out;
+  Append(out, node);
+  return out;
+}
+
+YamlValue YamlFromNode(const YamlNode& node) {
+  switch (node.kind()) {
+    case YamlKind::kNull:
+      return YamlValue::Null();
+    case YamlKind::kScalar: {
+      const std::string tag = YamlTag(node);
+      if (tag == "!!bool") return YamlValue::Bool(*YamlBool(node));
+      if (const auto integer = YamlInt(node); tag == "!!int" && integer) return YamlValue::Int(*integer);
+      if (const auto number = YamlFloat(node); tag == "!!float" && number) return YamlValue::Float(*number);
+      return YamlValue::String(node.text());
+    }
+    case YamlKind::kSequence: {
+      YamlValue out = YamlValue::Sequence();
+      for (const auto& item : node.items()) out.Add(YamlFromNode(item));
+      return out;
+    }
+    case YamlKind::kMapping:
+      break;
+  }
+  YamlValue out = YamlValue::Mapping();
+  for (const auto& entry : node.entries()) out.Set(entry.key.text(), YamlFromNode(entry.value));
+  return std::move(out.Sorted());
+}
+
+}  // namespace epi::config
