@@ -14,8 +14,8 @@ namespace epi::tsdb {
 // Entry numbers are a byte.
 inline constexpr size_t kMaxColumnEntries = 255;
 
-// Ascending times, delta coded, with the commit number of each entry as long as some view may still have to tell it apart.
-// Not thread-safe: the group's lock covers it.
+// Ascending times, delta coded, with the commit number of each entry as long as some view may still have to tell it
+// apart. Not thread-safe: the group's lock covers it.
 class Column {
  public:
   // `time` is above last_time(). `settled`: every view, open or to come, sees commits up to it.

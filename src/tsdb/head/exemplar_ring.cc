@@ -8,7 +8,8 @@ namespace epi::tsdb {
 size_t ExemplarLabelLength(const Labels& labels) {
   size_t length = 0;
   const auto characters = [](std::string_view text) {
-    return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
+    return static_cast<size_t>(
+        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
   };
   for (const LabelView label : labels) length += characters(label.name) + characters(label.value);
   return length;

@@ -60,11 +60,11 @@ class ExemplarRing {
   void AddLocked(uint32_t series, const Exemplar& exemplar);
 
   mutable std::mutex mutex_;
-  size_t capacity_;                                          // guarded by mutex_
-  int64_t late_window_ms_;                                   // guarded by mutex_
-  std::vector<Slot> slots_;                                  // guarded by mutex_
-  size_t next_ = 0;                                          // guarded by mutex_; the slot written next once the ring is full
-  boost::unordered_flat_map<uint32_t, Ends> ends_;           // guarded by mutex_
+  size_t capacity_;                                 // guarded by mutex_
+  int64_t late_window_ms_;                          // guarded by mutex_
+  std::vector<Slot> slots_;                         // guarded by mutex_
+  size_t next_ = 0;                                 // guarded by mutex_; the slot written next once the ring is full
+  boost::unordered_flat_map<uint32_t, Ends> ends_;  // guarded by mutex_
 };
 
 // Length in characters of all names and values together, as the limit counts them.

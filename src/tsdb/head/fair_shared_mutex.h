@@ -1,4 +1,5 @@
-// A shared mutex whose writers are not starved: std::shared_mutex on glibc lets readers overtake a waiting writer for ever.
+// A shared mutex whose writers are not starved: std::shared_mutex on glibc lets readers overtake a waiting writer for
+// ever.
 #pragma once
 
 #include <mutex>

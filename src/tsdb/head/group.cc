@@ -23,12 +23,14 @@ size_t SeriesSide::bytes() const {
   for (const auto& entry : histograms) {
     if (entry.integer != nullptr) {
       const Histogram& h = *entry.integer;
-      sum += sizeof h + (h.positive_spans.size() + h.negative_spans.size() + h.positive_buckets.size() + h.negative_buckets.size() +
-                         h.custom_values.size()) * 8;
+      sum += sizeof h + (h.positive_spans.size() + h.negative_spans.size() + h.positive_buckets.size() +
+                         h.negative_buckets.size() + h.custom_values.size()) *
+                            8;
     } else if (entry.floats != nullptr) {
       const FloatHistogram& h = *entry.floats;
-      sum += sizeof h + (h.positive_spans.size() + h.negative_spans.size() + h.positive_buckets.size() + h.negative_buckets.size() +
-                         h.custom_values.size()) * 8;
+      sum += sizeof h + (h.positive_spans.size() + h.negative_spans.size() + h.positive_buckets.size() +
+                         h.negative_buckets.size() + h.custom_values.size()) *
+                            8;
     }
   }
   return sum;
@@ -37,7 +39,8 @@ size_t SeriesSide::bytes() const {
 size_t RunRef::Visible(uint32_t column, uint64_t visible) const {
   if (commits == nullptr || commits->last <= visible) return run->column_entries(column);
   const auto& of = commits->columns[column];
-  return of.see_all + static_cast<size_t>(std::upper_bound(of.commits.begin(), of.commits.end(), visible) - of.commits.begin());
+  return of.see_all +
+         static_cast<size_t>(std::upper_bound(of.commits.begin(), of.commits.end(), visible) - of.commits.begin());
 }
 
 void GroupSnapshot::Clear() {
@@ -129,7 +132,8 @@ void Group::Apply(const Batch& batch, uint64_t lsn, uint64_t settled) {
 
 void Group::ApplyFloats(const Batch& batch, uint64_t lsn, uint64_t settled) {
   if (batch.series.empty()) return;
-  const bool all_ours = batch.group == id_ && std::all_of(batch.series.begin(), batch.series.end(), [&](uint32_t id) { return Owns(id); });
+  const bool all_ours = batch.group == id_ &&
+                        std::all_of(batch.series.begin(), batch.series.end(), [&](uint32_t id) { return Owns(id); });
   if (all_ours && batch.time > newest_time_) {
     ApplyAt(batch.time, lsn, settled, batch.series, batch.values);
     return;
@@ -311,7 +315,8 @@ void Group::ApplyHistograms(const Batch& batch, uint64_t lsn) {
 
 void Group::SealAtBoundary(TimestampMs time, uint64_t settled) {
   if (columns_.empty() || time <= phase_newest_) return;
-  if (BlockNumber(time, options_.block_range_ms) != BlockNumber(phase_newest_, options_.block_range_ms)) SealLocked(settled);
+  if (BlockNumber(time, options_.block_range_ms) != BlockNumber(phase_newest_, options_.block_range_ms))
+    SealLocked(settled);
 }
 
 void Group::Seal(uint64_t settled) {
@@ -377,9 +382,10 @@ void Group::TruncateBefore(TimestampMs time, uint64_t settled) {
     if (side.histograms.empty() && side.late.empty() && side.starts.empty() && side.deleted.empty()) {
       HotRecord& hot = series_.hot(at->first);
       // What stays is the time that admission compares with.
-      if (!hot.Has(HotRecord::kOpen) && side.last_histogram_time > hot.last_time()) hot.SetLastTime(side.last_histogram_time);
+      if (!hot.Has(HotRecord::kOpen) && side.last_histogram_time > hot.last_time())
+        hot.SetLastTime(side.last_histogram_time);
       hot.Unset(HotRecord::kSide);
-      at = sides_.erase(at);
+      sides_.erase(at++);
     } else {
       ++at;
     }
@@ -396,7 +402,8 @@ void Group::Collect(uint64_t visible, TimeRange range, std::span<const uint32_t>
   std::vector<int32_t> column_copies(columns_.size(), -1);
   for (const uint32_t id : ids) CopySeries(visible, range, id, column_copies, out);
   out.bytes.append(kStreamPadding, '\0');
-  for (auto& chunk : out.chunks) chunk.values.stream = reinterpret_cast<const uint8_t*>(out.bytes.data()) + chunk.stream_offset;
+  for (auto& chunk : out.chunks)
+    chunk.values.stream = reinterpret_cast<const uint8_t*>(out.bytes.data()) + chunk.stream_offset;
 }
 
 void Group::CopySeries(uint64_t visible, TimeRange range, uint32_t id, std::vector<int32_t>& column_copies,
@@ -465,7 +472,8 @@ GroupStats Group::Stats() const {
   for (const auto& column : columns_) stats.column_bytes += column.bytes();
   stats.open_chunks = closed_.size();
   for (const uint32_t slab : slabs_) {
-    for (uint32_t id = slab; id < slab + Slab::kSeries; ++id) stats.open_chunks += series_.hot(id).Has(HotRecord::kOpen);
+    for (uint32_t id = slab; id < slab + Slab::kSeries; ++id)
+      stats.open_chunks += series_.hot(id).Has(HotRecord::kOpen);
   }
   for (const auto& [id, side] : sides_) {
     stats.side_bytes += side->bytes();

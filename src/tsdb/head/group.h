@@ -115,8 +115,8 @@ struct GroupStats {
   size_t histogram_series = 0;
 };
 
-// Commits to a group are one after the other: BeginTurn … Announce … Apply or Abandon. Between Announce and the end, readers
-// whose view includes the announced number wait; others go on.
+// Commits to a group are one after the other: BeginTurn … Announce … Apply or Abandon. Between Announce and the end,
+// readers whose view includes the announced number wait; others go on.
 class Group {
  public:
   Group(uint32_t id, GroupIdentity identity, SeriesTable& series, const GroupOptions& options);
@@ -131,7 +131,8 @@ class Group {
   std::unique_lock<std::shared_mutex> Lock() { return std::unique_lock<std::shared_mutex>(lock_); }
   // Says that commit `lsn` is under way. Requires Lock().
   void Announce(uint64_t lsn) { announced_.store(lsn, std::memory_order_release); }
-  // Makes the rows of `batch` whose series are this group's visible at commit `lsn`, and ends the turn. `settled`: as in Column.
+  // Makes the rows of `batch` whose series are this group's visible at commit `lsn`, and ends the turn. `settled`: as
+  // in Column.
   void Apply(const Batch& batch, uint64_t lsn, uint64_t settled);
   // Ends the turn without any change.
   void Abandon();
@@ -155,7 +156,8 @@ class Group {
   // Drops runs and side samples older than `time`; what straddles stays.
   void TruncateBefore(TimestampMs time, uint64_t settled);
 
-  // Slabs of this group, in the order they were added. Guarded by the head's creation lock for adding, by Lock() for use.
+  // Slabs of this group, in the order they were added. Guarded by the head's creation lock for adding, by Lock() for
+  // use.
   void AddSlab(uint32_t first_id);
   uint32_t next_free_id = kNoSeriesId;  // owned by the head's creation lock
 
@@ -176,12 +178,13 @@ class Group {
       uint32_t from;
       uint32_t to;
     };
-    std::vector<Move> moves;  // all lookups; few
+    std::vector<Move> moves;      // all lookups; few
     uint32_t joined = kNoColumn;  // a column this batch has pushed `time` on, for series without one
   };
   static constexpr uint32_t kNoColumn = 0xffffffff;
 
-  void ApplyAt(TimestampMs time, uint64_t commit, uint64_t settled, std::span<const uint32_t> ids, std::span<const double> values);
+  void ApplyAt(TimestampMs time, uint64_t commit, uint64_t settled, std::span<const uint32_t> ids,
+               std::span<const double> values);
   void ApplyFloats(const Batch& batch, uint64_t lsn, uint64_t settled);
   void ApplyTimed(const Batch& batch, uint64_t lsn, uint64_t settled);
   void ApplyHistograms(const Batch& batch, uint64_t lsn);
@@ -196,7 +199,8 @@ class Group {
   void AddLate(uint32_t id, HotRecord& hot, TimestampMs time, double value, uint64_t lsn);
   SeriesSide& Side(uint32_t id, HotRecord& hot);
   TimestampMs LastFloatTime(const HotRecord& hot) const;
-  void CopySeries(uint64_t visible, TimeRange range, uint32_t id, std::vector<int32_t>& column_copies, GroupSnapshot& out) const;
+  void CopySeries(uint64_t visible, TimeRange range, uint32_t id, std::vector<int32_t>& column_copies,
+                  GroupSnapshot& out) const;
   void CopyChunk(uint64_t visible, TimeRange range, const HotRecord& hot, std::vector<int32_t>& column_copies,
                  GroupSnapshot& out) const;
   std::shared_lock<std::shared_mutex> ReadLock(uint64_t visible) const;
@@ -208,27 +212,27 @@ class Group {
   const GroupOptions options_;
 
   mutable std::shared_mutex lock_;
-  std::vector<Column> columns_;        // guarded by lock_
-  CellArena arena_;                    // guarded by lock_
-  std::vector<ClosedChunk> closed_;    // guarded by lock_
-  std::vector<RunRef> runs_;           // guarded by lock_; oldest first
-  std::vector<uint32_t> slabs_;        // guarded by lock_; first ids
+  std::vector<Column> columns_;                                             // guarded by lock_
+  CellArena arena_;                                                         // guarded by lock_
+  std::vector<ClosedChunk> closed_;                                         // guarded by lock_
+  std::vector<RunRef> runs_;                                                // guarded by lock_; oldest first
+  std::vector<uint32_t> slabs_;                                             // guarded by lock_; first ids
   boost::unordered_flat_map<uint32_t, std::unique_ptr<SeriesSide>> sides_;  // guarded by lock_
-  uint64_t phase_first_lsn_ = 0;       // guarded by lock_
-  uint64_t phase_last_lsn_ = 0;        // guarded by lock_
-  uint32_t phase_limit_;               // guarded by lock_; the first phase is shorter, so that groups do not seal in step
-  size_t stale_series_ = 0;            // guarded by lock_
-  TimestampMs newest_time_ = kNoTime;  // owned by the turn
-  TimestampMs phase_newest_ = kNoTime; // owned by the turn
-  LayoutChain chain_;                  // owned by the turn
-  std::vector<uint32_t> scratch_ids_;      // owned by the turn
-  std::vector<double> scratch_values_;     // owned by the turn
-  std::vector<uint32_t> fresh_;            // owned by the turn
+  uint64_t phase_first_lsn_ = 0;                                            // guarded by lock_
+  uint64_t phase_last_lsn_ = 0;                                             // guarded by lock_
+  uint32_t phase_limit_;     // guarded by lock_; the first phase is shorter, so that groups do not seal in step
+  size_t stale_series_ = 0;  // guarded by lock_
+  TimestampMs newest_time_ = kNoTime;   // owned by the turn
+  TimestampMs phase_newest_ = kNoTime;  // owned by the turn
+  LayoutChain chain_;                   // owned by the turn
+  std::vector<uint32_t> scratch_ids_;   // owned by the turn
+  std::vector<double> scratch_values_;  // owned by the turn
+  std::vector<uint32_t> fresh_;         // owned by the turn
 
   mutable std::mutex turn_mutex_;
   mutable std::condition_variable turn_;
-  bool busy_ = false;                  // guarded by turn_mutex_
-  std::atomic<uint64_t> announced_{0}; // set under lock_; 0 = nothing under way
+  bool busy_ = false;                   // guarded by turn_mutex_
+  std::atomic<uint64_t> announced_{0};  // set under lock_; 0 = nothing under way
 };
 
 }  // namespace epi::tsdb

@@ -59,7 +59,8 @@ std::shared_ptr<const View> Head::OpenView(TimeRange range) const { return std::
 
 Result<Group*> Head::FindOrMakeGroup(const GroupIdentity& identity) {
   const std::lock_guard<std::mutex> lock(creation_);
-  const auto [found, made] = group_ids_.try_emplace({identity.kind, identity.key}, static_cast<uint32_t>(groups_.size()));
+  const auto [found, made] =
+      group_ids_.try_emplace({identity.kind, identity.key}, static_cast<uint32_t>(groups_.size()));
   if (!made) return groups_[found->second].get();
   if (groups_.full()) {
     group_ids_.erase(found);
@@ -116,7 +117,8 @@ Result<SeriesRef> Head::Intern(Group& group, const Labels& labels) {
   }
   std::vector<LabelSymbols> tuple;
   for (const LabelView label : labels) {
-    if (symbols_.count() + 2 > SymbolTable::kMaxSymbols) return Fail(ErrorCode::kLimit, "too many different label texts");
+    if (symbols_.count() + 2 > SymbolTable::kMaxSymbols)
+      return Fail(ErrorCode::kLimit, "too many different label texts");
     LabelSymbols pair;
     for (const bool is_name : {true, false}) {
       const std::string_view text = is_name ? label.name : label.value;
@@ -137,7 +139,8 @@ Result<SeriesRef> Head::Intern(Group& group, const Labels& labels) {
   return MakeRef(*id, generation);
 }
 
-void Head::Place(uint32_t group, uint32_t id, uint32_t generation, uint64_t hash, LabelStore::Offset offset, LabelTuple labels) {
+void Head::Place(uint32_t group, uint32_t id, uint32_t generation, uint64_t hash, LabelStore::Offset offset,
+                 LabelTuple labels) {
   static_cast<void>(group);
   ColdRecord& cold = series_.cold(id);
   cold.label_hash = hash;
@@ -178,7 +181,8 @@ std::optional<MetricMetadata> Head::Metadata(const std::string& metric) const {
 
 Result<void> Head::RestoreGroup(uint32_t id, const GroupIdentity& identity) {
   const std::lock_guard<std::mutex> lock(creation_);
-  if (id >= decltype(groups_)::kCapacity) return Fail(ErrorCode::kDataLoss, "group " + std::to_string(id) + " is out of range");
+  if (id >= decltype(groups_)::kCapacity)
+    return Fail(ErrorCode::kDataLoss, "group " + std::to_string(id) + " is out of range");
   while (groups_.size() <= id) {
     // A lost definition leaves a group without a writer.
     const auto number = static_cast<uint32_t>(groups_.size());
@@ -191,15 +195,19 @@ Result<void> Head::RestoreGroup(uint32_t id, const GroupIdentity& identity) {
 
 Result<void> Head::RestoreSymbol(SymbolId id, std::string_view text) { return symbols_.Restore(id, text); }
 
-Result<void> Head::RestoreSeries(uint32_t group, uint32_t id, uint32_t generation, uint64_t first_lsn, LabelTuple labels) {
+Result<void> Head::RestoreSeries(uint32_t group, uint32_t id, uint32_t generation, uint64_t first_lsn,
+                                 LabelTuple labels) {
   const std::lock_guard<std::mutex> lock(creation_);
-  const auto bad = [&](const char* why) { return Fail(ErrorCode::kDataLoss, "series " + std::to_string(id) + ": " + why); };
+  const auto bad = [&](const char* why) {
+    return Fail(ErrorCode::kDataLoss, "series " + std::to_string(id) + ": " + why);
+  };
   if (group >= groups_.size()) return bad("its group is not defined");
   if (labels.empty()) return bad("it has no labels");
   std::vector<LabelView> pairs;
   for (const auto& label : labels) {
     for (const SymbolId symbol : {label.name, label.value}) {
-      if (static_cast<uint32_t>(symbol) >= symbols_.count() || symbols_.Text(symbol).empty()) return bad("a symbol is not defined");
+      if (static_cast<uint32_t>(symbol) >= symbols_.count() || symbols_.Text(symbol).empty())
+        return bad("a symbol is not defined");
     }
     pairs.push_back({symbols_.Text(label.name), symbols_.Text(label.value)});
   }
@@ -347,7 +355,8 @@ HeadStatus Head::Status(size_t limit) const {
     keep_top(pairs);
     status.series_by_pair.insert(status.series_by_pair.end(), pairs.begin(), pairs.end());
   }
-  for (auto* counts : {&status.series_by_metric, &status.values_by_label, &status.bytes_by_label, &status.series_by_pair}) {
+  for (auto* counts :
+       {&status.series_by_metric, &status.values_by_label, &status.bytes_by_label, &status.series_by_pair}) {
     keep_top(*counts);
   }
   return status;

@@ -25,8 +25,8 @@ namespace epi::tsdb {
 
 struct HeadOptions {
   GroupOptions group;
-  uint64_t max_series = 0;         // 0 = no limit
-  size_t max_exemplars = 0;        // 0 = exemplars are not stored
+  uint64_t max_series = 0;   // 0 = no limit
+  size_t max_exemplars = 0;  // 0 = exemplars are not stored
   int64_t out_of_order_window_ms = 0;
 };
 
@@ -163,7 +163,8 @@ class Head {
  private:
   std::optional<uint32_t> NewId(Group& group);
   Result<Group*> FindOrMakeGroup(const GroupIdentity& identity);
-  void Place(uint32_t group, uint32_t id, uint32_t generation, uint64_t hash, LabelStore::Offset offset, LabelTuple labels);
+  void Place(uint32_t group, uint32_t id, uint32_t generation, uint64_t hash, LabelStore::Offset offset,
+             LabelTuple labels);
 
   const HeadOptions options_;
   CommitLog& log_;
@@ -185,7 +186,7 @@ class Head {
 
   std::mutex creation_;  // series and groups are made one at a time
   std::map<std::pair<GroupIdentity::Kind, std::string>, uint32_t> group_ids_;  // guarded by creation_
-  std::vector<uint64_t> first_lsn_;  // only while replaying: by id
+  std::vector<uint64_t> first_lsn_;                                            // only while replaying: by id
 
   mutable std::mutex views_mutex_;
   mutable std::map<uint64_t, size_t> views_;  // guarded by views_mutex_; numbers pinned, how often

@@ -21,12 +21,12 @@ enum class ValueCodec : uint8_t {
 // Guarded by the group's lock.
 struct HotRecord {
   enum Flag : uint8_t {
-    kOpen = 1,       // has a chunk in this phase; without it the time of the last sample is in last_time()
-    kGaps = 2,       // the chunk skips entries of its column
-    kClosed = 4,     // has chunks in the group's list of closed ones
-    kForked = 8,     // left its column once in this phase; the second time it gets one of its own
-    kSide = 16,      // has histograms, late samples, start timestamps or deletions beside
-    kStale = 32,     // the last sample is a stale marker
+    kOpen = 1,    // has a chunk in this phase; without it the time of the last sample is in last_time()
+    kGaps = 2,    // the chunk skips entries of its column
+    kClosed = 4,  // has chunks in the group's list of closed ones
+    kForked = 8,  // left its column once in this phase; the second time it gets one of its own
+    kSide = 16,   // has histograms, late samples, start timestamps or deletions beside
+    kStale = 32,  // the last sample is a stale marker
   };
   double last_value = 0;
   uint32_t column = 0;
@@ -59,7 +59,7 @@ static_assert(sizeof(HotRecord) == 32);
 
 // One chunk's stream, wherever it lies.
 struct ValueChunk {
-  double last_value = 0;  // what a constant chunk and the pending run repeat
+  double last_value = 0;            // what a constant chunk and the pending run repeat
   const uint8_t* stream = nullptr;  // followed by at least 8 readable bytes
   uint32_t bits = 0;
   uint8_t start_entry = 0;

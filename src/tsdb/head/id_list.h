@@ -9,9 +9,9 @@
 
 namespace epi::tsdb {
 
-// 16 bytes while it has at most two ids. Beyond that: a compressed base (gaps and runs, so a target's neighbouring ids take
-// a few bytes together) and an unsorted tail of recent ids, folded into the base when it has grown by an eighth. Not
-// thread-safe: writers are alone, readers may share.
+// 16 bytes while it has at most two ids. Beyond that: a compressed base (gaps and runs, so a target's neighbouring ids
+// take a few bytes together) and an unsorted tail of recent ids, folded into the base when it has grown by an eighth.
+// Not thread-safe: writers are alone, readers may share.
 class IdList {
  public:
   IdList() = default;

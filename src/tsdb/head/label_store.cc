@@ -36,7 +36,8 @@ uint64_t Get(const uint8_t*& from) {
 }
 
 bool SameNames(const LabelSymbols* a, LabelTuple b) {
-  return std::equal(b.begin(), b.end(), a, [](const LabelSymbols& x, const LabelSymbols& y) { return x.name == y.name; });
+  return std::equal(b.begin(), b.end(), a,
+                    [](const LabelSymbols& x, const LabelSymbols& y) { return x.name == y.name; });
 }
 }  // namespace
 
@@ -51,7 +52,8 @@ std::optional<LabelStore::Offset> LabelStore::Add(uint32_t family, LabelTuple tu
   size_t size = Put(bytes, number);
   uint64_t mask = 0;
   if (tuple.size() <= kMaskBits) {
-    for (size_t i = 0; i < tuple.size(); ++i) mask |= static_cast<uint64_t>(tuple[i].value != like.labels[i].value) << i;
+    for (size_t i = 0; i < tuple.size(); ++i)
+      mask |= static_cast<uint64_t>(tuple[i].value != like.labels[i].value) << i;
   }
   size += Put(bytes + size, mask);
   for (uint64_t rest = mask; rest != 0; rest &= rest - 1) {

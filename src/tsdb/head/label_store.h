@@ -15,8 +15,9 @@
 
 namespace epi::tsdb {
 
-// A tuple is stored as (template, which values differ, those values): series of one target with the same label names differ
-// in one to three values, so 1M series take about 10 bytes each. Decoding is lock-free; adding is serialised inside.
+// A tuple is stored as (template, which values differ, those values): series of one target with the same label names
+// differ in one to three values, so 1M series take about 10 bytes each. Decoding is lock-free; adding is serialised
+// inside.
 class LabelStore {
  public:
   using Offset = uint32_t;
@@ -47,10 +48,10 @@ class LabelStore {
   PagedArray<Template, 12, 16384> templates_;
   PagedArray<std::unique_ptr<uint8_t[]>, 6, 1024> pages_;
   mutable std::mutex mutex_;
-  boost::unordered_flat_map<uint64_t, Recent> recent_;          // guarded by mutex_; by family and names
-  std::vector<std::vector<Offset>> free_;                       // guarded by mutex_; by size
-  size_t page_used_ = size_t{1} << kPageBits;                   // guarded by mutex_
-  size_t template_bytes_ = 0;                                   // guarded by mutex_
+  boost::unordered_flat_map<uint64_t, Recent> recent_;  // guarded by mutex_; by family and names
+  std::vector<std::vector<Offset>> free_;               // guarded by mutex_; by size
+  size_t page_used_ = size_t{1} << kPageBits;           // guarded by mutex_
+  size_t template_bytes_ = 0;                           // guarded by mutex_
 };
 
 }  // namespace epi::tsdb

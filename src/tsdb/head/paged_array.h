@@ -27,7 +27,9 @@ class PagedArray {
   PagedArray& operator=(const PagedArray&) = delete;
 
   size_t size() const { return size_.load(std::memory_order_acquire); }
-  const T& operator[](size_t i) const { return pages_[i >> kPageBits].load(std::memory_order_acquire)[i & (kPageSize - 1)]; }
+  const T& operator[](size_t i) const {
+    return pages_[i >> kPageBits].load(std::memory_order_acquire)[i & (kPageSize - 1)];
+  }
   T& operator[](size_t i) { return pages_[i >> kPageBits].load(std::memory_order_acquire)[i & (kPageSize - 1)]; }
   // The owner checks full() first.
   bool full() const { return size() == kCapacity; }

@@ -42,7 +42,9 @@ const IdList* NamePostings::Find(SymbolId value) const {
 }
 
 void NamePostings::Sort(const SymbolTable& symbols) {
-  const auto by_text = [&](uint32_t a, uint32_t b) { return symbols.Text(values_[a].value) < symbols.Text(values_[b].value); };
+  const auto by_text = [&](uint32_t a, uint32_t b) {
+    return symbols.Text(values_[a].value) < symbols.Text(values_[b].value);
+  };
   const auto old = static_cast<std::ptrdiff_t>(order_.size());
   order_.resize(values_.size());
   std::iota(order_.begin() + old, order_.end(), static_cast<uint32_t>(old));
@@ -52,9 +54,10 @@ void NamePostings::Sort(const SymbolTable& symbols) {
 
 std::span<const uint32_t> NamePostings::SortedRange(std::string_view prefix, const SymbolTable& symbols) const {
   const auto head = [&](uint32_t i) { return symbols.Text(values_[i].value).substr(0, prefix.size()); };
-  const auto first =
-      std::lower_bound(order_.begin(), order_.end(), prefix, [&](uint32_t i, std::string_view p) { return head(i) < p; });
-  const auto last = std::upper_bound(first, order_.end(), prefix, [&](std::string_view p, uint32_t i) { return p < head(i); });
+  const auto first = std::lower_bound(order_.begin(), order_.end(), prefix,
+                                      [&](uint32_t i, std::string_view p) { return head(i) < p; });
+  const auto last =
+      std::upper_bound(first, order_.end(), prefix, [&](std::string_view p, uint32_t i) { return p < head(i); });
   return {order_.data() + (first - order_.begin()), static_cast<size_t>(last - first)};
 }
 
@@ -75,7 +78,8 @@ void NamePostings::Remove(std::span<const SymbolId> touched_values, std::span<co
 }
 
 size_t NamePostings::bytes() const {
-  size_t sum = sizeof *this + values_.capacity() * sizeof(Value) + (slots_.capacity() + order_.capacity()) * sizeof(uint32_t);
+  size_t sum =
+      sizeof *this + values_.capacity() * sizeof(Value) + (slots_.capacity() + order_.capacity()) * sizeof(uint32_t);
   for (const auto& value : values_) sum += value.ids.heap_bytes();
   return sum;
 }

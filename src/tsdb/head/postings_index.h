@@ -2,8 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <shared_mutex>
 #include <memory>
+#include <shared_mutex>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -86,7 +86,7 @@ class PostingsIndex {
   mutable FairSharedMutex mutex_;
   // Sorting a name's values is done under the exclusive lock although it changes nothing a reader sees.
   mutable boost::unordered_flat_map<uint32_t, std::unique_ptr<NamePostings>> names_;  // guarded by mutex_
-  IdList all_;             // guarded by mutex_
+  IdList all_;                                                                        // guarded by mutex_
   uint32_t id_limit_ = 0;  // guarded by mutex_; every id is below
 };
 

@@ -8,9 +8,10 @@
 #include "tsdb/head/value_codec.h"
 
 // Little-endian. Header, column records, directory, times, streams, padding.
-//   header (80):        magic 8, version 4, header CRC 4 (of the header with this field zero, column records and directory),
-//                       body CRC 4 (of all after the directory), group 4, first LSN 8, last LSN 8, min time 8, max time 8,
-//                       columns 4, chunks 4, times bytes 4, streams bytes 4, zero 8
+//   header (80):        magic 8, version 4, header CRC 4 (of the header with this field zero, column records and
+//   directory),
+//                       body CRC 4 (of all after the directory), group 4, first LSN 8, last LSN 8, min time 8, max time
+//                       8, columns 4, chunks 4, times bytes 4, streams bytes 4, zero 8
 //   column record (32): times offset 4, times bytes 4, entries 4, zero 4, min time 8, max time 8
 //   directory (24):     series 4, column 4, stream offset 4, bits 2, start entry 1, last entry 1, last value 8
 //                       (top bit of `bits`: the chunk has gaps)
@@ -44,8 +45,8 @@ std::string RunBuilder::Finish(uint32_t group, uint64_t first_lsn, uint64_t last
     times_bytes += column.encoded.size();
   }
   std::string out;
-  out.reserve(kHeaderBytes + columns_.size() * kColumnBytes + chunks_.size() * kChunkBytes + times_bytes + streams_.size() +
-              kStreamPadding);
+  out.reserve(kHeaderBytes + columns_.size() * kColumnBytes + chunks_.size() * kChunkBytes + times_bytes +
+              streams_.size() + kStreamPadding);
   ByteWriter writer(out);
   writer.Little64(kMagic);
   writer.Little32(kVersion);
@@ -96,7 +97,9 @@ Result<std::shared_ptr<const Run>> Run::Open(std::string bytes) {
 }
 
 Result<void> Run::Check() {
-  const auto damaged = [](const char* what) { return Fail(ErrorCode::kDataLoss, std::string("a run of the head is damaged: ") + what); };
+  const auto damaged = [](const char* what) {
+    return Fail(ErrorCode::kDataLoss, std::string("a run of the head is damaged: ") + what);
+  };
   if (bytes_.size() < kHeaderBytes + kStreamPadding) return damaged("too short");
   const char* header = bytes_.data();
   if (LoadLittle<uint64_t>(header) != kMagic) return damaged("wrong magic");
@@ -118,7 +121,8 @@ Result<void> Run::Check() {
   const uint32_t computed = Crc32c(std::string_view(bytes_).substr(0, times_at_));
   StoreLittle(bytes_.data() + kHeaderCrcAt, header_crc);
   if (computed != header_crc) return damaged("checksum of the directory");
-  if (Crc32c(std::string_view(bytes_).substr(times_at_)) != LoadLittle<uint32_t>(header + 16)) return damaged("checksum");
+  if (Crc32c(std::string_view(bytes_).substr(times_at_)) != LoadLittle<uint32_t>(header + 16))
+    return damaged("checksum");
   // A checksum can be made to fit; offsets are checked all the same.
   for (uint32_t i = 0; i < columns_; ++i) {
     const char* record = ColumnRecord(i);
@@ -176,7 +180,8 @@ Run::Chunk Run::ChunkAt(size_t position) const {
   const auto bits = LoadLittle<uint16_t>(record + 12);
   chunk.values.bits = bits & ~kGapsBit;
   chunk.values.gaps = (bits & kGapsBit) != 0;
-  chunk.values.stream = reinterpret_cast<const uint8_t*>(bytes_.data()) + streams_at_ + LoadLittle<uint32_t>(record + 8);
+  chunk.values.stream =
+      reinterpret_cast<const uint8_t*>(bytes_.data()) + streams_at_ + LoadLittle<uint32_t>(record + 8);
   chunk.values.start_entry = LoadLittle<uint8_t>(record + 14);
   chunk.values.last_entry = LoadLittle<uint8_t>(record + 15);
   chunk.values.last_value = LoadLittle<double>(record + 16);

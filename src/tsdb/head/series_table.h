@@ -36,7 +36,7 @@ static_assert(sizeof(ColdRecord) == 16);
 // 64 neighbouring ids, all of one group.
 struct Slab {
   static constexpr uint32_t kSeries = 64;
-  std::array<HotRecord, kSeries> hot;    // guarded by the group's lock
+  std::array<HotRecord, kSeries> hot;  // guarded by the group's lock
   std::array<ColdRecord, kSeries> cold;
   uint64_t in_batch = 0;   // owned by whoever commits to the group: admitted in the current batch
   uint64_t in_layout = 0;  // likewise: part of the layout that the log's next difference refers to

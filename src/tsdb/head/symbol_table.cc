@@ -63,7 +63,8 @@ Result<void> SymbolTable::Restore(SymbolId id, std::string_view text) {
   const auto number = static_cast<uint32_t>(id);
   const uint64_t hash = XxHash64(text);
   const std::unique_lock<std::shared_mutex> lock(mutex_);
-  if (number >= decltype(texts_)::kCapacity) return Fail(ErrorCode::kDataLoss, "symbol " + std::to_string(number) + " is out of range");
+  if (number >= decltype(texts_)::kCapacity)
+    return Fail(ErrorCode::kDataLoss, "symbol " + std::to_string(number) + " is out of range");
   const Slot& slot = slots_[Probe(text, hash)];
   if (slot.id_plus_one == number + 1) return {};
   if (slot.id_plus_one != 0 || (number < texts_.size() && texts_[number] != nullptr)) {

@@ -27,8 +27,8 @@ class SymbolTable {
   std::string_view Text(SymbolId id) const;
   // Every id below is handed out.
   uint32_t count() const { return static_cast<uint32_t>(texts_.size()); }
-  // Gives `text` the id it had before a restart. Ids that were lost in between stay unused. kDataLoss when the id or the
-  // text is taken otherwise.
+  // Gives `text` the id it had before a restart. Ids that were lost in between stay unused. kDataLoss when the id or
+  // the text is taken otherwise.
   Result<void> Restore(SymbolId id, std::string_view text);
   size_t bytes() const;
 
@@ -45,12 +45,12 @@ class SymbolTable {
 
   PagedArray<const char*, 14, 8192> texts_;  // each: LEB128 length, text; null = unused id
   mutable std::shared_mutex mutex_;
-  std::vector<Slot> slots_;                        // guarded by mutex_; open addressing, power of two
-  size_t used_ = 0;                                // guarded by mutex_
-  std::vector<std::unique_ptr<char[]>> arena_;     // guarded by mutex_
-  size_t arena_left_ = 0;                          // guarded by mutex_
-  char* arena_at_ = nullptr;                       // guarded by mutex_
-  size_t arena_bytes_ = 0;                         // guarded by mutex_
+  std::vector<Slot> slots_;                     // guarded by mutex_; open addressing, power of two
+  size_t used_ = 0;                             // guarded by mutex_
+  std::vector<std::unique_ptr<char[]>> arena_;  // guarded by mutex_
+  size_t arena_left_ = 0;                       // guarded by mutex_
+  char* arena_at_ = nullptr;                    // guarded by mutex_
+  size_t arena_bytes_ = 0;                      // guarded by mutex_
 };
 
 }  // namespace epi::tsdb

@@ -14,8 +14,8 @@
 namespace epi::tsdb {
 namespace {
 
-constexpr uint8_t kNoWindow = 63;  // leading zeros of a window that is never reused
-constexpr unsigned kShortRun = 3;  // longer runs get a count
+constexpr uint8_t kNoWindow = 63;                     // leading zeros of a window that is never reused
+constexpr unsigned kShortRun = 3;                     // longer runs get a count
 constexpr double kExactInteger = 9007199254740992.0;  // 2^53
 
 struct Token {
@@ -324,8 +324,7 @@ size_t Decode(const ValueChunk& chunk, double* values, uint8_t* entries) {
   if (chunk.bits > 0) {
     BitReader in(chunk.stream, chunk.bits);
     const bool small = in.Take(1) != 0;
-    const double first =
-        small ? static_cast<double>(UnZigZag(in.Take(32))) : std::bit_cast<double>(in.Take(64));
+    const double first = small ? static_cast<double>(UnZigZag(in.Take(32))) : std::bit_cast<double>(in.Take(64));
     const bool integers = in.Take(1) != 0;
     if (in.Overrun() || (integers && !IsExactInteger(first))) return 0;
     out.Put(first);

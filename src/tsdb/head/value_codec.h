@@ -22,8 +22,8 @@ inline constexpr size_t kMaxChunkValues = 256;
 // Bytes that must be readable after the end of a stream.
 inline constexpr size_t kStreamPadding = 16;
 
-// Decodes all values of a chunk into `values`; when chunk.gaps, their entry numbers into `entries` too (else the entries are
-// start, start + 1, …). Returns how many. 0 when the stream is damaged.
+// Decodes all values of a chunk into `values`; when chunk.gaps, their entry numbers into `entries` too (else the
+// entries are start, start + 1, …). Returns how many. 0 when the stream is damaged.
 size_t DecodeChunk(const ValueChunk& chunk, double* values, uint8_t* entries);
 
 }  // namespace epi::tsdb

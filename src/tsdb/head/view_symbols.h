@@ -12,8 +12,8 @@
 
 namespace epi::tsdb {
 
-// Thread-safe. A text that the database learns after the view opened is the view's own symbol here, so that equal ids and
-// equal text stay the same thing; series with such a symbol are younger than the view and are not part of it.
+// Thread-safe. A text that the database learns after the view opened is the view's own symbol here, so that equal ids
+// and equal text stay the same thing; series with such a symbol are younger than the view and are not part of it.
 class ViewSymbols final : public SymbolSpace {
  public:
   explicit ViewSymbols(const SymbolTable& table) : table_(table), limit_(table.count()) {}

@@ -46,7 +46,8 @@ struct Batch {
 
   uint32_t group = 0;
   TimestampMs time = 0;
-  // Samples at `time`: parallel arrays. `bases`: the values that the log's difference may refer to, 0 where there is none.
+  // Samples at `time`: parallel arrays. `bases`: the values that the log's difference may refer to, 0 where there is
+  // none.
   std::vector<uint32_t> series;
   std::vector<double> values;
   std::vector<double> bases;
@@ -57,7 +58,8 @@ struct Batch {
   std::vector<TombstoneRow> tombstones;
 
   bool empty() const {
-    return series.empty() && timed.empty() && histograms.empty() && exemplars.empty() && metadata.empty() && tombstones.empty();
+    return series.empty() && timed.empty() && histograms.empty() && exemplars.empty() && metadata.empty() &&
+           tombstones.empty();
   }
   void Clear() {
     series.clear();
@@ -71,15 +73,15 @@ struct Batch {
   }
 };
 
-// What the next record of a group may be a difference to: the group's last record with samples at the batch's time, when it
-// is in the same segment. Owned by whoever commits to the group.
+// What the next record of a group may be a difference to: the group's last record with samples at the batch's time,
+// when it is in the same segment. Owned by whoever commits to the group.
 struct LayoutChain {
   std::vector<uint32_t> series;
   uint64_t segment = 0;
-  uint64_t sequence = 0;   // of the last record; counts within the segment, so that a reader notices a lost one
-  TimestampMs time = 0;    // of the last record
+  uint64_t sequence = 0;  // of the last record; counts within the segment, so that a reader notices a lost one
+  TimestampMs time = 0;   // of the last record
   uint32_t since_full = 0;
-  bool valid = false;      // false: the next record stands alone
+  bool valid = false;  // false: the next record stands alone
 };
 
 // Where batches get their number and become durable. Thread-safe.
@@ -91,10 +93,11 @@ class CommitLog {
     bool layout_changed = false;
     std::vector<uint32_t> previous_layout;  // when changed: the series of the chain before
   };
-  // Numbers the batch and copies it into the log's buffer; no I/O. Updates the chain; when AwaitWritten fails later, the
-  // caller makes the chain invalid.
+  // Numbers the batch and copies it into the log's buffer; no I/O. Updates the chain; when AwaitWritten fails later,
+  // the caller makes the chain invalid.
   virtual Result<Appended> Append(const Batch& batch, LayoutChain& chain) = 0;
-  // Returns when the record is as durable as the settings promise before an acknowledgement. An error: it never will be.
+  // Returns when the record is as durable as the settings promise before an acknowledgement. An error: it never will
+  // be.
   virtual Result<void> AwaitWritten(uint64_t lsn) = 0;
   // Every number up to this one is written or will never be: what a new view sees.
   virtual uint64_t written() const = 0;

@@ -1,0 +1,78 @@
+// One writer of a group: admission, the log, then the head.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "storage/appender.h"
+#include "tsdb/head/head.h"
+
+namespace epi::tsdb {
+
+class HeadAppender final : public BatchAppender {
+ public:
+  HeadAppender(Head& head, Group& group);
+  ~HeadAppender() override;
+  Result<SeriesRef> Intern(const Labels& labels) override;
+  SeriesRef Find(const Labels& labels) const override;
+  void SetMetadata(SeriesRef ref, const MetricMetadata& metadata) override;
+  Result<AppendReport> Commit(TimestampMs time) override;
+
+ private:
+  // What a batch has admitted for a series so far, for a second sample of it.
+  struct Admitted {
+    TimestampMs time;
+    double value;
+    bool histogram;
+  };
+  struct Limits {
+    TimestampMs min_valid;  // older: out of bounds
+    TimestampMs too_old;    // older: outside the out-of-order window
+    bool window;            // there is one
+  };
+  // The outcome for a sample against the series' last one.
+  enum class Fate : unsigned char { kInOrder, kLate, kSame, kDuplicate, kOutOfOrder, kTooOld, kOutOfBounds };
+
+  Limits CurrentLimits() const;
+  void FindOwners();
+  bool Usable(SeriesRef ref);
+  void Admit(TimestampMs time);
+  void IndexFloats();
+  void AdmitFloats(TimestampMs time, const Limits& limits);
+  void AdmitFloat(SeriesRef ref, TimestampMs time, double value, TimestampMs start_time, const Limits& limits,
+                  bool timed);
+  void AdmitHistogram(const HistogramSample& sample, TimestampMs time, const Limits& limits);
+  bool AdmitStaleHistogram(uint32_t id, TimestampMs time, const LastSample& last, double value);
+  void AdmitExemplars();
+  void AdmitMetadata();
+  static Fate Judge(TimestampMs time, TimestampMs last, bool same, const Limits& limits);
+  LastSample LastOf(uint32_t id, bool* in_batch) const;
+  void Reject(RejectReason reason, uint32_t id, TimestampMs time, std::string detail = {});
+  void RejectFate(Fate fate, uint32_t id, TimestampMs time, const LastSample& last, double value, bool histogram);
+  Result<void> LogAndApply();
+  void ClearMarks();
+  void CountAccepted();
+
+  Group& GroupOf(uint32_t id) const { return head_.group(head_.series().slab(id).group); }
+  bool Marked(uint32_t id) const { return ((head_.series().slab(id).in_batch >> (id % Slab::kSeries)) & 1) != 0; }
+  void Mark(uint32_t id) { head_.series().slab(id).in_batch |= uint64_t{1} << (id % Slab::kSeries); }
+
+  Head& head_;
+  Group& group_;
+  Batch batch_;
+  AppendReport report_;
+  std::vector<uint32_t> owners_;  // groups whose series the batch names, ascending
+  boost::unordered_flat_map<uint32_t, Admitted> admitted_;
+  bool floats_indexed_ = false;  // admitted_ has batch_.series too
+  struct PendingMetadata {
+    SeriesRef ref;
+    MetricMetadata metadata;
+  };
+  std::vector<PendingMetadata> metadata_;
+};
+
+}  // namespace epi::tsdb
