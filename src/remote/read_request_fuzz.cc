@@ -1,0 +1,12 @@
+// Any bytes as a remote-read request.
+#include <cstddef>
+#include <cstdint>
+
+#include "remote/read_request.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (auto request = epi::remote::DecodeReadRequest({reinterpret_cast<const char*>(data), size})) {
+    (void)epi::remote::ChooseResponseType(request->accepted_types);
+  }
+  return 0;
+}

@@ -1,0 +1,284 @@
+#include "remote/read_server.h"
+
+#include <algorithm>
+#include <protozero/pbf_writer.hpp>
+
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "chunkenc/float_chunk.h"
+#include "chunkenc/histogram_appender.h"
+#include "remote/snappy_block.h"
+
+namespace epi::remote {
+namespace {
+
+using protozero::pbf_writer;
+
+// Prometheus's chunks hold up to this many samples.
+constexpr uint32_t kSamplesPerChunk = 120;
+
+// What storage does not know of: a matcher that asks for exactly our own external label is satisfied by its absence.
+std::vector<Matcher> WithoutExternal(const std::vector<Matcher>& matchers, const Labels& external) {
+  std::vector<Matcher> out;
+  for (const auto& matcher : matchers) {
+    const bool ours = matcher.type() == MatchType::kEqual && !matcher.value().empty() &&
+                      external.Get(matcher.name()) == matcher.value();
+    out.push_back(ours ? Matcher::Equal(matcher.name(), "") : matcher);
+  }
+  return out;
+}
+
+Labels WithExternal(const Labels& labels, const Labels& external) {
+  LabelsBuilder builder(external);
+  for (const auto label : labels) builder.Set(label.name, label.value);
+  return builder.Build();
+}
+
+void WriteLabels(pbf_writer& series, const Labels& labels) {
+  for (const auto label : labels) {
+    pbf_writer out(series, 1);
+    out.add_string(1, label.name.data(), label.name.size());
+    out.add_string(2, label.value.data(), label.value.size());
+  }
+}
+
+void WriteSpans(pbf_writer& histogram, uint32_t tag, const std::vector<HistogramSpan>& spans) {
+  for (const auto& span : spans) {
+    pbf_writer out(histogram, tag);
+    out.add_sint32(1, span.offset);
+    out.add_uint32(2, span.length);
+  }
+}
+
+void WriteHistogram(pbf_writer& series, const HistogramPoint& point) {
+  const FloatHistogram& h = *point.h;
+  pbf_writer out(series, 4);
+  out.add_double(2, h.count);
+  out.add_double(3, h.sum);
+  out.add_sint32(4, h.schema);
+  out.add_double(5, h.zero_threshold);
+  out.add_double(7, h.zero_count);
+  WriteSpans(out, 8, h.negative_spans);
+  out.add_packed_double(10, h.negative_buckets.begin(), h.negative_buckets.end());
+  WriteSpans(out, 11, h.positive_spans);
+  out.add_packed_double(13, h.positive_buckets.begin(), h.positive_buckets.end());
+  out.add_enum(14, static_cast<int>(h.counter_reset_hint));
+  out.add_int64(15, point.t);
+  out.add_packed_double(16, h.custom_values.begin(), h.custom_values.end());
+}
+
+// Cuts the samples of one series into chunks as a block would hold them.
+class ChunkCutter {
+ public:
+  explicit ChunkCutter(std::vector<EncodedChunk>& out) : out_(out) {}
+
+  void Cut(const SeriesSamples& samples) {
+    size_t f = 0, h = 0;
+    while (f < samples.t.size() || h < samples.histograms.size()) {
+      const bool take_float =
+          h == samples.histograms.size() || (f < samples.t.size() && samples.t[f] < samples.histograms[h].t);
+      if (take_float) {
+        EndHistograms();
+        AddFloat(samples.t[f], samples.v[f]);
+        ++f;
+      } else {
+        EndFloats();
+        AddHistogram(samples.histograms[h].t, *samples.histograms[h].h);
+        ++h;
+      }
+    }
+    EndFloats();
+    EndHistograms();
+  }
+
+ private:
+  void AddFloat(TimestampMs time, double value) {
+    if (floats_.samples() == kSamplesPerChunk) EndFloats();
+    floats_.Append(time, value);
+  }
+  void EndFloats() {
+    if (floats_.samples() == 0) return;
+    out_.push_back(floats_.Snapshot());
+    floats_.Reset();
+  }
+  void AddHistogram(TimestampMs time, const FloatHistogram& h) {
+    if (!histograms_) {
+      Begin(FloatHistogramChunkAppender::FirstHeader(h), time, h);
+    } else if (histograms_->samples() == kSamplesPerChunk) {
+      const auto header = histograms_->NextHeader(h);
+      EndHistograms();
+      Begin(header, time, h);
+    } else if (const auto header = histograms_->Append(time, h)) {
+      EndHistograms();
+      Begin(*header, time, h);
+    }
+  }
+  void Begin(CounterResetHeader header, TimestampMs time, const FloatHistogram& h) {
+    histograms_ = std::make_unique<FloatHistogramChunkAppender>(ChunkEncoding::kFloatHistogram, header, time, h);
+  }
+  void EndHistograms() {
+    if (!histograms_) return;
+    out_.push_back(histograms_->Snapshot());
+    histograms_.reset();
+  }
+
+  std::vector<EncodedChunk>& out_;
+  FloatChunkEncoder floats_{ChunkEncoding::kXor};
+  std::unique_ptr<FloatHistogramChunkAppender> histograms_;
+};
+
+// Calls visit(labels, samples) for every series of the query that has samples, in label order.
+template <typename Visit>
+Result<void> ForEachSeries(const Storage& storage, const ReadQuery& query, const Labels& external, std::stop_token stop,
+                           Budget& budget, Visit visit) {
+  EPI_ASSIGN(const auto view, storage.OpenView(query.hints.range));
+  EPI_ASSIGN(const auto selection, view->Select(WithoutExternal(query.matchers, external), query.hints, budget));
+  SeriesBatch batch;
+  for (size_t first = 0; first < selection->size(); first += SeriesBatch::kMaxSeries) {
+    if (stop.stop_requested()) return Fail(ErrorCode::kCanceled, "the client went away");
+    const size_t count = std::min(SeriesBatch::kMaxSeries, selection->size() - first);
+    EPI_TRY(selection->Read(first, count, batch));
+    for (size_t i = 0; i < count; ++i) {
+      const SeriesSamples& samples = batch.series[i];
+      if (samples.t.empty() && samples.histograms.empty()) continue;
+      const Labels labels = WithExternal(ToLabels(selection->labels(first + i), view->symbols()), external);
+      EPI_TRY(visit(labels, samples));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+// Holds one of the limited places of requests under way.
+class ReadServer::Slot {
+ public:
+  static Result<std::unique_ptr<Slot>> Take(ReadServer& server, const std::stop_token& stop) {
+    std::unique_lock lock(server.mutex_);
+    const auto is_free = [&] {
+      return server.options_.concurrent_limit == 0 || server.active_ < server.options_.concurrent_limit;
+    };
+    if (!server.freed_.wait(lock, stop, is_free)) return Fail(ErrorCode::kCanceled, "the client went away");
+    ++server.active_;
+    return std::make_unique<Slot>(server);
+  }
+  explicit Slot(ReadServer& server) : server_(server) {}
+  ~Slot() {
+    {
+      const std::lock_guard lock(server_.mutex_);
+      --server_.active_;
+    }
+    server_.freed_.notify_one();
+  }
+
+ private:
+  ReadServer& server_;
+};
+
+ReadServer::ReadServer(ReadServerOptions options, const Storage& storage)
+    : options_(options), storage_(storage), external_(std::make_shared<const Labels>()) {}
+
+void ReadServer::SetExternalLabels(Labels labels) {
+  const std::lock_guard lock(mutex_);
+  external_ = std::make_shared<const Labels>(std::move(labels));
+}
+
+Result<void> ReadServer::Read(std::string_view body, std::stop_token stop, Budget& budget, ReadSink& sink) {
+  EPI_ASSIGN(const auto slot, Slot::Take(*this, stop));
+  EPI_ASSIGN(const auto plain, SnappyDecode(body, options_.max_decoded_bytes));
+  EPI_ASSIGN(const auto request, DecodeReadRequest(plain));
+  EPI_ASSIGN(const auto type, ChooseResponseType(request.accepted_types));
+  std::shared_ptr<const Labels> external;
+  {
+    const std::lock_guard lock(mutex_);
+    external = external_;
+  }
+  return type == ReadResponseType::kSamples ? Samples(request, *external, stop, budget, sink)
+                                            : Chunks(request, *external, stop, budget, sink);
+}
+
+Result<void> ReadServer::Samples(const ReadRequest& request, const Labels& external, std::stop_token stop,
+                                 Budget& budget, ReadSink& sink) {
+  std::string message;
+  BudgetCharge charge(budget);
+  int64_t total = 0;
+  pbf_writer response(message);
+  for (const auto& query : request.queries) {
+    pbf_writer result(response, 1);
+    const auto add = [&](const Labels& labels, const SeriesSamples& samples) -> Result<void> {
+      total += static_cast<int64_t>(samples.t.size() + samples.histograms.size());
+      if (options_.sample_limit > 0 && total > options_.sample_limit) {
+        return Fail(ErrorCode::kInvalid, "exceeded sample limit (" + std::to_string(options_.sample_limit) + ")");
+      }
+      const size_t before = message.size();
+      pbf_writer series(result, 1);
+      WriteLabels(series, labels);
+      for (size_t i = 0; i < samples.t.size(); ++i) {
+        pbf_writer sample(series, 2);
+        sample.add_double(1, samples.v[i]);
+        sample.add_int64(2, samples.t[i]);
+      }
+      for (const auto& point : samples.histograms) WriteHistogram(series, point);
+      return charge.Add(static_cast<int64_t>(message.size() - before));
+    };
+    EPI_TRY(ForEachSeries(storage_, query, external, stop, budget, add));
+  }
+  sink.Begin("application/x-protobuf", "snappy");
+  return sink.Write(SnappyEncode(message));
+}
+
+Result<void> ReadServer::Chunks(const ReadRequest& request, const Labels& external, std::stop_token stop,
+                                Budget& budget, ReadSink& sink) {
+  bool begun = false;
+  std::string message, frame;
+  std::vector<EncodedChunk> chunks;
+  for (size_t index = 0; index < request.queries.size(); ++index) {
+    // A frame of one series, chunks [from, to).
+    const auto send = [&](const Labels& labels, size_t from, size_t to) -> Result<void> {
+      message.clear();
+      {
+        pbf_writer response(message);
+        {
+          pbf_writer series(response, 1);
+          WriteLabels(series, labels);
+          for (size_t i = from; i < to; ++i) {
+            pbf_writer chunk(series, 2);
+            chunk.add_int64(1, chunks[i].min_time);
+            chunk.add_int64(2, chunks[i].max_time);
+            chunk.add_enum(3, static_cast<int>(chunks[i].encoding));
+            chunk.add_bytes(4, chunks[i].data);
+          }
+        }
+        response.add_int64(2, static_cast<int64_t>(index));
+      }
+      frame.clear();
+      ByteWriter writer(frame);
+      writer.Uvarint(message.size());
+      writer.Big32(Crc32c(message));
+      writer.Bytes(message);
+      return sink.Write(frame);
+    };
+    const auto stream = [&](const Labels& labels, const SeriesSamples& samples) -> Result<void> {
+      if (!begun) sink.Begin("application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse", "");
+      begun = true;
+      chunks.clear();
+      ChunkCutter(chunks).Cut(samples);
+      const size_t label_bytes = labels.bytes();
+      size_t from = 0;
+      for (size_t bytes = label_bytes, to = 0; to < chunks.size(); ++to) {
+        if (to > from && bytes + chunks[to].data.size() > options_.max_bytes_in_frame) {
+          EPI_TRY(send(labels, from, to));
+          from = to;
+          bytes = label_bytes;
+        }
+        bytes += chunks[to].data.size();
+      }
+      return send(labels, from, chunks.size());
+    };
+    EPI_TRY(ForEachSeries(storage_, request.queries[index], external, stop, budget, stream));
+  }
+  if (!begun) sink.Begin("application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse", "");
+  return {};
+}
+
+}  // namespace epi::remote

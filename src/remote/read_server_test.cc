@@ -1,0 +1,223 @@
+#include "remote/read_server.h"
+
+#include <gtest/gtest.h>
+
+#include <protozero/pbf_reader.hpp>
+#include <protozero/pbf_writer.hpp>
+
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "chunkenc/float_chunk.h"
+#include "remote/snappy_block.h"
+#include "testing/memory_storage.h"
+
+namespace epi::remote {
+namespace {
+
+class Collected final : public ReadSink {
+ public:
+  void Begin(std::string_view content_type, std::string_view content_encoding) override {
+    type = content_type;
+    encoding = content_encoding;
+  }
+  Result<void> Write(std::string_view bytes) override {
+    body += bytes;
+    return {};
+  }
+  std::string type, encoding, body;
+};
+
+std::string RequestFor(TimestampMs start, TimestampMs end, const std::vector<Matcher>& matchers,
+                       const std::vector<int>& types) {
+  std::string out;
+  protozero::pbf_writer request(out);
+  {
+    protozero::pbf_writer query(request, 1);
+    query.add_int64(1, start);
+    query.add_int64(2, end);
+    for (const auto& m : matchers) {
+      protozero::pbf_writer matcher(query, 3);
+      matcher.add_enum(1, static_cast<int>(m.type()));
+      matcher.add_string(2, m.name());
+      matcher.add_string(3, m.value());
+    }
+  }
+  for (const int type : types) request.add_enum(2, type);
+  return SnappyEncode(out);
+}
+
+struct Series {
+  std::vector<std::pair<std::string, std::string>> labels;
+  std::vector<std::pair<TimestampMs, double>> samples;
+  size_t chunks = 0;
+};
+
+std::pair<std::string, std::string> ReadLabel(protozero::pbf_reader label) {
+  std::pair<std::string, std::string> out;
+  while (label.next()) {
+    std::string& part = label.tag() == 1 ? out.first : out.second;
+    part = label.get_string();
+  }
+  return out;
+}
+
+// Series of all results of a samples response.
+std::vector<Series> DecodeSamples(const std::string& body) {
+  const std::string plain = SnappyDecode(body, 1 << 30).value();
+  std::vector<Series> out;
+  protozero::pbf_reader response(plain);
+  while (response.next(1)) {
+    auto result = response.get_message();
+    while (result.next(1)) {
+      auto message = result.get_message();
+      Series series;
+      while (message.next()) {
+        if (message.tag() == 1) {
+          series.labels.push_back(ReadLabel(message.get_message()));
+        } else {
+          auto sample = message.get_message();
+          std::pair<TimestampMs, double> point;
+          while (sample.next()) {
+            if (sample.tag() == 1) {
+              point.second = sample.get_double();
+            } else {
+              point.first = sample.get_int64();
+            }
+          }
+          series.samples.push_back(point);
+        }
+      }
+      out.push_back(std::move(series));
+    }
+  }
+  return out;
+}
+
+// One entry a frame.
+std::vector<Series> DecodeFrames(std::string_view body) {
+  std::vector<Series> out;
+  ByteReader reader(body);
+  while (!reader.empty()) {
+    const uint64_t size = reader.Uvarint();
+    const uint32_t crc = reader.Big32();
+    const auto message = reader.Bytes(size);
+    EXPECT_TRUE(reader.ok());
+    EXPECT_EQ(crc, Crc32c(message));
+    protozero::pbf_reader response(message.data(), message.size());
+    Series series;
+    while (response.next()) {
+      if (response.tag() != 1) {
+        response.skip();
+        continue;
+      }
+      auto chunked = response.get_message();
+      while (chunked.next()) {
+        if (chunked.tag() == 1) {
+          series.labels.push_back(ReadLabel(chunked.get_message()));
+          continue;
+        }
+        ++series.chunks;
+        auto chunk = chunked.get_message();
+        std::string data;
+        while (chunk.next()) {
+          if (chunk.tag() == 4) {
+            data = chunk.get_bytes();
+          } else {
+            chunk.skip();
+          }
+        }
+        const uint32_t count = ChunkSampleCount(ChunkEncoding::kXor, data);
+        std::vector<TimestampMs> t(count);
+        std::vector<double> v(count);
+        EXPECT_TRUE(DecodeFloatChunk(ChunkEncoding::kXor, data, t.data(), v.data(), nullptr));
+        for (size_t i = 0; i < count; ++i) series.samples.emplace_back(t[i], v[i]);
+      }
+    }
+    out.push_back(std::move(series));
+  }
+  return out;
+}
+
+class ReadServerTest : public ::testing::Test {
+ protected:
+  ReadServerTest() {
+    for (int i = 0; i < 500; ++i) {
+      storage_.Append({{"__name__", "m"}, {"job", "a"}}, 1000 * i, i);
+      storage_.Append({{"__name__", "m"}, {"job", "b"}}, 1000 * i + 5, 2.5 * i);
+    }
+  }
+  Result<Collected> Ask(ReadServerOptions options, const std::string& body, Labels external = {}) {
+    ReadServer server(options, storage_);
+    server.SetExternalLabels(std::move(external));
+    Collected out;
+    if (auto done = server.Read(body, {}, budget_, out); !done) return Fail(done.error());
+    return out;
+  }
+  testing::MemoryStorage storage_;
+  Budget budget_{"test"};
+};
+
+TEST_F(ReadServerTest, SamplesInTheClosedRangeOnly) {
+  const auto got =
+      Ask({}, RequestFor(10'000, 12'000, {Matcher::Equal("__name__", "m"), Matcher::Equal("job", "a")}, {}));
+  ASSERT_TRUE(got) << got.error().message();
+  EXPECT_EQ(got->type, "application/x-protobuf");
+  EXPECT_EQ(got->encoding, "snappy");
+  const auto series = DecodeSamples(got->body);
+  ASSERT_EQ(series.size(), 1u);
+  EXPECT_EQ(series[0].samples,
+            (std::vector<std::pair<TimestampMs, double>>{{10'000, 10.0}, {11'000, 11.0}, {12'000, 12.0}}));
+}
+
+TEST_F(ReadServerTest, StreamedChunksHoldTheSameSamples) {
+  ReadServerOptions small;
+  small.max_bytes_in_frame = 300;
+  const auto body = RequestFor(0, 400'000, {Matcher::Equal("__name__", "m")}, {7, 1, 0});
+  const auto got = Ask(small, body);
+  ASSERT_TRUE(got) << got.error().message();
+  EXPECT_EQ(got->type, "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse");
+  const auto frames = DecodeFrames(got->body);
+  EXPECT_GT(frames.size(), 2u);  // the small frame splits a series between chunks
+  std::vector<std::pair<TimestampMs, double>> a;
+  for (const auto& frame : frames) {
+    EXPECT_LE(frame.samples.size(), frame.chunks * 120);
+    if (frame.labels[1].second == "a") a.insert(a.end(), frame.samples.begin(), frame.samples.end());
+  }
+  ASSERT_EQ(a.size(), 401u);
+  EXPECT_EQ(a[400], std::pair(TimestampMs{400'000}, 400.0));
+}
+
+TEST_F(ReadServerTest, ExternalLabelsAreMatchedAndMerged) {
+  const Labels external{{"region", "eu"}, {"job", "never seen: the series has its own"}};
+  const auto got =
+      Ask({}, RequestFor(0, 0, {Matcher::Equal("region", "eu"), Matcher::Equal("job", "a")}, {}), external);
+  ASSERT_TRUE(got) << got.error().message();
+  const auto series = DecodeSamples(got->body);
+  ASSERT_EQ(series.size(), 1u);
+  EXPECT_EQ(series[0].labels,
+            (std::vector<std::pair<std::string, std::string>>{{"__name__", "m"}, {"job", "a"}, {"region", "eu"}}));
+  const auto other = Ask({}, RequestFor(0, 0, {Matcher::Equal("region", "us")}, {}), external);
+  ASSERT_TRUE(other);
+  EXPECT_TRUE(DecodeSamples(other->body).empty());
+}
+
+TEST_F(ReadServerTest, LimitsAndNonsense) {
+  ReadServerOptions few;
+  few.sample_limit = 10;
+  const auto body = RequestFor(0, 400'000, {Matcher::Equal("__name__", "m")}, {});
+  const auto over = Ask(few, body);
+  ASSERT_FALSE(over);
+  EXPECT_EQ(over.error().message(), "exceeded sample limit (10)");
+  EXPECT_EQ(over.error().code(), ErrorCode::kInvalid);
+  const auto types = Ask({}, RequestFor(0, 1, {Matcher::Equal("a", "b")}, {5, 6}));
+  ASSERT_FALSE(types);
+  EXPECT_EQ(types.error().message(),
+            "server does not support any of the requested response types: [5 6]; supported: map[SAMPLES:{} "
+            "STREAMED_XOR_CHUNKS:{}]");
+  EXPECT_FALSE(Ask({}, "nonsense"));
+  EXPECT_FALSE(Ask({}, SnappyEncode("\x0a\xff\xff")));
+  EXPECT_EQ(budget_.used(), 0);
+}
+
+}  // namespace
+}  // namespace epi::remote
