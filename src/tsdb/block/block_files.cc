@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-namespace epi {
+namespace epi::tsdb {
 namespace {
 
 constexpr std::string_view kSnapshotPrefix = "chunk_snapshot.";
@@ -83,4 +83,4 @@ Result<std::vector<NumberedFile>> ListNumberedFiles(FileSystem& fs, const std::s
   return out;
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb

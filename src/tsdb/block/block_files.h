@@ -9,7 +9,7 @@
 #include "base/result.h"
 #include "tsdb/block/ulid.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 inline constexpr std::string_view kMetaFile = "meta.json";
 inline constexpr std::string_view kIndexFile = "index";
@@ -35,4 +35,4 @@ struct NumberedFile {
 };
 Result<std::vector<NumberedFile>> ListNumberedFiles(FileSystem& fs, const std::string& directory);
 
-}  // namespace epi
+}  // namespace epi::tsdb

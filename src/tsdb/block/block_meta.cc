@@ -5,7 +5,7 @@
 
 #include "tsdb/block/block_files.h"
 
-namespace epi {
+namespace epi::tsdb {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -145,4 +145,4 @@ Result<void> WriteBlockMeta(FileSystem& fs, const std::string& block_directory, 
   return fs.WriteFileAtomically(JoinPath(block_directory, kMetaFile), EncodeBlockMeta(meta));
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb

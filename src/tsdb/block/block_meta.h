@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "tsdb/block/ulid.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 struct BlockStats {
   uint64_t samples = 0;
@@ -67,4 +67,4 @@ Result<BlockMeta> DecodeBlockMeta(std::string_view json);
 Result<BlockMeta> ReadBlockMeta(FileSystem& fs, const std::string& block_directory);
 Result<void> WriteBlockMeta(FileSystem& fs, const std::string& block_directory, const BlockMeta& meta);
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -3,7 +3,7 @@
 #include "tsdb/block/block_files.h"
 #include "tsdb/block/tombstones.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 BlockWriter::BlockWriter(FileSystem& fs, std::string directory, const Ulid& ulid, BlockWriterOptions options)
     : fs_(fs),
@@ -68,4 +68,4 @@ Result<std::optional<BlockMeta>> BlockWriter::Finish(BlockMeta meta) {
   return meta;
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -1,5 +1,5 @@
-// Writes a standard block: chunks, index, an empty tombstones file, meta.json; all in a temporary directory that is synced and
-// renamed at the end, so a block is there whole or not at all.
+// Writes a standard block: chunks, index, an empty tombstones file, meta.json; all in a temporary directory that is
+// synced and renamed at the end, so a block is there whole or not at all.
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@
 #include "tsdb/block/chunk_segments.h"
 #include "tsdb/block/index_writer.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 struct BlockWriterOptions {
   uint64_t max_segment_bytes = kDefaultChunkSegmentBytes;
@@ -40,12 +40,13 @@ class BlockWriter {
   ~BlockWriter();
   // A number for `text`, for AddSeries of this writer.
   IndexSymbol Symbol(std::string_view text) { return index_.Symbol(text); }
-  // Series in label order, each once, with at least one chunk; chunks in order of time without overlap, data until return.
+  // Series in label order, each once, with at least one chunk; chunks in order of time without overlap, data until
+  // return.
   Result<void> AddSeries(std::span<const IndexLabel> labels, std::span<const ChunkToWrite> chunks);
   Result<void> AddSeries(const Labels& labels, std::span<const EncodedChunk> chunks);
   const BlockStats& stats() const { return stats_; }
-  // Publishes the block with `meta`, of which ulid and stats are filled in; sources too when there are none. Nothing, and no
-  // block, when no sample was added.
+  // Publishes the block with `meta`, of which ulid and stats are filled in; sources too when there are none. Nothing,
+  // and no block, when no sample was added.
   Result<std::optional<BlockMeta>> Finish(BlockMeta meta);
 
  private:
@@ -64,4 +65,4 @@ class BlockWriter {
   bool published_ = false;
 };
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -7,10 +7,10 @@
 #include "base/crc32c.h"
 #include "tsdb/block/block_files.h"
 
-namespace epi {
+namespace epi::tsdb {
 namespace {
 
-constexpr size_t kMaxLengthBytes = 5;   // of the length in front of a chunk
+constexpr size_t kMaxLengthBytes = 5;  // of the length in front of a chunk
 constexpr size_t kChecksumBytes = 4;
 constexpr size_t kWriteBuffer = 1 << 20;
 // Chunks closer than this are read together, up to so many bytes; behind the last one so much is read on suspicion.
@@ -26,14 +26,16 @@ std::string HexOf(uint32_t value) {
 
 tl::unexpected<Error> TooShort(const char* what, uint64_t required, uint64_t available) {
   return Fail(ErrorCode::kDataLoss, std::string("segment doesn't include enough bytes to read the ") + what +
-                                        " - required:" + std::to_string(required) + ", available:" + std::to_string(available));
+                                        " - required:" + std::to_string(required) +
+                                        ", available:" + std::to_string(available));
 }
 
 Result<void> CheckHeader(const File& file, size_t segment) {
   char header[kChunkSegmentHeaderBytes];
   EPI_ASSIGN(const size_t got, file.ReadAt(0, header, sizeof header));
   if (got < sizeof header) {
-    return Fail(ErrorCode::kDataLoss, "invalid segment header in segment " + std::to_string(segment) + ": invalid size");
+    return Fail(ErrorCode::kDataLoss,
+                "invalid segment header in segment " + std::to_string(segment) + ": invalid size");
   }
   if (const auto magic = LoadBig<uint32_t>(header); magic != kChunkSegmentMagic) {
     return Fail(ErrorCode::kDataLoss, "invalid magic number " + HexOf(magic));
@@ -92,8 +94,7 @@ Result<ChunkView> ChunkSegments::Parse(std::string_view bytes, uint64_t offset, 
   }
   const auto encoding = ChunkEncodingFromByte(static_cast<uint8_t>(covered[0]));
   if (!encoding) {
-    return Fail(ErrorCode::kUnsupported,
-                "invalid chunk encoding " + std::to_string(static_cast<uint8_t>(covered[0])));
+    return Fail(ErrorCode::kUnsupported, "invalid chunk encoding " + std::to_string(static_cast<uint8_t>(covered[0])));
   }
   return ChunkView{*encoding, covered.substr(1)};
 }
@@ -200,4 +201,4 @@ Result<void> ChunkSegmentWriter::CloseSegment() {
 
 Result<void> ChunkSegmentWriter::Finish() { return CloseSegment(); }
 
-}  // namespace epi
+}  // namespace epi::tsdb

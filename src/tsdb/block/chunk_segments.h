@@ -1,9 +1,9 @@
 // The chunks directory of a block: segment files with chunks back to back.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <span>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +13,7 @@
 #include "chunkenc/encoding.h"
 #include "tsdb/block/index_format.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 inline constexpr uint32_t kChunkSegmentMagic = 0x85BD40DD;
 inline constexpr uint8_t kChunkSegmentVersion = 1;
@@ -36,13 +36,14 @@ struct ChunkReadBatch {
 class ChunkSegments {
  public:
   static Result<std::unique_ptr<ChunkSegments>> Open(FileSystem& fs, const std::string& directory);
-  // Reads the chunks with few reads: neighbours come with one. Checksums are verified; kDataLoss names segment and offset.
+  // Reads the chunks with few reads: neighbours come with one. Checksums are verified; kDataLoss names segment and
+  // offset.
   Result<void> Read(std::span<const BlockChunkRef> refs, ChunkReadBatch& out) const;
   size_t segments() const { return files_.size(); }
   uint64_t bytes() const;
   uint64_t segment_bytes(size_t segment) const { return files_[segment]->size(); }
-  // Parses the chunk at the beginning of `bytes`, which lies at `offset` of a segment of `segment_size` bytes. Nothing when
-  // more bytes are needed: `needed` says how many from the chunk's beginning.
+  // Parses the chunk at the beginning of `bytes`, which lies at `offset` of a segment of `segment_size` bytes. Nothing
+  // when more bytes are needed: `needed` says how many from the chunk's beginning.
   static Result<ChunkView> Parse(std::string_view bytes, uint64_t offset, uint64_t segment_size, size_t& needed);
 
  private:
@@ -76,4 +77,4 @@ class ChunkSegmentWriter {
   uint64_t finished_bytes_ = 0;
 };
 
-}  // namespace epi
+}  // namespace epi::tsdb

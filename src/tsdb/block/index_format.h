@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "tsdb/block/postings.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 inline constexpr uint32_t kIndexMagic = 0xBAAAD700;
 inline constexpr uint8_t kIndexVersion = 2;  // written; 1 and 3 are read, 3 as 2
@@ -47,4 +47,4 @@ struct IndexSeries {
   std::vector<ChunkMeta> chunks;   // in order of time
 };
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -1,21 +1,23 @@
 #include "tsdb/block/index_reader.h"
 
 #include <algorithm>
-#include <limits>
+#include <tuple>
 #include <utility>
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "tsdb/block/block_files.h"
 
-namespace epi {
+namespace epi::tsdb {
 namespace {
 
 constexpr uint32_t kSymbolStride = 32;
 constexpr size_t kTableStride = 32;
 constexpr uint64_t kLabelKeys = 2;  // a key of the postings table is a name and a value
 
-tl::unexpected<Error> Damaged(std::string what) { return Fail(ErrorCode::kDataLoss, "the index is damaged: " + std::move(what)); }
+tl::unexpected<Error> Damaged(std::string what) {
+  return Fail(ErrorCode::kDataLoss, "the index is damaged: " + std::move(what));
+}
 
 }  // namespace
 
@@ -60,11 +62,13 @@ Result<void> IndexReader::LoadToc() {
 
 Result<std::string_view> IndexReader::Section(uint64_t offset, const char* what) const {
   const uint64_t end = data_.size() - kIndexTocBytes;
-  if (offset < kIndexHeaderBytes || offset > end || end - offset < 8) return Damaged(std::string("place of the ") + what);
+  if (offset < kIndexHeaderBytes || offset > end || end - offset < 8)
+    return Damaged(std::string("place of the ") + what);
   const uint64_t length = LoadBig<uint32_t>(data_.data() + offset);
   if (length > end - offset - 8) return Damaged(std::string("length of the ") + what);
   const auto content = data_.substr(offset + 4, length);
-  if (LoadBig<uint32_t>(content.data() + length) != Crc32c(content)) return Damaged(std::string("checksum of the ") + what);
+  if (LoadBig<uint32_t>(content.data() + length) != Crc32c(content))
+    return Damaged(std::string("checksum of the ") + what);
   return content;
 }
 
@@ -286,4 +290,4 @@ Result<void> IndexReader::Series(BlockSeriesRef ref, IndexSeries& out) const {
   return {};
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb

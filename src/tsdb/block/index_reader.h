@@ -1,5 +1,5 @@
-// Reads the index file of a block, versions 1 to 3. The file is mapped; checksums of the tables are verified when it is opened,
-// those of series and postings when they are read.
+// Reads the index file of a block, versions 1 to 3. The file is mapped; checksums of the tables are verified when it is
+// opened, those of series and postings when they are read.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 #include "tsdb/block/index_format.h"
 #include "tsdb/block/postings.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 // Immutable after Open and thread-safe. Views of text live as long as the reader.
 class IndexReader {
@@ -47,7 +47,7 @@ class IndexReader {
     friend class IndexReader;
     const IndexReader* reader_ = nullptr;
     size_t range_ = 0;
-    size_t next_ = 0;   // number of the next value within the name
+    size_t next_ = 0;  // number of the next value within the name
     size_t count_ = 0;
     uint64_t position_ = 0;  // of the next entry in the table
     std::string_view value_;
@@ -116,4 +116,4 @@ Result<void> IndexReader::ForEachSymbol(Visit visit) const {
   return {};
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 
-namespace epi {
+namespace epi::tsdb {
 namespace {
 
 constexpr size_t kBufferBytes = 1 << 20;
@@ -84,7 +84,10 @@ class IndexWriter::Spool {
   // Calls visit(labels, chunks) for each series again. May be called several times, after the last Add.
   template <typename Visit>
   Result<void> ForEach(uint64_t count, Visit visit) {
-    if (!created_) return Walk(buffer_, count, visit).transform([](size_t) {});
+    if (!created_) {
+      EPI_TRY(Walk(buffer_, count, visit));
+      return {};
+    }
     EPI_TRY(Flush());
     std::string window;
     uint64_t read_to = 0;
@@ -94,8 +97,7 @@ class IndexWriter::Spool {
       EPI_ASSIGN(const size_t got, file_->ReadAt(read_to, window.data() + kept, kBufferBytes));
       window.resize(kept + got);
       read_to += got;
-      uint64_t walked = count;
-      EPI_ASSIGN(const size_t used, Walk(window, walked, visit));
+      EPI_ASSIGN(const size_t used, Walk(window, count, visit));
       if (got == 0 && used == 0) return Fail(ErrorCode::kIo, "the series spooled beside the index cannot be read back");
       count = walked_left_;
       window.erase(0, used);
@@ -174,7 +176,8 @@ Result<void> IndexWriter::AddSeries(std::span<const IndexLabel> labels, std::spa
   for (size_t i = 0; i < chunks.size(); ++i) {
     const auto& chunk = chunks[i];
     const bool first = i == 0;
-    if (chunk.max_time < chunk.min_time || (!first && (chunk.min_time <= chunks[i - 1].max_time || chunk.ref < chunks[i - 1].ref))) {
+    if (chunk.max_time < chunk.min_time ||
+        (!first && (chunk.min_time <= chunks[i - 1].max_time || chunk.ref < chunks[i - 1].ref))) {
       return Fail(ErrorCode::kInvalid, "chunks of a series are out of order");
     }
     if (first) {
@@ -219,8 +222,8 @@ Result<void> IndexWriter::Finish() {
   toc_.label_offset_table = toc_.postings_table = out.offset();
   EPI_TRY(WritePostingsTable(out));
   out.BeginChecksum();
-  for (const uint64_t offset : {toc_.symbols, toc_.series, toc_.label_indices, toc_.label_offset_table, toc_.postings,
-                                toc_.postings_table}) {
+  for (const uint64_t offset :
+       {toc_.symbols, toc_.series, toc_.label_indices, toc_.label_offset_table, toc_.postings, toc_.postings_table}) {
     out.writer().Big64(offset);
   }
   out.EndChecksum();
@@ -376,4 +379,4 @@ Result<void> IndexWriter::WritePostingsTable(Output& out) {
   return {};
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb

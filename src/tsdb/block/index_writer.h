@@ -11,20 +11,20 @@
 #include "base/file_system.h"
 #include "base/result.h"
 #include "tsdb/block/index_format.h"
-#include "tsdb/block/symbol_table.h"
+#include "tsdb/block/text_table.h"
 
-namespace epi {
+namespace epi::tsdb {
 
-// Series come one by one in label order; they are spooled beside the index until all symbols are known, so memory is that of the
-// symbols, 4 bytes a series, and 16 bytes a distinct label pair. Not thread-safe.
+// Series come one by one in label order; they are spooled beside the index until all symbols are known, so memory is
+// that of the symbols, 4 bytes a series, and 16 bytes a distinct label pair. Not thread-safe.
 class IndexWriter {
  public:
   IndexWriter(FileSystem& fs, std::string path);
   ~IndexWriter();
   // A number for `text`, for AddSeries of this writer only. The text is copied.
   IndexSymbol Symbol(std::string_view text) { return symbols_.Intern(text); }
-  // Labels sorted by name, at least one chunk, chunks in order of time without overlap. kInvalid when the labels do not come
-  // after those of the series before, or the chunks are out of order.
+  // Labels sorted by name, at least one chunk, chunks in order of time without overlap. kInvalid when the labels do not
+  // come after those of the series before, or the chunks are out of order.
   Result<void> AddSeries(std::span<const IndexLabel> labels, std::span<const ChunkMeta> chunks);
   // Writes and syncs the file. Nothing may be added afterwards.
   Result<void> Finish();
@@ -39,7 +39,8 @@ class IndexWriter {
   Result<void> WriteSeries(Output& out);
   Result<void> WritePostings(Output& out);
   Result<void> WritePostingsOf(Output& out, std::span<const IndexSymbol> names);
-  Result<void> WritePostingsList(Output& out, IndexSymbol name, IndexSymbol value, std::span<const BlockSeriesRef> refs);
+  Result<void> WritePostingsList(Output& out, IndexSymbol name, IndexSymbol value,
+                                 std::span<const BlockSeriesRef> refs);
   Result<void> WritePostingsTable(Output& out);
   std::string_view TextOfRank(IndexSymbol rank) const { return symbols_.Text(by_rank_[rank]); }
 
@@ -52,7 +53,7 @@ class IndexWriter {
 
   FileSystem& fs_;
   std::string path_;
-  SymbolTable symbols_;
+  TextTable symbols_;
   std::unique_ptr<Spool> spool_;
   std::vector<IndexLabel> last_labels_;
   uint64_t series_ = 0;
@@ -65,4 +66,4 @@ class IndexWriter {
   IndexToc toc_;
 };
 
-}  // namespace epi
+}  // namespace epi::tsdb

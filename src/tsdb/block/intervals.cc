@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace epi {
+namespace epi::tsdb {
 namespace {
 
 // The first interval that ends at or behind `t`.
@@ -41,4 +41,4 @@ bool OverlapsAny(const Intervals& intervals, TimeRange range) {
 
 bool IsDeleted(const Intervals& intervals, TimestampMs t) { return OverlapsAny(intervals, {t, t}); }
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -6,7 +6,7 @@
 
 #include "model/sample.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 using Intervals = std::vector<TimeRange>;
 
@@ -18,4 +18,4 @@ bool OverlapsAny(const Intervals& intervals, TimeRange range);
 // Whether `t` is deleted.
 bool IsDeleted(const Intervals& intervals, TimestampMs t);
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace epi {
+namespace epi::tsdb {
 namespace {
 
 // Union by marking: for sets that fill a good part of their range.
@@ -32,7 +32,8 @@ size_t SeekPostings(PostingsView list, size_t from, BlockSeriesRef ref) {
   }
   const size_t high = std::min(low + step, list.size());
   const auto at = list.begin();
-  return static_cast<size_t>(std::lower_bound(at + static_cast<ptrdiff_t>(low) + 1, at + static_cast<ptrdiff_t>(high), ref) - at);
+  return static_cast<size_t>(
+      std::lower_bound(at + static_cast<ptrdiff_t>(low) + 1, at + static_cast<ptrdiff_t>(high), ref) - at);
 }
 
 PostingsList IntersectPostings(std::vector<PostingsView> lists) {
@@ -90,4 +91,4 @@ bool PostingsMeet(PostingsView a, PostingsView b) {
   return false;
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace epi {
+namespace epi::tsdb {
 
 // A series of a block's index: offset in units of 16 bytes (index version 1: the offset itself).
 using BlockSeriesRef = uint32_t;
@@ -13,8 +13,8 @@ using BlockSeriesRef = uint32_t;
 using PostingsList = std::vector<BlockSeriesRef>;
 using PostingsView = std::span<const BlockSeriesRef>;
 
-// The first position from `from` on whose element is not below `ref`. Gallops, so a merge of lists of very different length
-// costs the shorter one times a logarithm.
+// The first position from `from` on whose element is not below `ref`. Gallops, so a merge of lists of very different
+// length costs the shorter one times a logarithm.
 size_t SeekPostings(PostingsView list, size_t from, BlockSeriesRef ref);
 
 // In all of the lists; nothing for no lists. Walks from the shortest.
@@ -26,4 +26,4 @@ PostingsList SubtractPostings(PostingsView from, PostingsView drop);
 // Whether the lists have an element in common.
 bool PostingsMeet(PostingsView a, PostingsView b);
 
-}  // namespace epi
+}  // namespace epi::tsdb

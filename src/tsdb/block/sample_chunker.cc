@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace epi {
+namespace epi::tsdb {
 
 void SampleChunker::Add(TimestampMs time, double value, TimestampMs start_time) {
   const bool with_start = options_.keep_start_times && start_time != 0;
@@ -63,4 +63,4 @@ std::vector<EncodedChunk> SampleChunker::Take() {
   return std::exchange(done_, {});
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb

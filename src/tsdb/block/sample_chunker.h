@@ -11,7 +11,7 @@
 #include "chunkenc/histogram_appender.h"
 #include "model/histogram.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 struct ChunkerOptions {
   uint32_t samples_per_chunk = 120;
@@ -22,8 +22,9 @@ struct ChunkerOptions {
   bool keep_start_times = false;
 };
 
-// Takes samples in ascending order of time and ends a chunk when it is full, when the type changes, when a histogram cannot follow
-// the one before, or when a start time meets a chunk without room for it. Not thread-safe; reusable after Take.
+// Takes samples in ascending order of time and ends a chunk when it is full, when the type changes, when a histogram
+// cannot follow the one before, or when a start time meets a chunk without room for it. Not thread-safe; reusable after
+// Take.
 class SampleChunker {
  public:
   static constexpr uint32_t kMinHistogramSamples = 10;
@@ -54,4 +55,4 @@ class SampleChunker {
   std::optional<FloatHistogramChunkAppender> float_histograms_;
 };
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -3,7 +3,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 
-namespace epi {
+namespace epi::tsdb {
 namespace {
 
 constexpr uint32_t kMagic = 0x0130BA30;
@@ -36,7 +36,8 @@ std::string EncodeTombstones(const Tombstones& tombstones) {
 }
 
 Result<Tombstones> DecodeTombstones(std::string_view file) {
-  if (file.size() < kHeaderBytes + kChecksumBytes) return Fail(ErrorCode::kDataLoss, "the tombstones file is too short");
+  if (file.size() < kHeaderBytes + kChecksumBytes)
+    return Fail(ErrorCode::kDataLoss, "the tombstones file is too short");
   ByteReader header(file);
   if (header.Big32() != kMagic) return Fail(ErrorCode::kDataLoss, "invalid magic number in the tombstones file");
   if (const uint8_t version = header.U8(); version != kVersion) {
@@ -69,4 +70,4 @@ Result<Tombstones> ReadTombstones(FileSystem& fs, const std::string& path) {
   return out;
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb

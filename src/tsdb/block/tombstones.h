@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "tsdb/block/intervals.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 // By series reference of the block's index.
 using Tombstones = std::map<uint64_t, Intervals>;
@@ -22,4 +22,4 @@ Result<Tombstones> DecodeTombstones(std::string_view file);
 // No file means nothing is deleted.
 Result<Tombstones> ReadTombstones(FileSystem& fs, const std::string& path);
 
-}  // namespace epi
+}  // namespace epi::tsdb

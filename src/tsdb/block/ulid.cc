@@ -1,6 +1,6 @@
 #include "tsdb/block/ulid.h"
 
-namespace epi {
+namespace epi::tsdb {
 namespace {
 
 constexpr std::string_view kAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -50,4 +50,4 @@ TimestampMs Ulid::time() const {
   return static_cast<TimestampMs>(time);
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 class Ulid {
  public:
@@ -28,4 +28,4 @@ class Ulid {
   std::array<uint8_t, 16> bytes_{};
 };
 
-}  // namespace epi
+}  // namespace epi::tsdb

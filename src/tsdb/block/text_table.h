@@ -11,10 +11,10 @@
 
 #include "storage/symbols.h"
 
-namespace epi {
+namespace epi::tsdb {
 
 // Not thread-safe. Text stays valid as long as the table.
-class SymbolTable {
+class TextTable {
  public:
   uint32_t Intern(std::string_view text);
   std::optional<uint32_t> Find(std::string_view text) const;
@@ -35,7 +35,7 @@ class SymbolTable {
 };
 
 // A space of its own, for tools and tests that read blocks without a head. Thread-safe.
-class LocalSymbolSpace final : public SymbolSpace {
+class LocalSymbols final : public SymbolSpace {
  public:
   std::string_view Text(SymbolId id) const override;
   SymbolId Intern(std::string_view text) const override;
@@ -43,7 +43,7 @@ class LocalSymbolSpace final : public SymbolSpace {
 
  private:
   mutable std::shared_mutex mutex_;
-  mutable SymbolTable table_;  // guarded by mutex_
+  mutable TextTable table_;  // guarded by mutex_
 };
 
-}  // namespace epi
+}  // namespace epi::tsdb

@@ -1,23 +1,23 @@
-#include "tsdb/block/symbol_table.h"
+#include "tsdb/block/text_table.h"
 
 #include <cstring>
 
 #include "base/xxhash64.h"
 
-namespace epi {
+namespace epi::tsdb {
 
-size_t SymbolTable::SlotOf(std::string_view text) const {
+size_t TextTable::SlotOf(std::string_view text) const {
   size_t slot = XxHash64(text) & (slots_.size() - 1);
   while (slots_[slot] != 0 && texts_[slots_[slot] - 1] != text) slot = (slot + 1) & (slots_.size() - 1);
   return slot;
 }
 
-void SymbolTable::Grow() {
+void TextTable::Grow() {
   slots_.assign(slots_.empty() ? 64 : slots_.size() * 2, 0);
   for (uint32_t id = 0; id < texts_.size(); ++id) slots_[SlotOf(texts_[id])] = id + 1;
 }
 
-std::string_view SymbolTable::Keep(std::string_view text) {
+std::string_view TextTable::Keep(std::string_view text) {
   if (text.empty()) return {};
   if (text.size() > free_bytes_) {
     const size_t size = std::max(kBlockBytes, text.size());
@@ -32,7 +32,7 @@ std::string_view SymbolTable::Keep(std::string_view text) {
   return kept;
 }
 
-uint32_t SymbolTable::Intern(std::string_view text) {
+uint32_t TextTable::Intern(std::string_view text) {
   if (texts_.size() * 4 >= slots_.size() * 3) Grow();
   const size_t slot = SlotOf(text);
   if (slots_[slot] == 0) {
@@ -42,29 +42,29 @@ uint32_t SymbolTable::Intern(std::string_view text) {
   return slots_[slot] - 1;
 }
 
-std::optional<uint32_t> SymbolTable::Find(std::string_view text) const {
+std::optional<uint32_t> TextTable::Find(std::string_view text) const {
   if (slots_.empty()) return std::nullopt;
   const uint32_t found = slots_[SlotOf(text)];
   if (found == 0) return std::nullopt;
   return found - 1;
 }
 
-std::string_view LocalSymbolSpace::Text(SymbolId id) const {
+std::string_view LocalSymbols::Text(SymbolId id) const {
   const std::shared_lock lock(mutex_);
   return table_.Text(static_cast<uint32_t>(id));
 }
 
-SymbolId LocalSymbolSpace::Intern(std::string_view text) const {
+SymbolId LocalSymbols::Intern(std::string_view text) const {
   if (const auto known = Find(text)) return *known;
   const std::unique_lock lock(mutex_);
   return static_cast<SymbolId>(table_.Intern(text));
 }
 
-std::optional<SymbolId> LocalSymbolSpace::Find(std::string_view text) const {
+std::optional<SymbolId> LocalSymbols::Find(std::string_view text) const {
   const std::shared_lock lock(mutex_);
   const auto id = table_.Find(text);
   if (!id) return std::nullopt;
   return static_cast<SymbolId>(*id);
 }
 
-}  // namespace epi
+}  // namespace epi::tsdb
