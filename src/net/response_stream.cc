@@ -51,20 +51,18 @@ bool ResponseStream::Reset() {
   if (head_sent_) return false;
   buffer_.clear();
   body_bytes_ = 0;
-  headers_.clear();
-  status_ = 200;
   return true;
 }
 
 void ResponseStream::StartCompression() {
   if (chosen_) return;
   chosen_ = true;
+  if (options_.compression == Compression::kGzipOrDeflate) headers_.Add("Vary", "Accept-Encoding");
   if (!HasBody() || headers_.Has("Content-Encoding") || buffer_.empty()) return;
   const ContentCoding coding = ChooseCoding(options_.compression, head_.headers.Joined("Accept-Encoding"));
   compressor_ = BodyCompressor::Make(coding);
   if (!compressor_) return;
   headers_.Set("Content-Encoding", std::string(ContentCodingName(coding)));
-  if (options_.compression == Compression::kGzipOrDeflate) headers_.Add("Vary", "Accept-Encoding");
 }
 
 void ResponseStream::AppendHead(std::string& out, bool length_known, uint64_t length) {

@@ -42,6 +42,7 @@ class ResponseStream final : public ResponseWriter {
   // Sends what is left. To be called once, when the handler has returned.
   void Finish();
   // After Finish(): whether another request may follow on this connection.
+  bool aborted() const { return aborted_; }
   bool keep_alive() const { return options_.keep_alive && !aborted_; }
 
  private:

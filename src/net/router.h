@@ -75,6 +75,9 @@ class Router final : public Dispatcher {
  private:
   struct Tree;
   struct RouteMetrics;
+  void ServeUnmatched(Request& request, ResponseWriter& response);
+  void Failed(const Request& request, const Error& error, ResponseWriter& response);
+
   Options options_;
   HandlerContext& context_;
   std::span<const Route> routes_;

@@ -1,0 +1,101 @@
+#include "net/request_head.h"
+
+#include <algorithm>
+
+namespace epi::net {
+namespace {
+
+size_t Count(const HttpHeaders& headers, std::string_view name) {
+  return static_cast<size_t>(std::count_if(headers.fields().begin(), headers.fields().end(),
+                                           [&](const auto& field) { return EqualsIgnoreCase(field.first, name); }));
+}
+
+// Whether a comma-separated header holds a token.
+bool HasToken(const HttpHeaders& headers, std::string_view name, std::string_view token) {
+  const std::string joined = headers.Joined(name);
+  std::string_view list = joined;
+  while (!list.empty()) {
+    const auto end = std::min(list.find(','), list.size());
+    auto item = list.substr(0, end);
+    list.remove_prefix(std::min(end + 1, list.size()));
+    while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
+    while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+    if (EqualsIgnoreCase(item, token)) return true;
+  }
+  return false;
+}
+
+HeadProblem Bad(std::string text) { return {400, std::move(text)}; }
+
+}  // namespace
+
+Method MethodFromName(std::string_view name) {
+  for (const Method method :
+       {Method::kGet, Method::kHead, Method::kPost, Method::kPut, Method::kDelete, Method::kOptions, Method::kPatch})
+    if (MethodName(method) == name) return method;
+  return Method::kOther;
+}
+
+HeadProblem SetTarget(RequestHead& head, std::string target) {
+  head.target = std::move(target);
+  std::string_view rest = head.target;
+  if (rest.starts_with("http://") || rest.starts_with("https://")) {
+    rest.remove_prefix(rest.find("//") + 2);
+    rest.remove_prefix(std::min(rest.find_first_of("/?"), rest.size()));
+  } else if (rest != "*" && !rest.starts_with('/')) {
+    return Bad("malformed HTTP request");
+  }
+  const auto question = rest.find('?');
+  if (question != std::string_view::npos) {
+    head.raw_query = rest.substr(question + 1);
+    rest = rest.substr(0, question);
+  }
+  auto path = UnescapePath(rest);
+  if (!path) return Bad("malformed HTTP request: " + path.error().message());
+  head.path = std::move(*path);
+  if (head.path.empty()) head.path = "/";
+  return {};
+}
+
+HeadProblem CheckFraming(const RequestHead& head) {
+  const HttpHeaders& headers = head.headers;
+  const size_t lengths = Count(headers, "Content-Length"), encodings = Count(headers, "Transfer-Encoding");
+  if (lengths > 1) return Bad("http: more than one Content-Length");
+  if (lengths == 1) {
+    const auto value = headers.Get("Content-Length");
+    const bool digits =
+        !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+    if (!digits) return Bad("bad Content-Length");
+  }
+  if (encodings > 0 && lengths > 0) return Bad("http: Content-Length beside Transfer-Encoding");
+  if (encodings > 1 || (encodings == 1 && head.http_minor == 0)) return Bad("http: bad Transfer-Encoding");
+  if (encodings == 1 && !EqualsIgnoreCase(headers.Get("Transfer-Encoding"), "chunked"))
+    return {501, "Unsupported transfer encoding"};
+  const size_t hosts = Count(headers, "Host");
+  if (hosts > 1) return Bad("too many Host headers");
+  if (hosts == 0 && head.http_minor >= 1) return Bad("missing required Host header");
+  const auto expect = headers.Get("Expect");
+  if (!expect.empty() && !EqualsIgnoreCase(expect, "100-continue")) return {417, ""};
+  return {};
+}
+
+bool WantsKeepAlive(const RequestHead& head) {
+  if (HasToken(head.headers, "Connection", "close")) return false;
+  return head.http_minor >= 1 || HasToken(head.headers, "Connection", "keep-alive");
+}
+
+void DecodeParameters(Request& request) {
+  std::string body_error, query_error;
+  request.query = ParseQueryString(request.raw_query, &query_error);
+  const bool has_form =
+      request.method == Method::kPost || request.method == Method::kPut || request.method == Method::kPatch;
+  auto type = request.headers.Get("Content-Type");
+  type = type.substr(0, type.find(';'));
+  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
+  if (has_form && EqualsIgnoreCase(type, "application/x-www-form-urlencoded"))
+    request.form = ParseQueryString(request.body, &body_error);
+  request.form.insert(request.form.end(), request.query.begin(), request.query.end());
+  request.form_error = body_error.empty() ? query_error : body_error;
+}
+
+}  // namespace epi::net
