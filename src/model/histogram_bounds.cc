@@ -50,6 +50,8 @@ double Scale(double fraction, int64_t exponent) {
 }  // namespace
 
 double ExponentialBound(int64_t index, int32_t schema) {
+  // Readers and appenders let no other schema in; whatever got past them must not reach beyond the table.
+  schema = std::clamp(schema, kExponentialSchemaMin, kExponentialSchemaMax);
   if (schema < 0) {
     const int64_t exponent = index * (int64_t{1} << -schema);
     return exponent == kOverflowExponent ? std::numeric_limits<double>::max() : Scale(1, exponent);

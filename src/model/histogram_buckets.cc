@@ -18,6 +18,24 @@ void CutAtZeroBucket(Bucket& bucket, double threshold) {
   }
 }
 
+// How many buckets spans and counts agree on.
+size_t UsableBuckets(const std::vector<HistogramSpan>& spans, size_t counts) {
+  uint64_t named = 0;
+  for (const HistogramSpan& span : spans) named += span.length;
+  return static_cast<size_t>(std::min<uint64_t>(named, counts));
+}
+
+int64_t IndexAt(const std::vector<HistogramSpan>& spans, size_t position) {
+  int64_t index = 0;
+  for (const HistogramSpan& span : spans) {
+    index += span.offset;
+    if (position < span.length) return index + static_cast<int64_t>(position);
+    position -= span.length;
+    index += span.length;
+  }
+  return index;
+}
+
 }  // namespace
 
 double Bucket::FractionBelow(double v, bool linear) const {
@@ -63,6 +81,33 @@ Bucket NegativeBucket(int64_t index, double count, int32_t schema) {
 
 Bucket ZeroBucket(const FloatHistogram& h) {
   return {-h.zero_threshold, h.zero_threshold, h.zero_count, 0, true, true};
+}
+
+BucketSequence::BucketSequence(const FloatHistogram& h)
+    : h_(h),
+      negative_(UsableBuckets(h.negative_spans, h.negative_buckets.size())),
+      positive_(UsableBuckets(h.positive_spans, h.positive_buckets.size())),
+      has_zero_(h.zero_count > 0) {}
+
+double BucketSequence::count(size_t i) const {
+  if (i < negative_) return h_.negative_buckets[negative_ - 1 - i];
+  i -= negative_;
+  if (!has_zero_) return h_.positive_buckets[i];
+  return i == 0 ? h_.zero_count : h_.positive_buckets[i - 1];
+}
+
+Bucket BucketSequence::bucket(size_t i) const {
+  const double its_count = count(i);
+  if (has_zero_ && i == negative_) return ZeroBucket(h_);
+  Bucket out;
+  if (i < negative_) {
+    out = NegativeBucket(IndexAt(h_.negative_spans, negative_ - 1 - i), its_count, h_.schema);
+  } else {
+    const size_t position = i - negative_ - (has_zero_ ? 1 : 0);
+    out = PositiveBucket(IndexAt(h_.positive_spans, position), its_count, h_.schema, h_.custom_values);
+  }
+  CutAtZeroBucket(out, h_.zero_threshold);
+  return out;
 }
 
 std::vector<Bucket> AllBuckets(const FloatHistogram& h) {

@@ -115,8 +115,25 @@ class NegativeCursor {
   SpanWalk walk_;
 };
 
-// All buckets from the lowest to the highest: negative, zero (only when its count is positive), positive; empty ones
-// included. A bucket that reaches into the zero bucket is cut at the zero threshold.
+// All buckets by position, from the lowest to the highest: negative, zero (only when its count is positive), positive;
+// empty ones included. A bucket that reaches into the zero bucket is cut at the zero threshold. The histogram outlives
+// it.
+class BucketSequence {
+ public:
+  explicit BucketSequence(const FloatHistogram& h);
+  size_t size() const { return negative_ + (has_zero_ ? 1 : 0) + positive_; }
+  double count(size_t i) const;
+  // With bounds; costs a walk over the spans.
+  Bucket bucket(size_t i) const;
+
+ private:
+  const FloatHistogram& h_;
+  size_t negative_;  // as many as both spans and counts have
+  size_t positive_;
+  bool has_zero_;
+};
+
+// The same as a list.
 std::vector<Bucket> AllBuckets(const FloatHistogram& h);
 
 }  // namespace epi

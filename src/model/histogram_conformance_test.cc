@@ -137,6 +137,12 @@ void CheckAllBuckets(const json& c) {
     if (b.lower > 0) b.lower = std::max(b.lower, h.zero_threshold);
   }
   EXPECT_EQ(AllBuckets(h), want);
+  const BucketSequence sequence(h);
+  ASSERT_EQ(sequence.size(), want.size());
+  for (size_t i = 0; i < want.size(); ++i) {
+    EXPECT_EQ(sequence.bucket(i), want[i]);
+    EXPECT_EQ(sequence.count(i), want[i].count);
+  }
 }
 
 void CheckCumulative(const json& c) {

@@ -76,7 +76,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool valid = epi::Validate(a) && epi::Validate(b);
   FloatHistogram sum = a;
   const auto added = epi::Add(sum, b);
-  if (valid && added) {
+  const bool threshold_is_number = sum.zero_threshold == sum.zero_threshold;
+  if (valid && added && threshold_is_number) {
     FloatHistogram compact = sum;
     epi::Compact(compact);
     const FloatHistogram once = compact;

@@ -1,6 +1,7 @@
 // Fewer, wider buckets.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -22,7 +23,7 @@ FloatHistogram CopyToSchema(const FloatHistogram& h, int32_t target_schema);
 
 // The bucket of the coarser schema that holds bucket `index` of the finer one.
 inline int64_t CoarserIndex(int64_t index, int32_t from_schema, int32_t to_schema) {
-  return ((index - 1) >> (from_schema - to_schema)) + 1;
+  return ((index - 1) >> std::min(from_schema - to_schema, 63)) + 1;
 }
 
 // One side brought to a coarser schema with compensated addition: `compensation` has one term for each bucket and is

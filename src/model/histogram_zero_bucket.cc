@@ -33,7 +33,8 @@ void EmptyInside(Cursor at, double threshold, std::vector<double>& buckets, std:
 
 WiderZeroBucket WidenZeroBucket(const FloatHistogram& h, double threshold, const FloatHistogram* compensation) {
   KahanSum count{h.zero_count, compensation != nullptr ? compensation->zero_count : 0};
-  if (threshold == h.zero_threshold) return {count.sum, threshold, count.compensation};
+  if (threshold == h.zero_threshold || IsCustomBucketsSchema(h.schema))
+    return {count.sum, threshold, count.compensation};
   for (;;) {
     count.sum = h.zero_count;  // Prometheus begins again with the sum alone: the compensation goes on
     if (const auto wider = Swallow(PositiveCursor(h), threshold,

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <set>
 
+#include "model/almost_equal.h"
 #include "model/histogram_bounds.h"
 #include "model/histogram_format.h"
 #include "model/histogram_layout.h"
 #include "model/histogram_math.h"
 #include "model/number_format.h"
-#include "promqltest/almost_equal.h"
 
 namespace epi::promqltest {
 namespace {
@@ -18,6 +18,9 @@ using promql::MatrixValue;
 using promql::SequenceValue;
 using promql::VectorValue;
 
+constexpr double kEpsilon = 0.000001;  // of the test language
+bool Near(double a, double b) { return AlmostEqual(a, b, kEpsilon); }
+
 std::string Text(double v) { return FormatFloatGeneral(v); }
 std::string Text(const FloatHistogram& h) { return HistogramToTestExpression(h); }
 std::string Text(const SequenceValue& v) {
@@ -26,7 +29,7 @@ std::string Text(const SequenceValue& v) {
 }
 
 bool SameCounts(const std::vector<double>& a, const std::vector<double>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](double x, double y) { return AlmostEqual(x, y); });
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](double x, double y) { return Near(x, y); });
 }
 
 std::string Points(const MatrixSeries& series) {
@@ -65,7 +68,7 @@ std::string CompareSeries(const EvalCommand& expected, const std::vector<Sequenc
     return "expected " + Text(*want.value) + " at t=" + std::to_string(want.t) + ", got " + Points(actual);
   };
   for (size_t i = 0; i < floats.size(); ++i) {
-    if (floats[i].t != actual.floats[i].t || !AlmostEqual(floats[i].value->value, actual.floats[i].v)) {
+    if (floats[i].t != actual.floats[i].t || !Near(floats[i].value->value, actual.floats[i].v)) {
       return differ(floats[i]);
     }
   }
@@ -120,7 +123,7 @@ std::string CompareVector(const EvalCommand& expected, const VectorValue& vector
     const SequenceValue value = want->second.values.empty() ? SequenceValue() : want->second.values.front();
     const bool same = (value.histogram != nullptr) == (sample.h != nullptr) &&
                       (sample.h != nullptr ? SameHistogram(*value.histogram, *sample.h, value.counter_reset_hint_set)
-                                           : AlmostEqual(value.value, sample.v));
+                                           : Near(value.value, sample.v));
     if (!same) return sample.labels.ToString() + ": expected " + Text(value) + ", got " + got;
   }
   return FindMissing(expected, seen);
@@ -153,9 +156,9 @@ bool SameHistogram(const FloatHistogram& expected, const FloatHistogram& actual,
   FloatHistogram b = actual;
   Compact(a);
   Compact(b);
-  return a.schema == b.schema && AlmostEqual(a.count, b.count) && AlmostEqual(a.sum, b.sum) &&
+  return a.schema == b.schema && Near(a.count, b.count) && Near(a.sum, b.sum) &&
          (!IsCustomBucketsSchema(a.schema) || SameCustomBounds(a.custom_values, b.custom_values)) &&
-         a.zero_threshold == b.zero_threshold && AlmostEqual(a.zero_count, b.zero_count) &&
+         a.zero_threshold == b.zero_threshold && Near(a.zero_count, b.zero_count) &&
          SameSpans(a.negative_spans, b.negative_spans) && SameSpans(a.positive_spans, b.positive_spans) &&
          SameCounts(a.negative_buckets, b.negative_buckets) && SameCounts(a.positive_buckets, b.positive_buckets) &&
          (!compare_hint || a.counter_reset_hint == b.counter_reset_hint);
@@ -166,7 +169,7 @@ std::string CompareValue(const EvalCommand& expected, const promql::Value& value
   if (const auto* vector = std::get_if<VectorValue>(&value)) return CompareVector(expected, *vector);
   if (const auto* scalar = std::get_if<promql::ScalarValue>(&value)) {
     if (!expected.scalar) return "expected vector or matrix result, but got scalar " + Text(scalar->v);
-    if (AlmostEqual(*expected.scalar, scalar->v)) return {};
+    if (Near(*expected.scalar, scalar->v)) return {};
     return "expected scalar " + Text(*expected.scalar) + ", got " + Text(scalar->v);
   }
   const std::string& text = std::get<promql::StringValue>(value).text;

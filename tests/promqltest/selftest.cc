@@ -4,7 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 
-#include "promqltest/almost_equal.h"
+#include "model/almost_equal.h"
+
 #include "promqltest/runner.h"
 #include "promqltest/script.h"
 #include "promqltest/start_times.h"
@@ -87,10 +88,10 @@ TEST(PromqltestSelftest, AlmostEqual) {
 }
 
 TEST(PromqltestSelftest, StaleMarkersEqualThemselvesOnly) {
-  EXPECT_TRUE(AlmostEqual(StaleNaN(), StaleNaN()));
-  EXPECT_TRUE(AlmostEqual(NormalNaN(), std::nan("1")));
-  EXPECT_FALSE(AlmostEqual(StaleNaN(), NormalNaN()));
-  EXPECT_FALSE(AlmostEqual(NormalNaN(), StaleNaN()));
+  EXPECT_TRUE(AlmostEqual(StaleNaN(), StaleNaN(), 0.1));
+  EXPECT_TRUE(AlmostEqual(NormalNaN(), std::nan("1"), 0.1));
+  EXPECT_FALSE(AlmostEqual(StaleNaN(), NormalNaN(), 0.1));
+  EXPECT_FALSE(AlmostEqual(NormalNaN(), StaleNaN(), 0.1));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Equality of floats as the test language means it.
+// Equality of floats within a relative tolerance, as Prometheus means it.
 #pragma once
 
 #include <cmath>
@@ -6,12 +6,10 @@
 
 #include "model/sample.h"
 
-namespace epi::promqltest {
-
-inline constexpr double kEpsilon = 0.000001;
+namespace epi {
 
 // Both the stale marker, both another NaN, equal, or within a relative `epsilon`.
-inline bool AlmostEqual(double a, double b, double epsilon = kEpsilon) {
+inline bool AlmostEqual(double a, double b, double epsilon) {
   if (IsStaleNaN(a) || IsStaleNaN(b)) return IsStaleNaN(a) && IsStaleNaN(b);
   if (std::isnan(a) && std::isnan(b)) return true;
   if (a == b) return true;
@@ -22,4 +20,4 @@ inline bool AlmostEqual(double a, double b, double epsilon = kEpsilon) {
   return difference / std::fmin(sum, std::numeric_limits<double>::max()) < epsilon;
 }
 
-}  // namespace epi::promqltest
+}  // namespace epi
