@@ -1,0 +1,62 @@
+// What the schemas of service discoveries share.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "config/discovery_config.h"
+#include "config/http_client_schema.h"
+
+namespace epi::config {
+
+inline tl::unexpected<Error> InvalidSd(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
+
+// Go's %q.
+std::string SdQuoted(std::string_view text);
+// Parses as a URL, or Go's error.
+Result<void> CheckSdUrl(std::string_view text);
+// http or https with a host, in the words of the http and puppetdb discoveries.
+Result<void> CheckSdHttpUrl(const std::string& text);
+// Scheme and host are there; else `text`, or Go's error when it is no URL.
+Result<void> CheckSdServerUrl(const std::string& url, std::string text);
+
+template <>
+struct Schema<NamedFilter> {
+  static constexpr std::string_view kGoType = "moby.Filter";
+  static std::span<const FieldSpec> Fields();
+};
+
+#define EPI_SD_SCHEMA(type, go_type)                            \
+  template <>                                                   \
+  struct Schema<type> {                                         \
+    static constexpr std::string_view kGoType = go_type;        \
+    static std::span<const FieldSpec> Fields();                 \
+    static Result<void> Validate(type& config);                 \
+    static void SetDirectory(type& config, std::string_view d); \
+  }
+
+// A table row for a struct with a schema.
+template <typename T>
+constexpr SdKind MakeSdKind(std::string_view name, std::string_view key, bool built) {
+  SdKind out{};
+  out.name = name;
+  out.key = key;
+  out.built = built;
+  out.read = [](YamlReader& reader, const YamlNode& node) -> std::shared_ptr<void> {
+    auto config = std::make_shared<T>();
+    Codec<T>::Read(reader, node, *config);
+    return config;
+  };
+  out.write = [](const void* config, const WriteOptions& options) {
+    return Codec<T>::Write(*static_cast<const T*>(config), options);
+  };
+  out.set_directory = [](void* config, std::string_view directory) {
+    Schema<T>::SetDirectory(*static_cast<T*>(config), directory);
+  };
+  return out;
+}
+
+// The rows of sd_other_schema.cc.
+std::span<const SdKind> OtherSdKinds();
+
+}  // namespace epi::config
