@@ -104,7 +104,7 @@ class SampleIngest::Run {
   Run(SampleIngest& owner, TimestampMs time, const Labels& target_labels, const SampleRules& rules,
       const HistogramRules& histograms, BatchAppender& appender, bool only_new)
       : cache_(owner.cache_),
-        metadata_(owner.metadata_),
+        metadata_(*owner.metadata_),
         time_(time),
         target_labels_(target_labels),
         rules_(rules),

@@ -70,7 +70,7 @@ struct IngestResult {
 class SampleIngest {
  public:
   SampleIngest(TextHashKey key, std::shared_ptr<MetadataInterner> interner)
-      : cache_(key), metadata_(std::move(interner)) {}
+      : cache_(key), metadata_(std::make_shared<MetadataCache>(std::move(interner))) {}
 
   // Adds the samples of `body`, and stale markers for what vanished, to `appender`. After an error the appender holds
   // stale markers for everything that was there before and nothing else. `time`: of samples without one of their own.
@@ -85,17 +85,17 @@ class SampleIngest {
   IngestResult IngestMissing(std::string_view body, ExpositionFormat format, TimestampMs time,
                              const Labels& target_labels, const SampleRules& rules, const HistogramRules& histograms,
                              BatchAppender& appender);
-  // Labels, relabeling or limits changed: nothing cached holds any more. Series that vanish by that are not known here;
-  // so the caller first asks for stale markers with IngestFailure where it wants them.
+  // Labels, relabeling or limits changed: nothing cached holds any more. Series that do not come back with the next
+  // body get stale markers then.
   void Clear() { cache_.Clear(); }
 
-  const MetadataCache& metadata() const { return metadata_; }
+  std::shared_ptr<const MetadataCache> metadata() const { return metadata_; }
   size_t cached_lines() const { return cache_.size(); }
 
  private:
   class Run;
   SeriesCache cache_;
-  MetadataCache metadata_;
+  const std::shared_ptr<MetadataCache> metadata_;
 };
 
 // How exposed labels and target labels are brought together, before relabeling. `exposes_empty(name)`: the sample

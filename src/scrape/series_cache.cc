@@ -122,15 +122,16 @@ void SeriesCache::NoteUntracked(const CachedLine& line) {
 
 std::vector<VanishedSeries> SeriesCache::Vanished(bool all) {
   std::vector<VanishedSeries> vanished;
-  if (!alive_) return vanished;
+  if (!alive_ && retired_.empty()) return vanished;
   std::unordered_map<uint64_t, unsigned char> gone;
+  for (const auto& series : retired_) gone.emplace(static_cast<uint64_t>(series.ref), series.histogram);
   const auto consider = [&](const CachedLine& line) {
     if (line.line_kind() == LineKind::kSeries && !line.untracked) {
       gone.emplace(line.ref, static_cast<unsigned char>(line.histogram));
     }
   };
   const size_t from = all ? 0 : in_order_ ? next_ : prefix_;
-  for (size_t i = from; i < lines_.size(); ++i) {
+  for (size_t i = from; alive_ && i < lines_.size(); ++i) {
     if (all || lines_[i].scrape != scrape_ || (in_order_ && i >= next_)) consider(lines_[i]);
   }
   if (!all && !gone.empty()) {
@@ -159,6 +160,7 @@ void SeriesCache::Finish() {
   }
   tail_ = {};
   index_ = {};
+  retired_ = {};
   alive_ = true;
   last_finished_size_ = lines_.size();
 }
@@ -175,6 +177,7 @@ bool SeriesCache::Abandon() {
   }
   tail_ = {};
   index_ = {};
+  retired_ = {};
   alive_ = false;
   return flush;
 }
@@ -187,6 +190,10 @@ void SeriesCache::Forget(std::span<const SeriesRef> refs) {
 }
 
 void SeriesCache::Clear() {
+  for (const auto& line : lines_) {
+    if (!alive_ || line.line_kind() != LineKind::kSeries || line.untracked) continue;
+    retired_.push_back({line.series(), static_cast<unsigned char>(line.histogram)});
+  }
   lines_ = {};
   last_finished_size_ = 0;
   alive_ = false;

@@ -98,6 +98,8 @@ class SeriesCache {
 
   // Forgets these series: the next scrape looks them up anew.
   void Forget(std::span<const SeriesRef> refs);
+  // What the lines mean has changed: all are forgotten. Series that were alive count as vanished unless the next scrape
+  // shows them again.
   void Clear();
   size_t size() const { return lines_.size(); }
   bool alive() const { return alive_; }
@@ -112,7 +114,8 @@ class SeriesCache {
   static constexpr uint32_t kTailBit = 0x80000000;
 
   TextHashKey key_;
-  std::vector<CachedLine> lines_;  // in the order of the last body
+  std::vector<CachedLine> lines_;        // in the order of the last body
+  std::vector<VanishedSeries> retired_;  // alive when Clear came
   uint32_t scrape_ = 0;
   bool alive_ = false;  // the last scrape was stored: series in lines_ without `untracked` have a recent sample
   size_t last_finished_size_ = 0;

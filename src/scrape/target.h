@@ -1,0 +1,87 @@
+// Scrape targets: from discovered label sets to what is scraped, under which labels.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/duration.h"
+#include "model/labels.h"
+#include "scrape/ingest.h"
+#include "scrape/scrape_job.h"
+
+namespace epi::scrape {
+
+// Targets that service discovery found together.
+struct TargetGroup {
+  std::string source;           // identifies the group within its provider
+  std::vector<Labels> targets;  // each with __address__
+  Labels labels;                // of all of them
+  friend bool operator==(const TargetGroup&, const TargetGroup&) = default;
+};
+
+// What service discovery says of a target, with the job's defaults added: what relabeling starts from.
+Labels DiscoveredLabels(const Labels& target, const Labels& group, const ScrapeJob& job);
+
+struct PopulatedLabels {
+  bool keep = false;  // false: dropped by relabeling
+  Labels labels;      // with the internal __… ones; empty when dropped
+};
+// Relabels and checks. kInvalid with Prometheus's texts ("no address", …).
+Result<PopulatedLabels> PopulateLabels(const Labels& discovered, const ScrapeJob& job);
+
+// Immutable.
+class Target {
+ public:
+  // `labels` as PopulateLabels gave them.
+  Target(Labels labels, const ScrapeJob& job, std::shared_ptr<const TargetGroup> group, size_t index);
+
+  const Labels& labels() const { return labels_; }                // all
+  const Labels& public_labels() const { return public_labels_; }  // those attached to samples
+  const std::string& url() const { return url_; }
+  const std::string& unix_socket() const { return unix_socket_; }
+  DurationMs interval_ms() const { return interval_ms_; }
+  DurationMs timeout_ms() const { return timeout_ms_; }
+  const HistogramRules& histograms() const { return histograms_; }
+  // What makes it the same target: labels and URL.
+  uint64_t hash() const { return hash_; }
+  // Made anew from the group, so that it need not be kept.
+  Labels Discovered(const ScrapeJob& job) const {
+    return DiscoveredLabels(group_->targets[index_], group_->labels, job);
+  }
+  // Time from now until the target's next place on the wall clock's multiples of its interval.
+  int64_t OffsetNs(int64_t now_ns, uint64_t seed) const;
+
+ private:
+  Labels labels_;
+  Labels public_labels_;
+  std::string url_;
+  std::string unix_socket_;
+  DurationMs interval_ms_ = 0;
+  DurationMs timeout_ms_ = 0;
+  HistogramRules histograms_;
+  uint64_t hash_ = 0;
+  std::shared_ptr<const TargetGroup> group_;
+  size_t index_ = 0;
+};
+
+struct DroppedTarget {
+  std::shared_ptr<const TargetGroup> group;
+  size_t index = 0;
+};
+
+struct GroupTargets {
+  std::vector<std::shared_ptr<const Target>> active;
+  std::vector<DroppedTarget> dropped;
+  std::vector<std::string> failures;  // "instance N in group G: …"
+};
+GroupTargets TargetsFromGroup(const std::shared_ptr<const TargetGroup>& group, const ScrapeJob& job);
+
+// FNV-1a, 64 bits: what Prometheus derives scrape offsets from.
+uint64_t Fnv64a(std::string_view text);
+
+}  // namespace epi::scrape
