@@ -34,6 +34,7 @@ set(EPI_LIB_NAMES
 
 if(EPI_TESTS)
   find_package(GTest REQUIRED)
+  epi_plain_library(httplib cpp-httplib)
 endif()
 if(EPI_BENCHMARKS)
   find_package(benchmark REQUIRED)

@@ -16,6 +16,13 @@ epi_module(remote     DEPS storage chunkenc net config model base telemetry  LIB
 epi_module(web        DEPS scrape rules remote promql tsdb discovery storage net config model base telemetry  LIBS threads)
 epi_module(app        DEPS web scrape rules remote promql tsdb discovery chunkenc storage net config model base telemetry  LIBS threads)
 
+# Tests that speak HTTP use a client that shares nothing with our own.
+foreach(program net_test net_threads_test web_test remote_test)
+  if(TARGET ${program})
+    target_link_libraries(${program} PRIVATE epi_lib_httplib)
+  endif()
+endforeach()
+
 # The test-only library: fakes, builders, matchers. Never linked into a shipped program.
 file(GLOB testing_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/testing/*.cc)
 add_library(testing STATIC ${testing_sources})

@@ -47,6 +47,9 @@ constexpr size_t kLingerBytes = 512u << 10;
 constexpr milliseconds kAcceptRetry{50};
 constexpr milliseconds kGoneCheck{500};
 constexpr int64_t kMsNs = 1'000'000;
+// A connection that is idle for so long may be closed when somebody else waits for a place: a client that has just
+// connected, or that sends one request after another, keeps its own.
+constexpr int64_t kIdleBeforeEvictionNs = 250 * kMsNs;
 // A connection that has not finished its head for this long may be closed when somebody else waits for a place.
 constexpr int64_t kSlowHeadNs = 5'000 * kMsNs;
 
@@ -436,6 +439,7 @@ void Connection::Dispatch() {
 // Answers without a handler and closes: what follows on the connection cannot be trusted or will not be read.
 void Connection::Refuse(int status, std::string_view text) {
   parser_.reset();
+  head_charge_.Reset();
   std::string body = StatusText(status, {});
   if (!text.empty()) {
     body += ": ";
@@ -702,9 +706,10 @@ bool Server::Evict() {
   for (const auto& connection : connections_) {
     const Stage stage = connection->stage();
     auto& oldest = stage == Stage::kIdle ? idle : slow;
-    const bool closable =
-        stage == Stage::kIdle || stage == Stage::kLinger ||
-        ((stage == Stage::kHead || stage == Stage::kHandshake) && now - connection->stage_since() > kSlowHeadNs);
+    const int64_t age = now - connection->stage_since();
+    const bool waits = stage == Stage::kIdle || stage == Stage::kLinger;
+    const bool slow_head = stage == Stage::kHead || stage == Stage::kHandshake;
+    const bool closable = (waits && age > kIdleBeforeEvictionNs) || (slow_head && age > kSlowHeadNs);
     if (closable && (!oldest || connection->stage_since() < oldest->stage_since())) oldest = connection;
   }
   const auto victim = idle ? idle : slow;
