@@ -17,6 +17,7 @@ void Scheduler::Stop() {
     stopping_ = true;
     dropped.swap(heap_);
     wake_.notify_all();
+    quiet_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
 }
@@ -36,6 +37,12 @@ void Scheduler::At(MonotonicNs due, Task task) {
   wake_.notify_all();
 }
 
+void Scheduler::AwaitQuiet() {
+  std::unique_lock lock(mutex_);
+  quiet_.wait(lock,
+              [this] { return stopping_ || (!calling_ && (heap_.empty() || heap_.front().due > clock_.Monotonic())); });
+}
+
 void Scheduler::Loop() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
@@ -53,9 +60,13 @@ void Scheduler::Loop() {
     std::pop_heap(heap_.begin(), heap_.end(), Later);
     Entry entry = std::move(heap_.back());
     heap_.pop_back();
+    calling_ = true;
     lock.unlock();
     entry.task(entry.due);
+    entry.task = nullptr;
     lock.lock();
+    calling_ = false;
+    quiet_.notify_all();
   }
 }
 

@@ -25,6 +25,8 @@ class Scheduler {
   void At(MonotonicNs due, Task task);
   // Returns when no callback runs any more; drops what is waiting. Not from a callback. Idempotent.
   void Stop();
+  // For tests: returns when everything that is due by now has been called.
+  void AwaitQuiet();
 
  private:
   struct Entry {
@@ -40,8 +42,10 @@ class Scheduler {
   std::condition_variable wake_;
   std::vector<Entry> heap_;  // guarded by mutex_; the earliest is on top
   uint64_t sequence_ = 0;    // guarded by mutex_
-  bool stopping_ = false;    // guarded by mutex_
-  bool earlier_ = false;     // guarded by mutex_: something earlier came in
+  bool calling_ = false;     // guarded by mutex_
+  std::condition_variable quiet_;
+  bool stopping_ = false;  // guarded by mutex_
+  bool earlier_ = false;   // guarded by mutex_: something earlier came in
   std::thread thread_;
 };
 

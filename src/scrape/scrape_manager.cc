@@ -150,6 +150,16 @@ void ScrapeManager::SyncPending() {
   pending_.clear();
 }
 
+bool ScrapeManager::SyncsPending() const {
+  const std::lock_guard lock(mutex_);
+  return sync_scheduled_;
+}
+
+void ScrapeManager::AwaitIdle() {
+  scheduler_.AwaitQuiet();
+  in_flight_.AwaitNone();
+}
+
 const ScrapePool* ScrapeManager::Find(std::string_view pool) const {
   const auto found = pools_.find(pool);
   return found == pools_.end() ? nullptr : found->second.get();

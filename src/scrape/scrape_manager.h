@@ -64,6 +64,10 @@ class ScrapeManager final : public ScrapeStatus {
   // Ends scraping: running scrapes are cancelled and none is running when it returns. No stale markers are written.
   void Stop();
 
+  // For tests: whether an UpdateTargets waits to be taken up, and waiting until everything due has begun and ended.
+  bool SyncsPending() const;
+  void AwaitIdle();
+
   std::vector<std::string> PoolNames() const override;
   std::vector<ActiveTarget> ActiveTargets(std::string_view pool) const override;
   std::vector<Labels> DroppedTargets(std::string_view pool) const override;
