@@ -95,6 +95,11 @@ struct DurationExpr {
   DurationExprPtr lhs;       // absent for kNumber, kStep, kRange and for a sign
   DurationExprPtr rhs;       // absent for kNumber, kStep, kRange
   PositionRange pos;
+
+  DurationExpr() = default;
+  ~DurationExpr();  // without recursion
+  DurationExpr(DurationExpr&&) = default;
+  DurationExpr& operator=(DurationExpr&&) = default;
 };
 std::string_view DurationOpName(DurationExpr::Op op);  // "+", …, "step", "min_of"
 
@@ -185,11 +190,18 @@ struct Call {
   std::vector<ExprPtr> args;
 };
 
+using ExprNode = std::variant<NumberLiteral, StringLiteral, VectorSelector, MatrixSelector, Subquery, ParenExpr,
+                              UnaryExpr, BinaryExpr, AggregateExpr, Call>;
+
 struct Expr {
-  using Node = std::variant<NumberLiteral, StringLiteral, VectorSelector, MatrixSelector, Subquery, ParenExpr,
-                            UnaryExpr, BinaryExpr, AggregateExpr, Call>;
   PositionRange pos;
-  Node node;
+  ValueType type = ValueType::kNone;  // what evaluating gives
+  ExprNode node;
+
+  Expr() = default;
+  ~Expr();  // without recursion
+  Expr(Expr&&) = default;
+  Expr& operator=(Expr&&) = default;
 
   template <typename T>
   const T* As() const {
@@ -201,16 +213,10 @@ struct Expr {
   }
 };
 
-template <typename T>
-ExprPtr MakeExpr(PositionRange pos, T node) {
-  auto expr = std::make_unique<Expr>();
-  expr->pos = pos;
-  expr->node = std::move(node);
-  return expr;
-}
+// The type follows from the children's, so they are complete by now.
+ExprPtr MakeExpr(PositionRange pos, ExprNode node);
 
-// What evaluating gives. Constant time except through parentheses and unary signs.
-ValueType TypeOf(const Expr& expr);
+inline ValueType TypeOf(const Expr& expr) { return expr.type; }
 
 // The expression inside any number of parentheses.
 const Expr& WithoutParens(const Expr& expr);

@@ -125,6 +125,9 @@ Token Lexer::Next() {
       case State::kBuckets:
         state_ = Buckets();
         break;
+      case State::kNumber:
+        state_ = Number();
+        break;
       case State::kString:
         state_ = QuotedString();
         break;
@@ -494,7 +497,7 @@ Lexer::State Lexer::Buckets() {
   }
   if (r == '-') {
     Emit(TokenType::kSub);
-    return Number();
+    return State::kNumber;
   }
   if (IsDigit(r)) {
     pos_ = start_;

@@ -33,6 +33,7 @@ class Lexer {
     kValueSequence,
     kHistogram,
     kBuckets,
+    kNumber,
     kString,
     kRawString,
     kEnded,
