@@ -141,7 +141,7 @@ Result<std::vector<std::string>> Block::LabelNames(std::span<const Matcher> matc
   return out;
 }
 
-Result<size_t> Block::Delete(std::span<const Matcher> matchers, TimeRange range) {
+Result<size_t> Block::Delete(std::span<const Matcher> matchers, TimeRange range) const {
   const std::lock_guard exclusive(delete_mutex_);
   EPI_ASSIGN(const PostingsList refs, PostingsForMatchers(*index_, matchers));
   Tombstones changed = *tombstones();
@@ -153,8 +153,11 @@ Result<size_t> Block::Delete(std::span<const Matcher> matchers, TimeRange range)
       return range.Overlaps({chunk.min_time, chunk.max_time});
     });
     if (!overlaps) continue;
-    AddInterval(changed[ref], {std::max(range.min, series.chunks.front().min_time),
-                               std::min(range.max, series.chunks.back().max_time)});
+    const TimeRange deleted{std::max(range.min, series.chunks.front().min_time),
+                            std::min(range.max, series.chunks.back().max_time)};
+    Intervals& intervals = changed[ref];
+    if (CoveredBy(intervals, deleted)) continue;
+    AddInterval(intervals, deleted);
     ++touched;
   }
   if (touched == 0) return 0;

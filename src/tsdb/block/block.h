@@ -45,9 +45,10 @@ class Block : public std::enable_shared_from_this<Block> {
   Result<std::vector<std::string>> LabelNames(std::span<const Matcher> matchers, size_t limit) const;
 
   // Marks [range.min, range.max] of all matching series deleted: rewrites the tombstones file and the count in
-  // meta.json. Nothing is written when no series is touched. Returns the number of series. Excludes other deletions of
+  // meta.json. Nothing is written when no series is touched. Returns the number of series of which
+  // more is deleted now. Excludes other deletions of
   // this block only.
-  Result<size_t> Delete(std::span<const Matcher> matchers, TimeRange range);
+  Result<size_t> Delete(std::span<const Matcher> matchers, TimeRange range) const;
 
  private:
   Block(FileSystem& fs, std::string directory) : fs_(fs), directory_(std::move(directory)) {}
@@ -57,13 +58,13 @@ class Block : public std::enable_shared_from_this<Block> {
 
   FileSystem& fs_;
   std::string directory_;
-  BlockMeta meta_;  // fixed after Load but for the count of tombstones, which only Delete reads
+  BlockMeta meta_;  // as it was at Load; the count of tombstones on disk moves on
   std::unique_ptr<IndexReader> index_;
   std::unique_ptr<ChunkSegments> chunks_;
   uint64_t bytes_ = 0;
   mutable std::mutex mutex_;
-  std::shared_ptr<const Tombstones> tombstones_;  // guarded by mutex_
-  std::mutex delete_mutex_;                       // held by Delete
+  mutable std::shared_ptr<const Tombstones> tombstones_;  // guarded by mutex_
+  mutable std::mutex delete_mutex_;                       // held by Delete
 };
 
 }  // namespace epi::tsdb

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/budget.h"
-#include "base/random.h"
 #include "base/file_system.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "model/labels.h"
 #include "tsdb/block/block.h"

@@ -133,6 +133,18 @@ Result<BlockMeta> DecodeBlockMeta(std::string_view text) {
   }
 }
 
+bool IsFaultyVersion2Meta(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  return json.is_object() && json.contains("version") && json["version"] == 2;
+}
+
+Result<std::string> WithMetaVersion1(std::string_view text) {
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) return Fail(ErrorCode::kDataLoss, "meta.json is no JSON object");
+  json["version"] = kVersion;
+  return json.dump(1, '\t', false, Json::error_handler_t::replace);
+}
+
 Result<BlockMeta> ReadBlockMeta(FileSystem& fs, const std::string& block_directory) {
   const std::string path = JoinPath(block_directory, kMetaFile);
   EPI_ASSIGN(const auto text, fs.ReadFile(path, kMaxMetaBytes));

@@ -63,6 +63,11 @@ std::string EncodeBlockMeta(const BlockMeta& meta);
 // kUnsupported for a version other than 1, kDataLoss for anything that is no such file.
 Result<BlockMeta> DecodeBlockMeta(std::string_view json);
 
+// Whether this is the meta.json of a block that a faulty release (2.1) wrote with version 2; and the same text with
+// version 1.
+bool IsFaultyVersion2Meta(std::string_view json);
+Result<std::string> WithMetaVersion1(std::string_view json);
+
 // meta.json in a block's directory.
 Result<BlockMeta> ReadBlockMeta(FileSystem& fs, const std::string& block_directory);
 Result<void> WriteBlockMeta(FileSystem& fs, const std::string& block_directory, const BlockMeta& meta);

@@ -40,6 +40,7 @@ class BlockWriter {
   ~BlockWriter();
   // A number for `text`, for AddSeries of this writer.
   IndexSymbol Symbol(std::string_view text) { return index_.Symbol(text); }
+  std::string_view Text(IndexSymbol symbol) const { return index_.Text(symbol); }
   // Series in label order, each once, with at least one chunk; chunks in order of time without overlap, data until
   // return.
   Result<void> AddSeries(std::span<const IndexLabel> labels, std::span<const ChunkToWrite> chunks);

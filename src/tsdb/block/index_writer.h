@@ -23,6 +23,7 @@ class IndexWriter {
   ~IndexWriter();
   // A number for `text`, for AddSeries of this writer only. The text is copied.
   IndexSymbol Symbol(std::string_view text) { return symbols_.Intern(text); }
+  std::string_view Text(IndexSymbol symbol) const { return symbols_.Text(symbol); }
   // Labels sorted by name, at least one chunk, chunks in order of time without overlap. kInvalid when the labels do not
   // come after those of the series before, or the chunks are out of order.
   Result<void> AddSeries(std::span<const IndexLabel> labels, std::span<const ChunkMeta> chunks);
