@@ -1,0 +1,245 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "model/histogram_format.h"
+#include "model/histogram_math.h"
+#include "model/kahan_sum.h"
+#include "model/number_format.h"
+#include "naive/functions.h"
+#include "naive/nodes.h"
+
+namespace epi::naive {
+namespace {
+
+using promql::AggregateOp;
+
+Labels GroupLabels(const promql::AggregateExpr& node, const Labels& labels) {
+  LabelsBuilder out;
+  for (const auto& label : labels) {
+    const bool named = std::find(node.grouping.begin(), node.grouping.end(), label.name) != node.grouping.end();
+    if (node.without ? !named && label.name != kMetricName : named) out.Set(label.name, label.value);
+  }
+  return out.Build();
+}
+
+// The samples of one group at one step, in the order of the input.
+struct Element {
+  size_t row;
+  Sample sample;
+};
+using Elements = std::vector<Element>;
+
+std::vector<double> Floats(const Elements& elements) {
+  std::vector<double> out;
+  for (const Element& e : elements) {
+    if (e.sample.h == nullptr) out.push_back(e.sample.v);
+  }
+  return out;
+}
+
+// Histograms only: nothing when their schemas do not mix.
+std::optional<FloatHistogram> SumOf(const Elements& elements) {
+  FloatHistogram sum = *elements.front().sample.h;
+  std::optional<FloatHistogram> compensation;
+  for (size_t i = 1; i < elements.size(); ++i) {
+    if (!compensation) compensation = CompensationFor(sum);
+    if (!KahanAdd(sum, *elements[i].sample.h, *compensation)) return std::nullopt;
+  }
+  if (compensation) static_cast<void>(Add(sum, *compensation));
+  Compact(sum);
+  return sum;
+}
+
+std::optional<FloatHistogram> MeanOf(const Elements& elements) {
+  FloatHistogram sum = *elements.front().sample.h;
+  std::optional<FloatHistogram> compensation;
+  std::optional<FloatHistogram> mean;
+  double count = 1;
+  for (size_t i = 1; i < elements.size(); ++i) {
+    const FloatHistogram& h = *elements[i].sample.h;
+    ++count;
+    if (!mean) {
+      FloatHistogram next = sum;
+      FloatHistogram terms = compensation ? *compensation : CompensationFor(sum);
+      if (!KahanAdd(next, h, terms)) return std::nullopt;
+      if (!HasOverflow(next)) {
+        sum = std::move(next);
+        compensation = std::move(terms);
+        continue;
+      }
+      mean = sum;
+      Divide(*mean, count - 1);
+      if (compensation) Divide(*compensation, count - 1);
+    }
+    const double share = (count - 1) / count;
+    if (compensation) Multiply(*compensation, share);
+    FloatHistogram part = h;
+    Divide(part, count);
+    Multiply(*mean, share);
+    if (!compensation) compensation = CompensationFor(*mean);
+    if (!KahanAdd(*mean, part, *compensation)) return std::nullopt;
+  }
+  FloatHistogram out = mean ? *mean : sum;
+  if (!mean) {
+    Divide(out, count);
+    if (compensation) Divide(*compensation, count);
+  }
+  if (compensation) static_cast<void>(Add(out, *compensation));
+  Compact(out);
+  return out;
+}
+
+double MeanOf(const std::vector<double>& values) {
+  KahanSum sum{values[0], 0};
+  bool incremental = false;
+  double count = 1;
+  for (size_t i = 1; i < values.size(); ++i) {
+    ++count;
+    if (!incremental) {
+      KahanSum next = sum;
+      next.Add(values[i]);
+      if (!std::isinf(next.sum)) {
+        sum = next;
+        continue;
+      }
+      incremental = true;
+      sum.sum /= count - 1;
+      sum.compensation /= count - 1;
+    }
+    const double share = (count - 1) / count;
+    sum = {share * sum.sum, share * sum.compensation};
+    sum.Add(values[i] / count);
+  }
+  return incremental ? sum.sum + sum.compensation : sum.sum / count + sum.compensation / count;
+}
+
+double VarianceOf(const std::vector<double>& values) {
+  double mean = values[0];
+  double squares = std::isfinite(values[0]) ? 0 : std::nan("");
+  double count = 1;
+  for (size_t i = 1; i < values.size(); ++i) {
+    ++count;
+    const double delta = values[i] - mean;
+    mean += delta / count;
+    squares += delta * (values[i] - mean);
+  }
+  return squares / count;
+}
+
+double ExtremeOf(const std::vector<double>& values, bool max) {
+  double best = values[0];
+  for (const double v : values) {
+    if ((max ? best < v : best > v) || std::isnan(best)) best = v;
+  }
+  return best;
+}
+
+std::optional<Sample> Float(double v) { return Sample{v, nullptr}; }
+
+std::optional<Sample> SumOrMean(const Elements& elements, bool mean) {
+  const std::vector<double> floats = Floats(elements);
+  if (!floats.empty() && floats.size() != elements.size()) return std::nullopt;
+  if (floats.empty()) {
+    auto h = mean ? MeanOf(elements) : SumOf(elements);
+    if (!h) return std::nullopt;
+    return Sample{0, std::make_shared<FloatHistogram>(std::move(*h))};
+  }
+  if (mean) return Float(MeanOf(floats));
+  KahanSum sum{floats[0], 0};
+  for (size_t i = 1; i < floats.size(); ++i) sum.Add(floats[i]);
+  return Float(sum.Total());
+}
+
+std::optional<Sample> Fold(AggregateOp op, const Elements& elements, double param) {
+  const std::vector<double> floats = Floats(elements);
+  if (op == AggregateOp::kSum || op == AggregateOp::kAvg) return SumOrMean(elements, op == AggregateOp::kAvg);
+  if (op == AggregateOp::kCount) return Float(static_cast<double>(elements.size()));
+  if (op == AggregateOp::kGroup) return Float(1);
+  if (floats.empty()) return std::nullopt;
+  if (op == AggregateOp::kMin || op == AggregateOp::kMax) return Float(ExtremeOf(floats, op == AggregateOp::kMax));
+  if (op == AggregateOp::kStdvar) return Float(VarianceOf(floats));
+  if (op == AggregateOp::kStddev) return Float(std::sqrt(VarianceOf(floats)));
+  return Float(QuantileOf(param, floats));
+}
+
+// Which elements topk, bottomk and limitk keep. Of equal values the earlier ones stay.
+Elements Choose(AggregateOp op, Elements elements, double k) {
+  const size_t count = static_cast<size_t>(k);
+  if (op != AggregateOp::kLimitk) {
+    elements.erase(
+        std::remove_if(elements.begin(), elements.end(), [](const Element& e) { return e.sample.h != nullptr; }),
+        elements.end());
+    const bool top = op == AggregateOp::kTopk;
+    std::stable_sort(elements.begin(), elements.end(), [top](const Element& a, const Element& b) {
+      if (std::isnan(a.sample.v) || std::isnan(b.sample.v)) return !std::isnan(a.sample.v) && std::isnan(b.sample.v);
+      return top ? a.sample.v > b.sample.v : a.sample.v < b.sample.v;
+    });
+  }
+  if (elements.size() > count) elements.resize(count);
+  return elements;
+}
+
+}  // namespace
+
+Result<Table> Aggregate(const promql::AggregateExpr& node, const Table& input, const std::vector<double>& param,
+                        const std::string& text, size_t steps) {
+  // Groups in the order of their first row.
+  std::vector<Labels> groups;
+  std::vector<size_t> group_of;
+  for (const Row& row : input) {
+    const Labels labels = GroupLabels(node, row.labels);
+    const auto at = std::find(groups.begin(), groups.end(), labels);
+    group_of.push_back(static_cast<size_t>(at - groups.begin()));
+    if (at == groups.end()) groups.push_back(labels);
+  }
+  const bool chooses =
+      node.op == AggregateOp::kTopk || node.op == AggregateOp::kBottomk || node.op == AggregateOp::kLimitk;
+  Table out;
+  if (chooses) {
+    const double most = param.empty() ? 0 : *std::max_element(param.begin(), param.end(), [](double a, double b) {
+      return std::isnan(b) ? false : std::isnan(a) || a < b;
+    });
+    if (!(most < 1)) {
+      for (const double k : param) {
+        if (std::isnan(k)) return Fail(ErrorCode::kExecution, "Parameter value is NaN");
+        if (k <= -0x1p63) return Fail(ErrorCode::kExecution, "Scalar value underflows int64");
+        if (k >= 0x1p63) return Fail(ErrorCode::kExecution, "Scalar value overflows int64");
+      }
+    }
+    for (const Row& row : input) out.push_back({row.labels, std::vector<std::optional<Sample>>(steps)});
+  } else if (node.op != AggregateOp::kCountValues) {
+    for (const Labels& labels : groups) out.push_back({labels, std::vector<std::optional<Sample>>(steps)});
+  }
+  for (size_t step = 0; step < steps; ++step) {
+    std::vector<Elements> members(groups.size());
+    for (size_t r = 0; r < input.size(); ++r) {
+      if (input[r].at[step]) members[group_of[r]].push_back({r, *input[r].at[step]});
+    }
+    for (size_t g = 0; g < groups.size(); ++g) {
+      if (members[g].empty()) continue;
+      if (node.op == AggregateOp::kCountValues) {
+        std::map<Labels, double> counts;
+        for (const Element& e : members[g]) {
+          const std::string value =
+              e.sample.h != nullptr ? HistogramToString(*e.sample.h) : FormatFloatPlain(e.sample.v);
+          ++counts[groups[g].With(text, value)];
+        }
+        for (const auto& [labels, count] : counts) {
+          Row row{labels, std::vector<std::optional<Sample>>(steps)};
+          row.at[step] = Sample{count, nullptr};
+          out.push_back(std::move(row));
+        }
+      } else if (chooses) {
+        if (param[step] < 1) continue;
+        for (const Element& e : Choose(node.op, members[g], param[step])) out[e.row].at[step] = e.sample;
+      } else {
+        out[g].at[step] = Fold(node.op, members[g], param.empty() ? 0 : param[step]);
+      }
+    }
+  }
+  return Merge(std::move(out));
+}
+
+}  // namespace epi::naive
