@@ -181,10 +181,30 @@ Elements Choose(AggregateOp op, Elements elements, double k) {
   return elements;
 }
 
+// The label of the value may be one of the grouping's: then groups run together.
+Table CountValues(const promql::AggregateExpr& node, const Table& input, const std::string& label, size_t steps) {
+  Table out;
+  std::map<Labels, size_t> rows;
+  for (size_t step = 0; step < steps; ++step) {
+    for (const Row& row : input) {
+      if (!row.at[step]) continue;
+      const Sample& sample = *row.at[step];
+      const std::string value = sample.h != nullptr ? HistogramToString(*sample.h) : FormatFloatPlain(sample.v);
+      const Labels labels = GroupLabels(node, row.labels).With(label, value);
+      const auto [at, fresh] = rows.emplace(labels, out.size());
+      if (fresh) out.push_back({labels, std::vector<std::optional<Sample>>(steps)});
+      auto& count = out[at->second].at[step];
+      count = Sample{count ? count->v + 1 : 1, nullptr};
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<Table> Aggregate(const promql::AggregateExpr& node, const Table& input, const std::vector<double>& param,
                         const std::string& text, size_t steps) {
+  if (node.op == AggregateOp::kCountValues) return CountValues(node, input, text, steps);
   // Groups in the order of their first row.
   std::vector<Labels> groups;
   std::vector<size_t> group_of;
@@ -209,7 +229,7 @@ Result<Table> Aggregate(const promql::AggregateExpr& node, const Table& input, c
       }
     }
     for (const Row& row : input) out.push_back({row.labels, std::vector<std::optional<Sample>>(steps)});
-  } else if (node.op != AggregateOp::kCountValues) {
+  } else {
     for (const Labels& labels : groups) out.push_back({labels, std::vector<std::optional<Sample>>(steps)});
   }
   for (size_t step = 0; step < steps; ++step) {
@@ -219,19 +239,7 @@ Result<Table> Aggregate(const promql::AggregateExpr& node, const Table& input, c
     }
     for (size_t g = 0; g < groups.size(); ++g) {
       if (members[g].empty()) continue;
-      if (node.op == AggregateOp::kCountValues) {
-        std::map<Labels, double> counts;
-        for (const Element& e : members[g]) {
-          const std::string value =
-              e.sample.h != nullptr ? HistogramToString(*e.sample.h) : FormatFloatPlain(e.sample.v);
-          ++counts[groups[g].With(text, value)];
-        }
-        for (const auto& [labels, count] : counts) {
-          Row row{labels, std::vector<std::optional<Sample>>(steps)};
-          row.at[step] = Sample{count, nullptr};
-          out.push_back(std::move(row));
-        }
-      } else if (chooses) {
+      if (chooses) {
         if (param[step] < 1) continue;
         for (const Element& e : Choose(node.op, members[g], param[step])) out[e.row].at[step] = e.sample;
       } else {

@@ -50,6 +50,14 @@ struct RangeVector {
   }
 };
 
+// A subquery leaves samples out or repeats them, so what a sample says about the one before it no longer holds.
+HistogramPtr WithoutResetHint(const HistogramPtr& h) {
+  if (h == nullptr || h->counter_reset_hint == CounterResetHint::kGauge) return h;
+  FloatHistogram out = *h;
+  out.counter_reset_hint = CounterResetHint::kUnknown;
+  return std::make_shared<FloatHistogram>(std::move(out));
+}
+
 class Evaluator {
  public:
   Evaluator(const Query& query, const Data& data) : query_(query), data_(data) {}
@@ -117,7 +125,7 @@ class Evaluator {
     for (const Row& row : table) {
       Series s{row.labels, {}};
       for (size_t i = 0; i < inner.size(); ++i) {
-        if (row.at[i]) s.samples.push_back({inner[i], row.at[i]->v, row.at[i]->h});
+        if (row.at[i]) s.samples.push_back({inner[i], row.at[i]->v, WithoutResetHint(row.at[i]->h)});
       }
       out.series.push_back(std::move(s));
     }

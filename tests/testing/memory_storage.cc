@@ -63,33 +63,30 @@ struct StoredExemplar {
   uint64_t commit = 0;
 };
 
-// What Prometheus's chunks make of the counter reset hints of one series, in-order samples only: inside a chunk every
-// counter sample is "not reset"; the first one of a chunk carries why the chunk was begun.
+// What Prometheus's chunks make of the counter reset hints of one series, in-order samples only: a counter sample that
+// continues a chunk is "not reset", the first one of a chunk is unknown, whatever it was appended with.
 class HintKeeper {
  public:
   CounterResetHint Next(const FloatHistogram& h) {
-    const CounterResetHint hint = Judge(h);
+    const bool gauge = h.counter_reset_hint == CounterResetHint::kGauge;
+    const bool continues = !gauge && Continues(h);
     last_ = h;
-    gauge_ = h.counter_reset_hint == CounterResetHint::kGauge;
-    return hint;
+    gauge_ = gauge;
+    return gauge ? CounterResetHint::kGauge : continues ? CounterResetHint::kNotReset : CounterResetHint::kUnknown;
   }
-  // A float ends the chunk, and nothing is known after it.
+  // A float ends the chunk.
   void Break() { last_.reset(); }
 
  private:
-  CounterResetHint Judge(const FloatHistogram& h) const {
-    if (h.counter_reset_hint == CounterResetHint::kGauge) return CounterResetHint::kGauge;
-    if (last_ && gauge_) return CounterResetHint::kUnknown;
-    if (h.counter_reset_hint == CounterResetHint::kReset) return CounterResetHint::kReset;
-    if (!last_) return CounterResetHint::kUnknown;
-    if (IsStaleNaN(h.sum)) return CounterResetHint::kNotReset;
-    if (IsStaleNaN(last_->sum)) return CounterResetHint::kUnknown;
-    if (h.count < last_->count) return CounterResetHint::kReset;
-    if (h.schema != last_->schema || h.zero_threshold != last_->zero_threshold) return CounterResetHint::kUnknown;
-    if (IsCustomBucketsSchema(h.schema) && h.custom_values != last_->custom_values) return CounterResetHint::kReset;
+  bool Continues(const FloatHistogram& h) const {
+    if (!last_ || gauge_ || h.counter_reset_hint == CounterResetHint::kReset) return false;
+    if (IsStaleNaN(h.sum)) return true;
+    if (IsStaleNaN(last_->sum)) return false;
+    if (h.schema != last_->schema || h.zero_threshold != last_->zero_threshold) return false;
+    if (IsCustomBucketsSchema(h.schema) && h.custom_values != last_->custom_values) return false;
     FloatHistogram unhinted = h;
     unhinted.counter_reset_hint = CounterResetHint::kUnknown;
-    return DetectReset(unhinted, *last_) ? CounterResetHint::kReset : CounterResetHint::kNotReset;
+    return !DetectReset(unhinted, *last_);
   }
 
   std::optional<FloatHistogram> last_;
