@@ -13,6 +13,8 @@
 namespace epi::promql {
 
 // What a leaf counts while it reads, for SampleAccount.
+struct ColumnCache;
+
 struct LeafCounts {
   std::vector<int64_t> total;  // samples looked at, per step
   std::vector<int64_t> read;   // of these, not seen by the step before
@@ -33,6 +35,8 @@ class LeafOperator : public Operator {
     Block block;
     Annotations notes;
     LeafCounts counts;
+    std::shared_ptr<ColumnCache> columns;  // windows of the timestamp columns met so far
+    const void* noted_metric = nullptr;    // name that has its non-counter note already
     std::optional<Error> error;
     size_t first = 0;
     size_t count = 0;
@@ -41,10 +45,10 @@ class LeafOperator : public Operator {
       : Operator(query, grid), source_(std::move(source)) {}
 
   Result<bool> Produce(Block& block) final;
+  // Before the first piece, on the driving thread: inputs that are needed whole.
+  virtual Result<void> Open() { return source_->Open(); }
   // Fills rows [row, row + batch size) of piece.block from piece.batch; positions of the source start at `first`.
   virtual void Compute(Piece& piece, size_t first, size_t row) = 0;
-  // Called in order, on the driving thread, before a piece's block goes out.
-  virtual void Absorb(Piece& piece);
 
   std::unique_ptr<RangeSource> source_;
   std::vector<int64_t> total_;      // per step
@@ -53,20 +57,23 @@ class LeafOperator : public Operator {
   int64_t relative_peak_ = 0;       // the most held at once, beyond what was held before this operator
 
  private:
-  Result<void> ComputeNext();
+  void ComputeNext();
+  // In order, on the driving thread, before a piece's block goes out.
+  void Absorb(const Piece& piece);
   void ComputePiece(Piece& piece);
 
   std::vector<std::unique_ptr<Piece>> pieces_;
-  size_t ready_ = 0;    // pieces computed
-  size_t handed_ = 0;   // of these, handed out
-  size_t position_ = 0; // in the source
+  size_t ready_ = 0;     // pieces computed
+  size_t handed_ = 0;    // of these, handed out
+  size_t position_ = 0;  // in the source
   bool opened_ = false;
 };
 
 // An instant vector selector; also the timestamp functions over one.
 class SelectorOperator final : public LeafOperator {
  public:
-  enum class Output : unsigned char { kValue, kTimestamp, kStartTimestamp };
+  // kSampleTime is in milliseconds, keeps histograms and names: for info().
+  enum class Output : unsigned char { kValue, kTimestamp, kStartTimestamp, kSampleTime };
   struct Options {
     int64_t offset_ms = 0;
     std::optional<TimestampMs> at;
@@ -115,20 +122,15 @@ class RangeFunctionOperator final : public LeafOperator {
   void Account(SampleAccount& account, Annotations& notes) const override;
 
  private:
-  struct ColumnWindows;
+  Result<void> Open() override;
   void Compute(Piece& piece, size_t first, size_t row) override;
-  void Absorb(Piece& piece) override;
-  RangeContext ContextFor(Piece& piece, uint32_t series) const;
-  // The fast way: a series of floats with a row kernel.
-  void ComputeFloats(Piece& piece, const SeriesSamples& samples, ColumnWindows& windows, size_t row);
-  void ComputeAny(Piece& piece, const SeriesSamples& samples, size_t row);
-  void NoteNonCounter(RangeContext& context, uint32_t series, bool any_float) const;
+  void ComputeSeries(Piece& piece, const SeriesSamples& samples, uint32_t series, size_t row);
+  void NoteNonCounter(Piece& piece, RangeContext& context, uint32_t series) const;
+  const double* Argument(size_t index) const;
 
   const Options options_;
   std::vector<OperatorPtr> arguments_;
   std::vector<std::vector<double>> argument_values_;
-  std::vector<bool> seen_labels_;    // per group of equal labels, see Prepare
-  std::vector<uint32_t> label_group_;  // per series; empty when all labels differ
 };
 
 

@@ -11,6 +11,7 @@ Result<bool> Operator::Next(Block& block) {
   if (grid_.count == 0) return false;
   EPI_ASSIGN(const bool more, Produce(block));
   if (!more) return false;
+  if (tally_source_ != nullptr) return true;
   tally_.Count(block);
   // Prometheus would hold all of this operator's output, and more: a lower bound that spares work that must fail.
   if (tally_.total_size() > query_.max_samples) return Fail(TooManySamplesError());
@@ -42,6 +43,15 @@ size_t Matrix::FindSeries(uint32_t series) const {
 void Matrix::Clear() {
   blocks_.clear();
   rows_.clear();
+}
+
+bool MatrixReader::Next(const Matrix& matrix, size_t steps, MemoryMeter& meter, Block& block) {
+  if (next_ >= matrix.size()) return false;
+  const size_t count = std::min(RowsPerBlock(steps), matrix.size() - next_);
+  block.Reset(count, steps, meter);
+  for (size_t r = 0; r < count; ++r) block.CopyRow(matrix.row(next_ + r), r);
+  next_ += count;
+  return true;
 }
 
 Result<std::vector<double>> DrainScalar(Operator& source, QueryState& query) {

@@ -33,7 +33,7 @@ class Operator {
 
   // After the last row: counts what Prometheus would count and collects annotations, both in its order of evaluation.
   virtual void Account(SampleAccount& account, Annotations& notes) const = 0;
-  const OutputTally& tally() const { return tally_; }
+  const OutputTally& tally() const { return tally_source_ != nullptr ? tally_source_->tally() : tally_; }
 
  protected:
   virtual Result<bool> Produce(Block& block) = 0;
@@ -42,6 +42,8 @@ class Operator {
   const StepGrid grid_;
   SeriesList series_;
   Annotations notes_;
+  // Set when exactly that operator's rows go through: they are counted there.
+  const Operator* tally_source_ = nullptr;
 
  private:
   OutputTally tally_;
@@ -62,6 +64,16 @@ class Matrix {
  private:
   std::vector<Block> blocks_;
   std::vector<std::pair<uint32_t, uint32_t>> rows_;  // block, row; only rows with points
+};
+
+// Hands out the rows of a matrix block by block.
+class MatrixReader {
+ public:
+  // False when all rows are out.
+  bool Next(const Matrix& matrix, size_t steps, MemoryMeter& meter, Block& block);
+
+ private:
+  size_t next_ = 0;
 };
 
 // A scalar expression's value at every step.

@@ -1,0 +1,253 @@
+// topk, bottomk, limitk and limit_ratio.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/xxhash64.h"
+#include "model/number_format.h"
+#include "promql/engine/aggregate.h"
+#include "promql/functions/quantile.h"
+
+namespace epi::promql {
+namespace {
+
+// The heap that Prometheus keeps the chosen elements in. Which of several equal elements is thrown out depends on its exact
+// moves, so they are the same here.
+struct Chosen {
+  double v = 0;
+  uint32_t row = 0;
+};
+
+class ChoiceHeap {
+ public:
+  explicit ChoiceHeap(bool reverse) : reverse_(reverse) {}
+  void Clear() { items_.clear(); }
+  size_t size() const { return items_.size(); }
+  const Chosen& top() const { return items_.front(); }
+  void Push(Chosen item) {
+    items_.push_back(item);
+    Up(items_.size() - 1);
+  }
+  void ReplaceTop(Chosen item, size_t k) {
+    items_.front() = item;
+    if (k > 1) Down(0);
+  }
+  // The best first. Insertion sort: stable, and safe with an order that NaN makes inconsistent.
+  void SortBestFirst() {
+    for (size_t i = 1; i < items_.size(); ++i) {
+      for (size_t j = i; j > 0 && Less(items_[j - 1], items_[j]); --j) std::swap(items_[j], items_[j - 1]);
+    }
+  }
+  const std::vector<Chosen>& items() const { return items_; }
+
+ private:
+  bool Less(const Chosen& a, const Chosen& b) const {
+    if (std::isnan(a.v)) return true;
+    return reverse_ ? a.v > b.v : a.v < b.v;
+  }
+  void Up(size_t j) {
+    while (j > 0) {
+      const size_t parent = (j - 1) / 2;
+      if (!Less(items_[j], items_[parent])) break;
+      std::swap(items_[j], items_[parent]);
+      j = parent;
+    }
+  }
+  void Down(size_t i) {
+    for (;;) {
+      size_t child = 2 * i + 1;
+      if (child >= items_.size()) break;
+      if (child + 1 < items_.size() && Less(items_[child + 1], items_[child])) ++child;
+      if (!Less(items_[child], items_[i])) break;
+      std::swap(items_[i], items_[child]);
+      i = child;
+    }
+  }
+
+  const bool reverse_;
+  std::vector<Chosen> items_;
+};
+
+// Where a series falls in [0, 1): Prometheus's hash of its labels, whose form shows here.
+double RatioOffset(LabelTuple labels, const LabelStore& store) {
+  std::string flat;
+  const auto append = [&flat](std::string_view text) {
+    if (text.size() < 255) {
+      flat += static_cast<char>(text.size());
+    } else {
+      flat += '\xff';
+      for (int shift = 0; shift < 24; shift += 8) flat += static_cast<char>((text.size() >> shift) & 0xff);
+    }
+    flat += text;
+  };
+  for (const auto& label : labels) {
+    append(store.Text(label.name));
+    append(store.Text(label.value));
+  }
+  return static_cast<double>(XxHash64(flat)) / static_cast<double>(std::numeric_limits<uint64_t>::max());
+}
+
+}  // namespace
+
+Result<void> ChooseOperator::Prepare() {
+  EPI_TRY(child_->Prepare());
+  EPI_TRY(param_->Prepare());
+  series_ = child_->series();
+  grouping_.Build(series_, options_, query_.labels);
+  return query_.meter.status();
+}
+
+// False when nothing can be chosen at any step.
+Result<bool> ChooseOperator::CheckParameter() {
+  double highest = -std::numeric_limits<double>::max();
+  double lowest = std::numeric_limits<double>::max();
+  bool any_nan = false;
+  if (options_.param_is_number && !param_values_.empty()) highest = lowest = param_values_[0];
+  for (const double v : param_values_) {
+    if (!options_.param_is_number) {
+      highest = GoMax(highest, v);
+      lowest = GoMin(lowest, v);
+    }
+    any_nan = any_nan || std::isnan(v);
+  }
+  if (options_.op == AggregateOp::kLimitRatio) {
+    if (highest == 0 && lowest == 0) return false;
+    if (any_nan) return Fail(ErrorCode::kExecution, "Ratio value is NaN");
+    if (highest > 1) notes_.InvalidRatio(highest, 1, options_.param_pos);
+    if (lowest < -1) notes_.InvalidRatio(lowest, -1, options_.param_pos);
+    return true;
+  }
+  constexpr double kLimit = 9223372036854775808.0;
+  if (highest < 1) return false;
+  if (any_nan) return Fail(ErrorCode::kExecution, "Parameter value is NaN");
+  if (lowest <= -kLimit) {
+    return Fail(ErrorCode::kExecution, "Scalar value " + FormatFloatGeneral(lowest) + " underflows int64");
+  }
+  if (highest >= kLimit) {
+    return Fail(ErrorCode::kExecution, "Scalar value " + FormatFloatGeneral(highest) + " overflows int64");
+  }
+  return true;
+}
+
+bool ChooseOperator::InRatio(double ratio, uint32_t row) const {
+  const double offset = ratio_offsets_[row];
+  return ratio >= 0 ? offset < ratio : offset >= 1.0 + ratio;
+}
+
+void ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uint32_t>* order) {
+  const bool top = options_.op == AggregateOp::kTopk;
+  const bool by_value = top || options_.op == AggregateOp::kBottomk;
+  const bool by_ratio = options_.op == AggregateOp::kLimitRatio;
+  const auto rows = static_cast<uint32_t>(matrix_.size());
+  size_t k = 0;
+  if (!by_ratio) {
+    k = parameter < 1 ? 0 : static_cast<size_t>(std::min(parameter, static_cast<double>(rows)));
+    if (k == 0) return;
+  } else if (parameter == 0) {
+    return;
+  }
+  const double ratio = std::clamp(parameter, -1.0, 1.0);
+  std::vector<ChoiceHeap> heaps(grouping_.groups.size(), ChoiceHeap(!top));
+  std::vector<std::vector<uint32_t>> taken(by_value ? 0 : grouping_.groups.size());
+  std::vector<uint32_t> group_order;
+  std::vector<bool> seen(grouping_.groups.size(), false);
+  for (uint32_t i = 0; i < rows; ++i) {
+    const RowView row = matrix_.row(i);
+    const bool is_float = TestBit(row.bits, step);
+    const bool is_histogram =
+        !is_float && std::binary_search(row.histograms->begin(), row.histograms->end(), HistogramAt{static_cast<uint32_t>(step), {}},
+                                        [](const HistogramAt& a, const HistogramAt& b) { return a.step < b.step; });
+    if (!is_float && !is_histogram) continue;
+    const uint32_t group = grouping_.group_of[row.series];
+    if (!seen[group]) {
+      seen[group] = true;
+      group_order.push_back(group);
+    }
+    if (!by_value) {
+      if (by_ratio ? InRatio(ratio, i) : taken[group].size() < k) taken[group].push_back(i);
+      continue;
+    }
+    if (is_histogram) {
+      notes_.HistogramIgnoredInAggregation(AggregateOpName(options_.op), options_.pos);
+      continue;
+    }
+    const double v = row.values[step];
+    ChoiceHeap& heap = heaps[group];
+    if (heap.size() < k) {
+      heap.Push({v, i});
+      continue;
+    }
+    const double worst = heap.top().v;
+    const bool better = (top ? worst < v : worst > v) || (std::isnan(worst) && !std::isnan(v));
+    if (better) heap.ReplaceTop({v, i}, k);
+  }
+  const size_t words = WordsFor(grid_.count);
+  const auto choose = [&](uint32_t row) {
+    SetBit(chosen_.data() + row * words, step);
+    if (order != nullptr) order->push_back(row);
+  };
+  std::sort(group_order.begin(), group_order.end());
+  for (const uint32_t group : group_order) {
+    if (!by_value) {
+      for (const uint32_t row : taken[group]) choose(row);
+      continue;
+    }
+    if (order != nullptr) heaps[group].SortBestFirst();
+    for (const Chosen& item : heaps[group].items()) choose(item.row);
+  }
+}
+
+Result<void> ChooseOperator::Choose() {
+  EPI_ASSIGN(param_values_, DrainScalar(*param_, query_));
+  EPI_TRY(matrix_.Drain(*child_, query_));
+  EPI_ASSIGN(const bool any, CheckParameter());
+  if (!any) return {};
+  const size_t words = WordsFor(grid_.count);
+  chosen_.assign(matrix_.size() * words, 0);
+  if (options_.op == AggregateOp::kLimitRatio) {
+    for (size_t i = 0; i < matrix_.size(); ++i) {
+      ratio_offsets_.push_back(RatioOffset(series_[matrix_.row(i).series].labels, query_.labels));
+    }
+  }
+  for (size_t k = 0; k < grid_.count; ++k) {
+    EPI_TRY(query_.Check());
+    ChooseAtStep(k, param_values_[k], grid_.instant() ? &order_ : nullptr);
+  }
+  if (grid_.instant()) return {};
+  for (uint32_t i = 0; i < matrix_.size(); ++i) {
+    const uint64_t* bits = chosen_.data() + i * words;
+    if (std::any_of(bits, bits + words, [](uint64_t w) { return w != 0; })) order_.push_back(i);
+  }
+  return {};
+}
+
+Result<bool> ChooseOperator::Produce(Block& block) {
+  if (!done_) {
+    done_ = true;
+    EPI_TRY(Choose());
+  }
+  if (next_ >= order_.size()) return false;
+  const size_t count = std::min(RowsPerBlock(grid_.count), order_.size() - next_);
+  block.Reset(count, grid_.count, query_.meter);
+  for (size_t r = 0; r < count; ++r) {
+    const uint32_t row = order_[next_ + r];
+    block.CopyRow(matrix_.row(row), r);
+    const uint64_t* chosen = chosen_.data() + row * block.words();
+    for (size_t w = 0; w < block.words(); ++w) block.bits(r)[w] &= chosen[w];
+    std::erase_if(block.histograms(r), [&](const HistogramAt& at) { return !TestBit(chosen, at.step); });
+    block.CountFloats(r);
+  }
+  next_ += count;
+  return true;
+}
+
+void ChooseOperator::Account(SampleAccount& account, Annotations& notes) const {
+  const int64_t before = account.current;
+  param_->Account(account, notes);
+  child_->Account(account, notes);
+  account.current = before + tally().total_size();
+  account.RaisePeak(account.current);
+  notes.Merge(notes_);
+}
+
+}  // namespace epi::promql

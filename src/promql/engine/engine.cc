@@ -1,0 +1,182 @@
+#include "promql/engine/engine.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <limits>
+#include <mutex>
+
+#include "promql/engine/run.h"
+#include "promql/parser/parser.h"
+#include "promql/plan/plan.h"
+
+namespace epi::promql {
+namespace {
+
+constexpr int64_t kDefaultLookbackMs = 5 * 60 * 1000;
+constexpr int64_t kNsPerMs = 1'000'000;
+
+double Seconds(MonotonicNs from, MonotonicNs to) { return static_cast<double>(to - from) / 1e9; }
+
+// Features that embedding can switch off.
+Result<void> CheckModifiers(const Expr& expr, const FeatureSwitches& features) {
+  if (features.at_modifier && features.negative_offset) return {};
+  bool at = false;
+  bool negative = false;
+  const auto look = [&](const TimeModifiers& time) {
+    at = at || time.timestamp_ms.has_value() || time.at != AtPreprocessor::kNone;
+    negative = negative || time.offset_ms < 0;
+  };
+  Walk(expr, [&](const Expr& node) {
+    if (const auto* selector = node.As<VectorSelector>()) look(selector->time);
+    if (const auto* selector = node.As<MatrixSelector>()) look(selector->selector.time);
+    if (const auto* subquery = node.As<Subquery>()) look(subquery->time);
+  });
+  if (at && !features.at_modifier) return Fail(ErrorCode::kInvalid, "@ modifier is disabled");
+  if (negative && !features.negative_offset) return Fail(ErrorCode::kInvalid, "negative offset is disabled");
+  return {};
+}
+
+}  // namespace
+
+// How many queries run, and who waits.
+struct Engine::Slots {
+  std::mutex mutex;
+  std::condition_variable wake;
+  size_t running = 0;  // guarded by mutex
+
+  Counter* queries_total = nullptr;
+  Gauge* queries_running = nullptr;
+};
+
+ParsedQuery::ParsedQuery(std::string text, std::unique_ptr<Expr> expr) : text_(std::move(text)), expr_(std::move(expr)) {}
+ParsedQuery::~ParsedQuery() = default;
+
+Engine::Engine(EngineOptions options)
+    : options_(std::move(options)),
+      budget_(std::make_unique<Budget>("the memory of all queries (--query.max-memory)", options_.max_memory)),
+      slots_(std::make_unique<Slots>()) {
+  if (options_.lookback_delta_ms <= 0) options_.lookback_delta_ms = kDefaultLookbackMs;
+  if (options_.clock == nullptr) options_.clock = &SystemClock();
+  options_.threads = std::max<size_t>(options_.threads, 1);
+  if (options_.metrics == nullptr) return;
+  slots_->queries_running =
+      &options_.metrics->AddGauge("prometheus_engine_queries", "The current number of queries being executed or waiting.");
+  options_.metrics
+      ->AddGauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
+      .Set(static_cast<double>(options_.max_concurrency));
+  slots_->queries_total = &options_.metrics->AddCounter("prometheus_engine_query_samples_total",
+                                                        "The total number of samples loaded by all queries.");
+}
+
+Engine::~Engine() = default;
+
+Result<std::shared_ptr<const ParsedQuery>> Engine::Parse(std::string_view text) const {
+  ParseOptions parse;
+  parse.experimental_functions = options_.features.experimental_functions;
+  parse.extended_range_selectors = options_.features.extended_range_selectors;
+  parse.binop_fill_modifiers = options_.features.binop_fill_modifiers;
+  EPI_ASSIGN(ExprPtr expr, ParseExpr(text, parse));
+  EPI_TRY(CheckModifiers(*expr, options_.features));
+  return std::shared_ptr<const ParsedQuery>(new ParsedQuery(std::string(text), std::move(expr)));
+}
+
+namespace {
+
+PlanContext ContextOf(const QuerySpec& spec, int64_t lookback_ms, int64_t default_step_ms) {
+  return {spec.start, spec.end, spec.step_ms, lookback_ms, default_step_ms};
+}
+
+}  // namespace
+
+TimeRange Engine::ReadRange(const ParsedQuery& query, const QuerySpec& spec) const {
+  const int64_t lookback = spec.lookback_delta_ms > 0 ? spec.lookback_delta_ms : options_.lookback_delta_ms;
+  const auto plan = MakePlan(query.expr(), ContextOf(spec, lookback, default_step_ms()));
+  if (!plan) return {0, 0};
+  const TimeRange range = promql::ReadRange(**plan);
+  return range.min > range.max ? TimeRange{0, 0} : range;
+}
+
+Result<QueryResult> Engine::Run(const QuerySpec& spec, const View& view, const QueryContext& context) const {
+  EPI_ASSIGN(const auto query, Parse(spec.text));
+  return Run(*query, spec, view, context);
+}
+
+Result<QueryResult> Engine::Run(const QuerySpec& spec, const Storage& storage, const QueryContext& context) const {
+  EPI_ASSIGN(const auto query, Parse(spec.text));
+  return Run(*query, spec, storage, context);
+}
+
+Result<QueryResult> Engine::Run(const ParsedQuery& query, const QuerySpec& spec, const Storage& storage,
+                                const QueryContext& context) const {
+  EPI_ASSIGN(const auto view, storage.OpenView(ReadRange(query, spec)));
+  return Run(query, spec, *view, context);
+}
+
+Result<QueryResult> Engine::Run(const ParsedQuery& query, const QuerySpec& spec, const View& view,
+                                const QueryContext& context) const {
+  Clock& clock = *options_.clock;
+  const MonotonicNs began = clock.Monotonic();
+  const ValueType type = TypeOf(query.expr());
+  const bool instant = spec.step_ms == 0;
+  if (!instant && type != ValueType::kVector && type != ValueType::kScalar) {
+    return Fail(ErrorCode::kInvalid, "invalid expression type \"" + std::string(DocumentedValueTypeName(type)) +
+                                         "\" for range query, must be Scalar or instant Vector");
+  }
+  const int64_t timeout = context.timeout_ms > 0 ? std::min(context.timeout_ms, options_.timeout_ms) : options_.timeout_ms;
+  const MonotonicNs deadline = began + timeout * kNsPerMs;
+
+  // Wait for a slot, then give it back whatever happens.
+  {
+    std::unique_lock lock(slots_->mutex);
+    const std::stop_callback on_stop(context.stop, [this] { slots_->wake.notify_all(); });
+    const auto free = [&] {
+      return options_.max_concurrency == 0 || slots_->running < options_.max_concurrency || context.stop.stop_requested();
+    };
+    const bool in_time = free() || clock.WaitUntil(lock, slots_->wake, deadline, free);
+    if (context.stop.stop_requested()) return Fail(CanceledError("query queue"));
+    if (!in_time) return Fail(TimeoutError("query queue"));
+    ++slots_->running;
+  }
+  if (slots_->queries_running != nullptr) slots_->queries_running->Add(1);
+  struct SlotGuard {
+    Slots& slots;
+    ~SlotGuard() {
+      {
+        const std::lock_guard lock(slots.mutex);
+        --slots.running;
+      }
+      slots.wake.notify_one();
+      if (slots.queries_running != nullptr) slots.queries_running->Add(-1);
+    }
+  } const guard{*slots_};
+  const MonotonicNs queued = clock.Monotonic();
+
+  Budget budget("a query's memory (--query.max-memory-per-query)", options_.max_memory_per_query,
+                context.budget != nullptr ? context.budget : budget_.get());
+  QueryState state(view, budget, clock);
+  state.features = options_.features;
+  state.lookback_ms = spec.lookback_delta_ms > 0 ? spec.lookback_delta_ms : options_.lookback_delta_ms;
+  state.max_samples = options_.max_samples > 0 ? options_.max_samples : std::numeric_limits<int64_t>::max();
+  state.default_step_ms = default_step_ms();
+  state.deadline = deadline;
+  state.stop = context.stop;
+  state.pool = options_.pool;
+  state.threads = options_.threads;
+
+  EPI_ASSIGN(const PlanPtr plan, MakePlan(query.expr(), ContextOf(spec, state.lookback_ms, state.default_step_ms)));
+  const StepGrid grid =
+      instant ? StepGrid::Instant(spec.start) : StepGrid::Range(spec.start, spec.end, spec.step_ms);
+  EPI_ASSIGN(QueryResult result, RunPlan(*plan, grid, instant, query.text(),
+                                         spec.per_step_stats && options_.features.per_step_stats, state));
+  const MonotonicNs done = clock.Monotonic();
+  result.stats.timings.exec_queue = Seconds(began, queued);
+  result.stats.timings.eval_total = Seconds(queued, done);
+  result.stats.timings.exec_total = Seconds(began, done);
+  result.stats.peak_bytes = budget.peak();
+  if (slots_->queries_total != nullptr) {
+    slots_->queries_total->Increment(static_cast<double>(result.stats.samples.total_queryable));
+  }
+  return result;
+}
+
+}  // namespace epi::promql

@@ -1,0 +1,378 @@
+#include "promql/engine/join.h"
+
+#include <algorithm>
+
+#include "promql/engine/binary_kernels.h"
+#include "promql/engine/merge_operator.h"
+
+namespace epi::promql {
+namespace {
+
+bool AnyBit(const std::vector<uint64_t>& bits) {
+  return std::any_of(bits.begin(), bits.end(), [](uint64_t w) { return w != 0; });
+}
+
+// The operand of a row at a step; `next` walks along its histograms.
+Operand OperandAt(const RowView& row, size_t step, size_t& next) {
+  if (TestBit(row.bits, step)) return {row.values[step], nullptr};
+  while (next < row.histograms->size() && (*row.histograms)[next].step < step) ++next;
+  if (next < row.histograms->size() && (*row.histograms)[next].step == step) return {0, &(*row.histograms)[next].h};
+  return {};
+}
+
+}  // namespace
+
+void JoinOperator::PresentSteps(const RowView& row, std::vector<uint64_t>& steps) {
+  std::copy_n(row.bits, steps.size(), steps.begin());
+  for (const auto& at : *row.histograms) SetBit(steps.data(), at.step);
+}
+
+LabelTuple JoinOperator::LeftLabels(uint32_t row) const { return left_series_[left_.row(row).series].labels; }
+LabelTuple JoinOperator::RightLabels(uint32_t row) const { return right_series_[right_.row(row).series].labels; }
+std::optional<double> JoinOperator::LeftFill() const {
+  return swapped_ ? options_.matching.fill_right : options_.matching.fill_left;
+}
+std::optional<double> JoinOperator::RightFill() const {
+  return swapped_ ? options_.matching.fill_left : options_.matching.fill_right;
+}
+
+Result<void> JoinOperator::Prepare() {
+  EPI_TRY(PrepareInputs());
+  swapped_ = options_.matching.card == MatchCardinality::kOneToMany;
+  Operator& many = *inputs_[swapped_ ? 1 : 0];
+  Operator& one = *inputs_[swapped_ ? 0 : 1];
+  EPI_TRY((swapped_ ? right_ : left_).Drain(*inputs_[0], query_));
+  EPI_TRY((swapped_ ? left_ : right_).Drain(*inputs_[1], query_));
+  left_series_ = many.series();
+  right_series_ = one.series();
+  Signatures signatures;
+  signatures.Build(options_.matching, left_series_, left_, right_series_, right_, query_.labels);
+  left_signature_ = std::move(signatures.left);
+  right_signature_ = std::move(signatures.right);
+  matches_.resize(signatures.count);
+  BuildMatches();
+  BuildPairs();
+  EPI_TRY(FindConflicts());
+  return query_.meter.status();
+}
+
+void JoinOperator::BuildMatches() {
+  const size_t words = WordsFor(grid_.count);
+  std::vector<uint64_t> any_left(words, 0);
+  std::vector<uint64_t> any_right(words, 0);
+  std::vector<uint64_t> steps(words);
+  for (uint32_t i = 0; i < left_.size(); ++i) {
+    matches_[left_signature_[i]].left.push_back(i);
+    PresentSteps(left_.row(i), steps);
+    for (size_t w = 0; w < words; ++w) any_left[w] |= steps[w];
+  }
+  for (uint32_t i = 0; i < right_.size(); ++i) {
+    matches_[right_signature_[i]].right.push_back(i);
+    PresentSteps(right_.row(i), steps);
+    for (size_t w = 0; w < words; ++w) any_right[w] |= steps[w];
+  }
+  // Where one side has nothing at all, nothing is matched and nothing can conflict, unless there are fill values.
+  const bool fill = LeftFill() || RightFill();
+  both_sides_.resize(words);
+  for (size_t w = 0; w < words; ++w) both_sides_[w] = fill ? any_left[w] | any_right[w] : any_left[w] & any_right[w];
+}
+
+// Looks for steps at which a match is ambiguous. Only signatures with several series on a side can have any; the first such
+// step decides what is reported, as when evaluating step by step.
+Result<void> JoinOperator::FindConflicts() {
+  const size_t words = WordsFor(grid_.count);
+  std::vector<uint64_t> suspects(words, 0);
+  std::vector<uint64_t> seen(words);
+  std::vector<uint64_t> steps(words);
+  const auto overlap = [&](const Matrix& matrix, const std::vector<uint32_t>& rows) {
+    if (rows.size() < 2) return;
+    std::fill(seen.begin(), seen.end(), 0);
+    for (const uint32_t row : rows) {
+      PresentSteps(matrix.row(row), steps);
+      for (size_t w = 0; w < words; ++w) {
+        suspects[w] |= seen[w] & steps[w] & both_sides_[w];
+        seen[w] |= steps[w];
+      }
+    }
+  };
+  const bool one_to_one = options_.matching.card == MatchCardinality::kOneToOne;
+  for (const Match& match : matches_) {
+    overlap(right_, match.right);
+    if (one_to_one && (!match.right.empty() || RightFill())) overlap(left_, match.left);
+  }
+  if (!one_to_one) {
+    // Several of the many may match, as long as their results differ in labels.
+    TupleMap<uint32_t> first_pair;
+    for (uint32_t i = 0; i < pairs_.size(); ++i) {
+      const auto [at, fresh] = first_pair.try_emplace(series_[pairs_[i].output].labels, i);
+      const Pair& before = pairs_[at->second];
+      if (fresh || pairs_[i].left == kFill || before.left == kFill || pairs_[i].left == before.left) continue;
+      if (left_signature_[pairs_[i].left] == left_signature_[before.left]) overlap(left_, {before.left, pairs_[i].left});
+    }
+  }
+  if (!AnyBit(suspects)) return {};
+  Result<void> result;
+  ForEachBit(suspects.data(), words, [&](size_t k) {
+    if (result) result = CheckStep(k);
+  });
+  return result;
+}
+
+// What a step-by-step evaluation finds wrong at one step.
+Result<void> JoinOperator::CheckStep(size_t step) {
+  const auto present = [step](const RowView& row) {
+    return TestBit(row.bits, step) || std::any_of(row.histograms->begin(), row.histograms->end(),
+                                                  [step](const HistogramAt& at) { return at.step == step; });
+  };
+  const auto operand = [step](const RowView& row) {
+    size_t next = 0;
+    return OperandAt(row, step, next);
+  };
+  std::vector<uint32_t> one(matches_.size(), kFill);
+  for (uint32_t i = 0; i < right_.size(); ++i) {
+    if (!present(right_.row(i))) continue;
+    uint32_t& slot = one[right_signature_[i]];
+    if (slot == kFill) {
+      slot = i;
+      continue;
+    }
+    std::string a = query_.labels.ToLabels(RightLabels(i)).ToString();
+    std::string b = query_.labels.ToLabels(RightLabels(slot)).ToString();
+    if (a > b) std::swap(a, b);
+    return Fail(ErrorCode::kExecution,
+                "found duplicate series for the match group " +
+                    query_.labels.ToLabels(MatchLabels(RightLabels(i))).ToString() + " on the " +
+                    (swapped_ ? "left" : "right") + " hand-side of the operation: [" + a + ", " + b +
+                    "];many-to-many matching not allowed: matching labels must be unique on one side");
+  }
+  const bool one_to_one = options_.matching.card == MatchCardinality::kOneToOne;
+  std::vector<bool> matched(matches_.size(), false);
+  std::vector<std::vector<LabelTuple>> results(one_to_one ? 0 : matches_.size());
+  Annotations ignored;
+  for (uint32_t i = 0; i < left_.size(); ++i) {
+    const RowView left = left_.row(i);
+    if (!present(left)) continue;
+    const uint32_t signature = left_signature_[i];
+    const uint32_t right = one[signature];
+    if (right == kFill && !RightFill()) continue;
+    Operand a = operand(left);
+    Operand b = right == kFill ? Operand{*RightFill(), nullptr} : operand(right_.row(right));
+    if (swapped_) std::swap(a, b);
+    if (a.h != nullptr || b.h != nullptr || (!IsArithmetic(options_.op) && !IsComparison(options_.op))) {
+      const BinaryOutcome outcome = HistogramBinary(options_.op, a, b, ignored, options_.pos);
+      if (!outcome.defined || outcome.collision) continue;  // dropped before it could clash
+    }
+    if (one_to_one) {
+      if (matched[signature]) {
+        return Fail(ErrorCode::kExecution,
+                    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
+      }
+      matched[signature] = true;
+      continue;
+    }
+    const LabelTuple labels =
+        ResultLabels(LeftLabels(i), right == kFill ? MatchLabels(LeftLabels(i)) : RightLabels(right));
+    auto& before = results[signature];
+    if (std::any_of(before.begin(), before.end(), [&](LabelTuple t) { return TupleEqual()(t, labels); })) {
+      return Fail(ErrorCode::kExecution,
+                  "multiple matches for labels: grouping labels must ensure unique matches");
+    }
+    before.push_back(labels);
+  }
+  return {};
+}
+
+LabelTuple JoinOperator::MatchLabels(LabelTuple labels) const {
+  std::vector<std::string> names = options_.matching.labels;
+  if (!options_.matching.on) names.emplace_back(kMetricName);
+  LabelBuffer out;
+  LabelSelector(names, options_.matching.on, query_.labels).Apply(labels, out);
+  return query_.labels.Store(out);
+}
+
+LabelTuple JoinOperator::ResultLabels(LabelTuple left, LabelTuple right) const {
+  LabelStore& store = query_.labels;
+  const VectorMatching& matching = options_.matching;
+  LabelBuffer out(left.begin(), left.end());
+  const bool drop_now = (options_.return_bool && !query_.features.delayed_name_removal) || IsArithmetic(options_.op);
+  if (drop_now) std::erase_if(out, [&](const LabelSymbols& label) { return store.IsMetadataLabel(label.name); });
+  if (matching.card == MatchCardinality::kOneToOne) {
+    LabelBuffer kept;
+    LabelSelector(matching.labels, matching.on, store).Apply(out, kept);
+    out = std::move(kept);
+  }
+  for (const auto& include : matching.include) {
+    const SymbolId name = store.Intern(include);
+    if (const SymbolId* value = LabelStore::Find(right, name)) {
+      store.Set(out, name, *value);
+    } else {
+      std::erase_if(out, [&](const LabelSymbols& label) { return label.name == name; });
+    }
+  }
+  return store.Store(out);
+}
+
+uint32_t JoinOperator::OutputFor(LabelTuple left, LabelTuple right) {
+  const LabelTuple labels = ResultLabels(left, right);
+  // In an instant evaluation equal labels stay apart until the end of the query; otherwise they are one series.
+  if (grid_.instant()) {
+    series_.push_back({labels, options_.return_bool});
+    return static_cast<uint32_t>(series_.size() - 1);
+  }
+  const auto [at, fresh] = outputs_.try_emplace(labels, static_cast<uint32_t>(series_.size()));
+  if (fresh) series_.push_back({labels, options_.return_bool});
+  return at->second;
+}
+
+void JoinOperator::BuildPairs() {
+  for (uint32_t i = 0; i < left_.size(); ++i) {
+    for (const uint32_t right : matches_[left_signature_[i]].right) {
+      pairs_.push_back({i, right, OutputFor(LeftLabels(i), RightLabels(right))});
+    }
+    if (RightFill()) pairs_.push_back({i, kFill, OutputFor(LeftLabels(i), MatchLabels(LeftLabels(i)))});
+  }
+  if (LeftFill()) {
+    for (uint32_t i = 0; i < right_.size(); ++i) {
+      pairs_.push_back({kFill, i, OutputFor(MatchLabels(RightLabels(i)), RightLabels(i))});
+    }
+  }
+  std::stable_sort(pairs_.begin(), pairs_.end(), [](const Pair& a, const Pair& b) { return a.output < b.output; });
+}
+
+void JoinOperator::PairSteps(const Pair& pair, std::vector<uint64_t>& steps) const {
+  const size_t words = steps.size();
+  std::vector<uint64_t> other(words);
+  if (pair.left != kFill) {
+    PresentSteps(left_.row(pair.left), steps);
+  } else {
+    PresentSteps(right_.row(pair.right), steps);
+  }
+  if (pair.left != kFill && pair.right != kFill) {
+    PresentSteps(right_.row(pair.right), other);
+    for (size_t w = 0; w < words; ++w) steps[w] &= other[w];
+    return;
+  }
+  // A fill value stands in where no series of the other side matches.
+  const bool fill_right = pair.right == kFill;
+  const Match& match = matches_[fill_right ? left_signature_[pair.left] : right_signature_[pair.right]];
+  for (const uint32_t row : fill_right ? match.right : match.left) {
+    PresentSteps(fill_right ? right_.row(row) : left_.row(row), other);
+    for (size_t w = 0; w < words; ++w) steps[w] &= ~other[w];
+  }
+}
+
+void JoinOperator::ComputeFloats(const double* left, const double* right, const std::vector<uint64_t>& both, Block& block,
+                                 size_t row) {
+  // Many-to-one may be written the other way round; the operation keeps the order as written.
+  const double* a = swapped_ ? right : left;
+  const double* b = swapped_ ? left : right;
+  const size_t steps = grid_.count;
+  double* values = block.values(row);
+  uint64_t* bits = block.bits(row);
+  std::vector<double> computed(steps);
+  std::vector<uint64_t> keep(both);
+  if (IsArithmetic(options_.op)) {
+    ArithmeticKernel(options_.op, a, b, computed.data(), steps);
+  } else {
+    std::vector<uint64_t> holds(both.size());
+    ComparisonKernel(options_.op, a, b, holds.data(), steps);
+    for (size_t k = 0; k < steps; ++k) computed[k] = options_.return_bool ? (TestBit(holds.data(), k) ? 1 : 0) : a[k];
+    if (!options_.return_bool) {
+      for (size_t w = 0; w < keep.size(); ++w) keep[w] &= holds[w];
+    }
+  }
+  ForEachBit(keep.data(), keep.size(), [&](size_t k) { values[k] = computed[k]; });
+  for (size_t w = 0; w < keep.size(); ++w) bits[w] |= keep[w];
+}
+
+Result<void> JoinOperator::ComputePair(const Pair& pair, Block& block, size_t row) {
+  const size_t words = block.words();
+  std::vector<uint64_t> steps(words);
+  PairSteps(pair, steps);
+  if (!AnyBit(steps)) return {};
+  // Rows of one output that meet at a step are the same series twice.
+  static const HistogramList kNone;
+  const std::vector<double> fill_left(pair.left == kFill ? grid_.count : 0, LeftFill().value_or(0));
+  const std::vector<double> fill_right(pair.right == kFill ? grid_.count : 0, RightFill().value_or(0));
+  std::vector<uint64_t> all(words, ~uint64_t{0});
+  const RowView left = pair.left == kFill ? RowView{fill_left.data(), all.data(), &kNone, 0, 0} : left_.row(pair.left);
+  const RowView right = pair.right == kFill ? RowView{fill_right.data(), all.data(), &kNone, 0, 0} : right_.row(pair.right);
+  const bool trims = !IsArithmetic(options_.op) && !IsComparison(options_.op);
+
+  Block scratch;
+  Block& out = scratch;
+  out.Reset(1, grid_.count, query_.meter);
+  if (left.histograms->empty() && right.histograms->empty() && !trims) {
+    ComputeFloats(left.values, right.values, steps, out, 0);
+  } else {
+    std::vector<uint64_t> floats(words);
+    for (size_t w = 0; w < words; ++w) floats[w] = trims ? 0 : steps[w] & left.bits[w] & right.bits[w];
+    ComputeFloats(left.values, right.values, floats, out, 0);
+    size_t next_left = 0;
+    size_t next_right = 0;
+    ForEachBit(steps.data(), words, [&](size_t k) {
+      if (TestBit(floats.data(), k)) return;
+      Operand a = OperandAt(left, k, next_left);
+      Operand b = OperandAt(right, k, next_right);
+      if (swapped_) std::swap(a, b);
+      BinaryOutcome outcome = HistogramBinary(options_.op, a, b, notes_, options_.pos);
+      const auto operation = options_.op == BinaryOp::kAdd ? HistogramOperation::kAddition : HistogramOperation::kSubtraction;
+      if (outcome.collision) {
+        notes_.CounterResetCollision(operation, options_.pos);
+        return;
+      }
+      if (outcome.reconciled) notes_.BoundsReconciled(operation, options_.pos);
+      if (!outcome.defined) return;
+      if (options_.return_bool) {
+        out.values(0)[k] = outcome.keep ? 1 : 0;
+        SetBit(out.bits(0), k);
+      } else if (outcome.keep) {
+        out.histograms(0).push_back({static_cast<uint32_t>(k), std::move(outcome.h)});
+      }
+    });
+  }
+  // Into the output series, which other pairs may have filled at other steps.
+  uint64_t* bits = block.bits(row);
+  HistogramList& list = block.histograms(row);
+  bool conflict = false;
+  for (const auto& at : list) conflict = conflict || TestBit(out.bits(0), at.step);
+  for (size_t w = 0; w < words; ++w) conflict = conflict || (bits[w] & out.bits(0)[w]) != 0;
+  ForEachBit(out.bits(0), words, [&](size_t k) { block.values(row)[k] = out.values(0)[k]; });
+  for (size_t w = 0; w < words; ++w) bits[w] |= out.bits(0)[w];
+  if (!out.histograms(0).empty()) {
+    HistogramList merged;
+    std::merge(list.begin(), list.end(), out.histograms(0).begin(), out.histograms(0).end(), std::back_inserter(merged),
+               [](const HistogramAt& x, const HistogramAt& y) { return x.step < y.step; });
+    for (size_t i = 0; i < merged.size(); ++i) {
+      conflict = conflict || TestBit(bits, merged[i].step) || (i > 0 && merged[i - 1].step == merged[i].step);
+    }
+    list = std::move(merged);
+  }
+  if (conflict) return Fail(SameLabelsetError());
+  return {};
+}
+
+Result<bool> JoinOperator::Produce(Block& block) {
+  if (next_pair_ >= pairs_.size()) return false;
+  // Pairs of one output stay together in one row.
+  const size_t rows = RowsPerBlock(grid_.count);
+  size_t end = next_pair_;
+  size_t outputs = 0;
+  while (end < pairs_.size() && (outputs < rows || pairs_[end].output == pairs_[end - 1].output)) {
+    if (end == next_pair_ || pairs_[end].output != pairs_[end - 1].output) ++outputs;
+    if (outputs > rows) break;
+    ++end;
+  }
+  block.Reset(outputs, grid_.count, query_.meter);
+  size_t row = 0;
+  for (size_t i = next_pair_; i < end; ++i) {
+    if (i > next_pair_ && pairs_[i].output != pairs_[i - 1].output) ++row;
+    block.SetSeries(row, pairs_[i].output);
+    EPI_TRY(ComputePair(pairs_[i], block, row));
+  }
+  for (size_t r = 0; r < outputs; ++r) block.CountFloats(r);
+  next_pair_ = end;
+  return true;
+}
+
+}  // namespace epi::promql

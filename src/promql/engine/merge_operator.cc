@@ -1,0 +1,95 @@
+#include "promql/engine/merge_operator.h"
+
+#include <algorithm>
+
+namespace epi::promql {
+
+Error SameLabelsetError() {
+  return Error(ErrorCode::kExecution, "vector cannot contain metrics with the same labelset");
+}
+
+Result<void> MergeOperator::Prepare() {
+  EPI_TRY(child_->Prepare());
+  const SeriesList& input = child_->series();
+  TupleMap<uint32_t> groups;
+  groups.reserve(input.size());
+  group_of_.resize(input.size());
+  for (size_t i = 0; i < input.size(); ++i) {
+    const auto [at, fresh] = groups.try_emplace(input[i].labels, static_cast<uint32_t>(series_.size()));
+    group_of_[i] = at->second;
+    if (fresh) series_.push_back(input[i]);
+  }
+  duplicates_ = series_.size() != input.size();
+  if (!duplicates_) {
+    tally_source_ = child_.get();
+    group_of_ = {};
+  }
+  seen_.assign(series_.size(), false);
+  return {};
+}
+
+Result<bool> MergeOperator::Produce(Block& block) {
+  if (!duplicates_) return child_->Next(block);
+  return policy_ == Policy::kRefuse ? ProduceChecked(block) : ProduceMerged(block);
+}
+
+Result<bool> MergeOperator::ProduceChecked(Block& block) {
+  EPI_ASSIGN(const bool more, child_->Next(block));
+  if (!more) return false;
+  for (size_t r = 0; r < block.rows(); ++r) {
+    const uint32_t group = group_of_[block.series(r)];
+    block.SetSeries(r, group);
+    if (block.row(r).empty()) continue;
+    if (seen_[group]) return Fail(SameLabelsetError());
+    seen_[group] = true;
+  }
+  return true;
+}
+
+Result<bool> MergeOperator::ProduceMerged(Block& block) {
+  if (!drained_) {
+    drained_ = true;
+    EPI_TRY(matrix_.Drain(*child_, query_));
+    std::vector<uint32_t> slot(series_.size(), ~uint32_t{0});
+    for (size_t i = 0; i < matrix_.size(); ++i) {
+      uint32_t& at = slot[group_of_[matrix_.row(i).series]];
+      if (at == ~uint32_t{0}) {
+        at = static_cast<uint32_t>(group_rows_.size());
+        group_rows_.emplace_back();
+      }
+      group_rows_[at].push_back(static_cast<uint32_t>(i));
+    }
+  }
+  if (next_group_ >= group_rows_.size()) return false;
+  const size_t count = std::min(RowsPerBlock(grid_.count), group_rows_.size() - next_group_);
+  block.Reset(count, grid_.count, query_.meter);
+  for (size_t r = 0; r < count; ++r) {
+    const auto& rows = group_rows_[next_group_ + r];
+    block.CopyRow(matrix_.row(rows[0]), r);
+    block.SetSeries(r, group_of_[matrix_.row(rows[0]).series]);
+    for (size_t i = 1; i < rows.size(); ++i) {
+      const RowView row = matrix_.row(rows[i]);
+      bool conflict = false;
+      uint64_t* bits = block.bits(r);
+      HistogramList& histograms = block.histograms(r);
+      ForEachBit(row.bits, block.words(), [&](size_t k) {
+        conflict = conflict || TestBit(bits, k);
+        block.values(r)[k] = row.values[k];
+        SetBit(bits, k);
+      });
+      HistogramList merged;
+      std::merge(histograms.begin(), histograms.end(), row.histograms->begin(), row.histograms->end(),
+                 std::back_inserter(merged), [](const HistogramAt& a, const HistogramAt& b) { return a.step < b.step; });
+      for (size_t h = 0; h < merged.size(); ++h) {
+        conflict = conflict || (h > 0 && merged[h - 1].step == merged[h].step) || TestBit(bits, merged[h].step);
+      }
+      histograms = std::move(merged);
+      if (conflict) return Fail(SameLabelsetError());
+    }
+    block.CountFloats(r);
+  }
+  next_group_ += count;
+  return true;
+}
+
+}  // namespace epi::promql

@@ -1,0 +1,39 @@
+// Series that have become equal in their labels.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "promql/engine/operator.h"
+
+namespace epi::promql {
+
+// Passes rows through as long as all label sets of its input differ. Where some are equal, either their rows are merged,
+// which fails when two have a point at the same step, or it fails as soon as two of them have any point.
+class MergeOperator final : public Operator {
+ public:
+  enum class Policy : unsigned char { kMerge, kRefuse };
+  MergeOperator(QueryState& query, const StepGrid& grid, OperatorPtr child, Policy policy)
+      : Operator(query, grid), child_(std::move(child)), policy_(policy) {}
+  Result<void> Prepare() override;
+  void Account(SampleAccount& account, Annotations& notes) const override { child_->Account(account, notes); }
+
+ private:
+  Result<bool> Produce(Block& block) override;
+  Result<bool> ProduceChecked(Block& block);
+  Result<bool> ProduceMerged(Block& block);
+
+  OperatorPtr child_;
+  const Policy policy_;
+  bool duplicates_ = false;
+  std::vector<uint32_t> group_of_;  // per series of the child: index in series_
+  std::vector<bool> seen_;
+  Matrix matrix_;
+  std::vector<std::vector<uint32_t>> group_rows_;  // rows of the matrix, in order of groups' first rows
+  bool drained_ = false;
+  size_t next_group_ = 0;
+};
+
+Error SameLabelsetError();
+
+}  // namespace epi::promql

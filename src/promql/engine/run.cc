@@ -1,0 +1,213 @@
+#include "promql/engine/run.h"
+
+#include <algorithm>
+
+#include "promql/engine/build_operators.h"
+#include "promql/engine/range_source.h"
+#include "promql/functions/rate.h"
+
+namespace epi::promql {
+namespace {
+
+double Seconds(MonotonicNs from, MonotonicNs to) { return static_cast<double>(to - from) / 1e9; }
+
+class Evaluation {
+ public:
+  Evaluation(const StepGrid& grid, QueryState& state, bool per_step_stats)
+      : grid_(grid), state_(state), account_(grid, per_step_stats, 0) {}
+
+  Result<Value> Run(const PlanNode& plan, bool instant) {
+    switch (plan.kind) {
+      case PlanKind::kString:
+        return Value(StringValue{grid_.start, plan.text});
+      case PlanKind::kRangeSelector:
+        return RawSeries(plan);
+      case PlanKind::kSubquery:
+        return RawSubquery(plan);
+      default:
+        break;
+    }
+    EPI_ASSIGN(OperatorPtr root, BuildOperators(plan, grid_, state_));
+    const bool scalar = plan.type == ValueType::kScalar;
+    if (!scalar) root = RemoveNames(std::move(root), state_);
+    EPI_TRY(root->Prepare());
+    prepared_ = state_.clock.Monotonic();
+    Matrix matrix;
+    EPI_TRY(matrix.Drain(*root, state_));
+    root->Account(account_, notes_);
+    EPI_TRY(CheckSamples());
+    if (!instant) return Value(ToMatrix(matrix, *root));
+    if (scalar) {
+      return Value(ScalarValue{grid_.start, matrix.size() > 0 ? matrix.row(0).values[0] : NormalNaN()});
+    }
+    return Value(ToVector(matrix, *root));
+  }
+
+  const SampleAccount& account() const { return account_; }
+  const Annotations& notes() const { return notes_; }
+  MonotonicNs prepared() const { return prepared_; }
+
+ private:
+  Result<void> CheckSamples() const {
+    if (account_.peak > state_.max_samples) return Fail(TooManySamplesError());
+    return {};
+  }
+
+  VectorValue ToVector(const Matrix& matrix, const Operator& root) const {
+    VectorValue out(matrix.size());
+    for (size_t i = 0; i < matrix.size(); ++i) {
+      const RowView row = matrix.row(i);
+      out[i].labels = state_.labels.ToLabels(root.series()[row.series].labels);
+      out[i].t = grid_.start;
+      if (row.floats > 0) {
+        out[i].v = row.values[0];
+      } else {
+        out[i].h = row.histograms->front().h;
+      }
+    }
+    return out;
+  }
+
+  MatrixValue ToMatrix(const Matrix& matrix, const Operator& root) const {
+    MatrixValue out(matrix.size());
+    std::vector<uint32_t> order(matrix.size());
+    for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
+    const SeriesList& series = root.series();
+    std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+      return state_.labels.Compare(series[matrix.row(a).series].labels, series[matrix.row(b).series].labels) < 0;
+    });
+    const StepGrid& grid = root.grid();
+    for (size_t i = 0; i < order.size(); ++i) {
+      const RowView row = matrix.row(order[i]);
+      MatrixSeries& to = out[i];
+      to.labels = state_.labels.ToLabels(series[row.series].labels);
+      to.floats.reserve(row.floats);
+      ForEachBit(row.bits, WordsFor(grid.count), [&](size_t k) { to.floats.push_back({grid.Time(k), row.values[k]}); });
+      to.histograms.reserve(row.histograms->size());
+      for (const auto& at : *row.histograms) to.histograms.push_back({grid.Time(at.step), at.h});
+    }
+    return out;
+  }
+
+  // The samples of a range selector, at their own times.
+  Result<Value> RawSeries(const PlanNode& plan) {
+    SelectionSource source(state_, plan.matchers, plan.hints);
+    EPI_TRY(source.Prepare());
+    prepared_ = state_.clock.Monotonic();
+    const WindowSpec window = WindowsOf(plan, state_);
+    MatrixValue out;
+    SourceBatch batch;
+    int64_t result_samples = 0;
+    for (size_t first = 0; first < source.size(); first += SeriesBatch::kMaxSeries) {
+      EPI_TRY(state_.Check());
+      const size_t count = std::min(SeriesBatch::kMaxSeries, source.size() - first);
+      EPI_TRY(source.Read(first, count, batch));
+      for (size_t i = 0; i < count; ++i) {
+        MatrixSeries series;
+        EPI_TRY(ReadWindow(batch.samples[i], window, series));
+        const int64_t size = SizeOf(series);
+        if (size == 0) continue;
+        result_samples += size;
+        EPI_TRY(CheckSamples());
+        series.labels = state_.labels.ToLabels(source.series()[first + i].labels);
+        out.push_back(std::move(series));
+      }
+    }
+    account_.AddTotal(0, result_samples);
+    account_.AddRead(0, result_samples);
+    std::sort(out.begin(), out.end(), [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+    return Value(std::move(out));
+  }
+
+  static int64_t SizeOf(const MatrixSeries& series) {
+    auto size = static_cast<int64_t>(series.floats.size());
+    for (const auto& point : series.histograms) size += SampleSize(*point.h);
+    return size;
+  }
+
+  Result<void> ReadWindow(const SeriesSamples& samples, const WindowSpec& window, MatrixSeries& out) {
+    const TimeRange range{window.Lower(grid_.start) + 1, window.Upper(grid_.start)};
+    std::vector<TimestampMs> t;
+    std::vector<double> v;
+    for (size_t n = 0; n < samples.t.size(); ++n) {
+      if (!range.Contains(samples.t[n]) || IsStaleNaN(samples.v[n])) continue;
+      t.push_back(samples.t[n]);
+      v.push_back(samples.v[n]);
+    }
+    for (const auto& point : samples.histograms) {
+      if (!range.Contains(point.t) || IsStaleNaN(point.h->sum)) continue;
+      out.histograms.push_back({point.t, std::make_shared<const FloatHistogram>(*point.h)});
+      account_.current += SampleSize(*point.h);
+    }
+    account_.current += static_cast<int64_t>(t.size());
+    account_.RaisePeak(account_.current);
+    if (window.extended()) {
+      if (!out.histograms.empty()) {
+        return Fail(ErrorCode::kExecution, std::string(window.anchored ? "anchored" : "smoothed") +
+                                               " modifier is not supported with histograms");
+      }
+      ExtendedFloats extended =
+          ExtendFloats(t, v, window.RangeStart(grid_.start), window.RangeEnd(grid_.start), window.smoothed);
+      t = std::move(extended.t);
+      v = std::move(extended.v);
+    }
+    out.floats.resize(t.size());
+    for (size_t n = 0; n < t.size(); ++n) out.floats[n] = {t[n], v[n]};
+    return {};
+  }
+
+  // A subquery as the whole query: its points at their own times.
+  Result<Value> RawSubquery(const PlanNode& plan) {
+    const StepGrid inner = SubqueryGrid(plan, grid_);
+    EPI_ASSIGN(OperatorPtr root, BuildOperators(*plan.children[0], inner, state_));
+    root = RemoveNames(std::move(root), state_);
+    EPI_TRY(root->Prepare());
+    prepared_ = state_.clock.Monotonic();
+    Matrix matrix;
+    EPI_TRY(matrix.Drain(*root, state_));
+    SampleAccount child(inner, true, account_.current);
+    root->Account(child, notes_);
+    account_.current = child.current;
+    account_.RaisePeak(child.peak);
+    account_.AddTotal(grid_.count - 1, child.total);
+    account_.MergeReadOfSubquery(child, 0, 0);
+    EPI_TRY(CheckSamples());
+    return Value(ToMatrix(matrix, *root));
+  }
+
+  const StepGrid grid_;
+  QueryState& state_;
+  SampleAccount account_;
+  Annotations notes_;
+  MonotonicNs prepared_ = 0;
+};
+
+void FillPerStep(const std::vector<int64_t>& counts, const StepGrid& grid,
+                 std::vector<std::pair<TimestampMs, int64_t>>& out) {
+  for (size_t k = 0; k < counts.size(); ++k) out.emplace_back(grid.Time(k), counts[k]);
+}
+
+}  // namespace
+
+Result<QueryResult> RunPlan(const PlanNode& plan, const StepGrid& grid, bool instant, std::string_view text,
+                            bool per_step_stats, QueryState& state) {
+  const MonotonicNs began = state.clock.Monotonic();
+  Evaluation evaluation(grid, state, per_step_stats);
+  EPI_ASSIGN(Value value, evaluation.Run(plan, instant));
+  const MonotonicNs done = state.clock.Monotonic();
+  QueryResult result;
+  result.value = std::move(value);
+  evaluation.notes().Render(text, result.warnings, result.infos);
+  const SampleAccount& account = evaluation.account();
+  result.stats.samples.total_queryable = account.total;
+  result.stats.samples.samples_read = account.read;
+  result.stats.samples.peak = account.peak;
+  FillPerStep(account.total_per_step(), grid, result.stats.samples.total_queryable_per_step);
+  FillPerStep(account.read_per_step(), grid, result.stats.samples.samples_read_per_step);
+  const MonotonicNs prepared = evaluation.prepared() == 0 ? began : evaluation.prepared();
+  result.stats.timings.query_preparation = Seconds(began, prepared);
+  result.stats.timings.inner_eval = Seconds(prepared, done);
+  return result;
+}
+
+}  // namespace epi::promql
