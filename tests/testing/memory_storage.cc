@@ -10,8 +10,8 @@
 #include <unordered_map>
 
 #include "model/histogram_convert.h"
+#include "model/histogram_hints.h"
 #include "model/histogram_math.h"
-#include "model/histogram_reset.h"
 
 namespace epi::testing {
 namespace {
@@ -63,43 +63,13 @@ struct StoredExemplar {
   uint64_t commit = 0;
 };
 
-// What Prometheus's chunks make of the counter reset hints of one series, in-order samples only: a counter sample that
-// continues a chunk is "not reset", the first one of a chunk is unknown, whatever it was appended with.
-class HintKeeper {
- public:
-  CounterResetHint Next(const FloatHistogram& h) {
-    const bool gauge = h.counter_reset_hint == CounterResetHint::kGauge;
-    const bool continues = !gauge && Continues(h);
-    last_ = h;
-    gauge_ = gauge;
-    return gauge ? CounterResetHint::kGauge : continues ? CounterResetHint::kNotReset : CounterResetHint::kUnknown;
-  }
-  // A float ends the chunk.
-  void Break() { last_.reset(); }
-
- private:
-  bool Continues(const FloatHistogram& h) const {
-    if (!last_ || gauge_ || h.counter_reset_hint == CounterResetHint::kReset) return false;
-    if (IsStaleNaN(h.sum)) return true;
-    if (IsStaleNaN(last_->sum)) return false;
-    if (h.schema != last_->schema || h.zero_threshold != last_->zero_threshold) return false;
-    if (IsCustomBucketsSchema(h.schema) && h.custom_values != last_->custom_values) return false;
-    FloatHistogram unhinted = h;
-    unhinted.counter_reset_hint = CounterResetHint::kUnknown;
-    return !DetectReset(unhinted, *last_);
-  }
-
-  std::optional<FloatHistogram> last_;
-  bool gauge_ = false;
-};
-
 struct Series {
   Labels labels;
   std::vector<LabelSymbols> symbols;
   std::vector<StoredSample> samples;  // by time
   std::vector<StoredExemplar> exemplars;
   std::optional<MetricMetadata> metadata;
-  HintKeeper hints;
+  HistogramHints hints;
 };
 
 bool MatchesAll(const Labels& labels, std::span<const Matcher> matchers) {
