@@ -47,7 +47,8 @@ struct Route {
   uint64_t max_body_bytes = 0;  // 0: the server's default
   Compression compression = Compression::kNone;
   bool before_ready = false;  // served while the server starts or stops
-  bool cors = false;          // CORS headers, and the automatic answer to OPTIONS
+  bool cors = false;          // CORS headers
+  bool server_only = false;   // answers an error in agent mode
 };
 
 // Thread-safe once built.

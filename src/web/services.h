@@ -80,8 +80,9 @@ struct WebOptions {
 // Thread-safe where the things it points at are. Outlives the HTTP server.
 struct Services final : net::HandlerContext {
   WebOptions options;
-  Clock* clock = nullptr;             // required
-  MetricRegistry* metrics = nullptr;  // required
+  std::shared_ptr<const AnchoredRegex> cors_pattern;  // of options.cors_origin; null: nothing matches
+  Clock* clock = nullptr;                             // required
+  MetricRegistry* metrics = nullptr;                  // required
   Logger logger;
   std::atomic<Readiness> readiness{Readiness::kStarting};
 

@@ -1,0 +1,59 @@
+#include "remote/read_server.h"
+#include "remote/write_receiver.h"
+#include "web/api/answer.h"
+#include "web/handlers.h"
+
+namespace epi::web {
+namespace {
+
+class ResponseSink final : public remote::ReadSink {
+ public:
+  explicit ResponseSink(net::ResponseWriter& response) : response_(response) {}
+  void Begin(std::string_view content_type, std::string_view content_encoding) override {
+    begun_ = true;
+    response_.headers().Set("Content-Type", std::string(content_type));
+    if (!content_encoding.empty()) response_.headers().Set("Content-Encoding", std::string(content_encoding));
+  }
+  Result<void> Write(std::string_view bytes) override { return response_.Write(bytes); }
+  bool begun() const { return begun_; }
+
+ private:
+  net::ResponseWriter& response_;
+  bool begun_ = false;
+};
+
+}  // namespace
+
+Result<void> ServeRemoteWrite(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  if (!services.options.enable_remote_write_receiver || services.write_receiver == nullptr)
+    return PlainError(response, 404,
+                      "remote write receiver needs to be enabled with --web.enable-remote-write-receiver");
+  const auto answer = services.write_receiver->Receive(request.headers.Get("Content-Type"),
+                                                       request.headers.Get("Content-Encoding"), request.body);
+  response.SetStatus(answer.status);
+  if (answer.has_written) {
+    response.headers().Set("X-Prometheus-Remote-Write-Samples-Written", std::to_string(answer.samples_written));
+    response.headers().Set("X-Prometheus-Remote-Write-Histograms-Written", std::to_string(answer.histograms_written));
+    response.headers().Set("X-Prometheus-Remote-Write-Exemplars-Written", std::to_string(answer.exemplars_written));
+  }
+  if (answer.body.empty()) return {};
+  response.headers().Set("Content-Type", "text/plain; charset=utf-8");
+  response.headers().Set("X-Content-Type-Options", "nosniff");
+  return response.Write(answer.body);
+}
+
+Result<void> ServeRemoteRead(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  if (services.read_server == nullptr) return PlainError(response, 404, "not found");
+  ResponseSink sink(response);
+  auto served = services.read_server->Read(request.body, request.stop, *request.budget, sink);
+  if (served || sink.begun()) return served;
+  const ErrorCode code = served.error().code();
+  const bool bad = code == ErrorCode::kInvalid || code == ErrorCode::kLimit;
+  return PlainError(response, bad ? 400 : 500, served.error().message());
+}
+
+Result<void> ServeOtlpWrite(Services&, const net::Request&, net::ResponseWriter& response) {
+  return PlainError(response, 404, "otlp write receiver needs to be enabled with --web.enable-otlp-receiver");
+}
+
+}  // namespace epi::web

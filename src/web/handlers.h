@@ -1,0 +1,40 @@
+// The handlers of every route, by topic. Their contract is that of net::Handler.
+#pragma once
+
+#include "base/result.h"
+#include "net/http_message.h"
+#include "storage/storage.h"
+#include "web/services.h"
+
+namespace epi::web {
+
+using HandlerFunction = Result<void>(Services&, const net::Request&, net::ResponseWriter&);
+
+// api/query.cc
+HandlerFunction ServeQuery, ServeQueryRange, ServeQueryExemplars, ServeFormatQuery, ServeParseQuery;
+// api/series.cc
+HandlerFunction ServeLabels, ServeLabelValues, ServeSeries;
+// api/targets.cc
+HandlerFunction ServeTargets, ServeTargetMetadata, ServeRelabelSteps, ServeScrapePools, ServeScrapePoolConfig,
+    ServeMetadata, ServeAlertmanagers;
+// api/rules.cc
+HandlerFunction ServeRules, ServeAlerts;
+// api/status.cc
+HandlerFunction ServeConfig, ServeRuntimeInfo, ServeBuildInfo, ServeFlags, ServeTsdbStatus, ServeTsdbBlocks,
+    ServeWalReplay, ServeFeatures, ServeSelfMetrics, ServeNotifications, ServeNotificationsLive;
+// api/admin.cc
+HandlerFunction ServeDeleteSeries, ServeCleanTombstones, ServeSnapshot;
+// api/ingest.cc
+HandlerFunction ServeRemoteWrite, ServeRemoteRead, ServeOtlpWrite;
+// api/search.cc
+HandlerFunction ServeSearch;
+// federate.cc
+HandlerFunction ServeFederate;
+// management.cc
+HandlerFunction ServeOptions, ServeRoot, ServeGraph, ServePage, ServeVersion, ServeMetrics, ServeHealthy, ServeReady,
+    ServeReload, ServeQuit, ServeLifecycleGet, ServeDebug;
+
+// The view that queries see. kUnavailable `TSDB not ready` without storage.
+Result<std::shared_ptr<const View>> OpenView(const Storage* storage, TimeRange range);
+
+}  // namespace epi::web
