@@ -111,25 +111,34 @@ class Run {
     return Append(converted);
   }
 
-  // One batch a series, all of one group, oldest sample first.
+  // A batch for every run of floats or of histograms of a series, all of one group, oldest sample first: inside a batch
+  // the two kinds have no order among each other.
   Result<void> Append(const std::map<Labels, std::vector<LoadedSample>>& all) {
     EPI_ASSIGN(const auto appender, storage_->OpenGroup({GroupIdentity::Kind::kImport, "promqltest"}));
     for (const auto& [labels, samples] : all) {
       if (samples.empty()) continue;
       EPI_ASSIGN(const SeriesRef ref, appender->Intern(labels));
-      for (const LoadedSample& s : samples) {
+      for (size_t i = 0; i < samples.size(); ++i) {
+        const LoadedSample& s = samples[i];
         if (s.histogram != nullptr) {
           appender->AddHistogram({ref, s.t, s.start_time, nullptr, s.histogram});
         } else {
           appender->AddAt(ref, s.t, s.value, s.start_time);
         }
+        const bool run_ends =
+            i + 1 == samples.size() || (samples[i + 1].histogram != nullptr) != (s.histogram != nullptr);
+        if (run_ends) EPI_TRY(Commit(*appender, s.t, labels));
       }
-      EPI_ASSIGN(const AppendReport report, appender->Commit(samples.back().t));
-      for (size_t reason = 0; reason < kRejectReasons; ++reason) {
-        if (report.rejected[reason].count == 0) continue;
-        return Fail(ErrorCode::kInvalid,
-                    std::string(RejectReasonText(static_cast<RejectReason>(reason))) + " for " + labels.ToString());
-      }
+    }
+    return {};
+  }
+
+  static Result<void> Commit(BatchAppender& appender, TimestampMs time, const Labels& labels) {
+    EPI_ASSIGN(const AppendReport report, appender.Commit(time));
+    for (size_t reason = 0; reason < kRejectReasons; ++reason) {
+      if (report.rejected[reason].count == 0) continue;
+      return Fail(ErrorCode::kInvalid,
+                  std::string(RejectReasonText(static_cast<RejectReason>(reason))) + " for " + labels.ToString());
     }
     return {};
   }

@@ -1,6 +1,6 @@
 // Samples as Prometheus counts them: how many a query reads, and how many it would hold at once. Prometheus evaluates a
-// query node by node, each one whole; this engine streams. So operators record what went through them, and a walk over the
-// finished operators in Prometheus's order gives its numbers exactly.
+// query node by node, each one whole; this engine streams. So operators record what went through them, and a walk over
+// the finished operators in Prometheus's order gives its numbers exactly.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ class OutputTally {
  private:
   size_t steps_ = 0;
   int64_t total_ = 0;
-  int64_t full_rows_ = 0;               // rows with a float at every step
-  std::vector<int64_t> elements_;       // of the other rows
+  int64_t full_rows_ = 0;                 // rows with a float at every step
+  std::vector<int64_t> elements_;         // of the other rows
   std::vector<int64_t> histogram_extra_;  // sizes beyond one each; empty while there is no histogram
 };
 
@@ -58,8 +58,8 @@ class SampleAccount {
   // An evaluation step by step over what its inputs hold: at each step the inputs' elements are gathered (counted
   // `gathered` each) and the output's are added. `before` is what was held before the inputs were evaluated.
   void StepwiseEvaluation(int64_t before, const std::vector<int64_t>& gathered, const OutputTally& output);
-  // Takes over what a subquery read. Its steps that no window of this evaluation covers do not count: `offset` shifts them,
-  // `range` is the window's width, 0 when all count.
+  // Takes over what a subquery read. Its steps that no window of this evaluation covers do not count: `offset` shifts
+  // them, `range` is the window's width, 0 when all count.
   void MergeReadOfSubquery(const SampleAccount& child, int64_t offset, int64_t range);
 
   const std::vector<int64_t>& total_per_step() const { return total_per_step_; }

@@ -40,6 +40,17 @@ Result<void> FoldOperator::Prepare() {
   if (param_) EPI_TRY(param_->Prepare());
   grouping_.Build(child_->series(), options_, query_.labels);
   series_ = grouping_.groups;
+  // A group loses its name in the end when one of its elements would. Where only some series would, that depends on
+  // which of them have points.
+  const SeriesList& input = child_->series();
+  const auto drops = [](const SeriesLabels& series) { return series.drop_name; };
+  if (query_.features.delayed_name_removal && std::any_of(input.begin(), input.end(), drops)) {
+    if (!std::all_of(input.begin(), input.end(), drops)) {
+      consumed_ = true;
+      return options_.op == AggregateOp::kQuantile ? ConsumeForQuantile() : Consume();
+    }
+    for (auto& series : series_) series.drop_name = true;
+  }
   return query_.meter.status();
 }
 
@@ -81,7 +92,8 @@ Result<void> FoldOperator::Consume() {
       }
       const SeriesLabels& from = child_->series()[row.series];
       if (from.drop_name) series_[group].drop_name = true;
-      const std::string_view metric = row.histograms->empty() ? std::string_view() : query_.labels.MetricName(from.labels);
+      const std::string_view metric =
+          row.histograms->empty() ? std::string_view() : query_.labels.MetricName(from.labels);
       fold_->Add(group, row, metric);
     }
   }

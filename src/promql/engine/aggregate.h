@@ -1,5 +1,5 @@
-// Aggregations. Those that fold take rows in order as they come and keep one accumulator a group and step; those that choose
-// among elements (topk and its like) or need all values at once (quantile, count_values) hold their input.
+// Aggregations. Those that fold take rows in order as they come and keep one accumulator a group and step; those that
+// choose among elements (topk and its like) or need all values at once (quantile, count_values) hold their input.
 #pragma once
 
 #include <memory>
@@ -15,11 +15,11 @@ struct AggregateOptions {
   AggregateOp op = AggregateOp::kSum;
   std::vector<std::string> grouping;
   bool without = false;
-  PositionRange pos;            // of the whole aggregation
-  PositionRange expr_pos;       // of the aggregated expression
+  PositionRange pos;       // of the whole aggregation
+  PositionRange expr_pos;  // of the aggregated expression
   PositionRange param_pos;
   bool param_is_number = false;
-  std::string value_label;      // count_values
+  std::string value_label;  // count_values
 };
 
 // Which group a series belongs to, and the groups' labels.
@@ -38,8 +38,8 @@ class GroupFold {
   // Writes the group's result into a row of `block`, which is empty.
   virtual void Finish(size_t group, Block& block, size_t row) = 0;
 };
-std::unique_ptr<GroupFold> MakeGroupFold(const AggregateOptions& options, size_t groups, size_t steps, QueryState& query,
-                                         Annotations& notes);
+std::unique_ptr<GroupFold> MakeGroupFold(const AggregateOptions& options, size_t groups, size_t steps,
+                                         QueryState& query, Annotations& notes);
 
 // sum, avg, count, min, max, group, stddev, stdvar, quantile.
 class FoldOperator final : public Operator {
@@ -73,7 +73,8 @@ class FoldOperator final : public Operator {
 // topk, bottomk, limitk, limit_ratio.
 class ChooseOperator final : public Operator {
  public:
-  ChooseOperator(QueryState& query, const StepGrid& grid, OperatorPtr child, OperatorPtr param, AggregateOptions options)
+  ChooseOperator(QueryState& query, const StepGrid& grid, OperatorPtr child, OperatorPtr param,
+                 AggregateOptions options)
       : Operator(query, grid), child_(std::move(child)), param_(std::move(param)), options_(std::move(options)) {}
   Result<void> Prepare() override;
   void Account(SampleAccount& account, Annotations& notes) const override;
@@ -91,9 +92,9 @@ class ChooseOperator final : public Operator {
   Grouping grouping_;
   Matrix matrix_;
   std::vector<double> param_values_;
-  std::vector<uint64_t> chosen_;        // bits, rows x words
-  std::vector<double> ratio_offsets_;   // limit_ratio: per row
-  std::vector<uint32_t> order_;         // rows to put out
+  std::vector<uint64_t> chosen_;       // bits, rows x words
+  std::vector<double> ratio_offsets_;  // limit_ratio: per row
+  std::vector<uint32_t> order_;        // rows to put out
   bool done_ = false;
   size_t next_ = 0;
 };

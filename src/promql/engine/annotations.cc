@@ -40,8 +40,7 @@ std::string Rfc3339(TimestampMs time) {
   return {text.data(), length};
 }
 
-constexpr std::string_view kMixedRange =
-    "encountered a mix of histograms and floats for ";
+constexpr std::string_view kMixedRange = "encountered a mix of histograms and floats for ";
 constexpr std::string_view kMonotonicity =
     "input to histogram_quantile needed to be fixed for monotonicity (see "
     "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)";
@@ -109,8 +108,8 @@ void Annotations::InvalidRatio(double ratio, double used, PositionRange pos) {
       "ratio value should be between -1 and 1, got " + General(ratio) + ", capping to " + General(used), pos);
 }
 void Annotations::BadBucketLabel(std::string_view metric, std::string_view value, PositionRange pos) {
-  Add(Level::kWarning,
-      ForMetric("bucket label \"le\" is missing or has a malformed value of " + Quoted(value), metric), pos);
+  Add(Level::kWarning, ForMetric("bucket label \"le\" is missing or has a malformed value of " + Quoted(value), metric),
+      pos);
 }
 void Annotations::MixedFloatsHistograms(std::string_view metric, PositionRange pos) {
   Add(Level::kWarning, std::string(kMixedRange) + "metric name " + Quoted(metric), pos);
@@ -152,13 +151,13 @@ void Annotations::StartTimeOverlap(std::string_view metric, PositionRange pos) {
   if (!fresh) Combine(entry, at->second);
 }
 void Annotations::PossibleNonCounter(std::string_view metric, PositionRange pos) {
-  Add(Level::kInfo,
-      "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " + Quoted(metric), pos);
+  Add(Level::kInfo, "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " + Quoted(metric),
+      pos);
 }
 void Annotations::PossibleNonCounterLabel(std::string_view metric, std::string_view type, PositionRange pos) {
   Add(Level::kInfo,
-      "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got " +
-          Quoted(type) + ": " + Quoted(metric),
+      "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got " + Quoted(type) +
+          ": " + Quoted(metric),
       pos);
 }
 void Annotations::IncompatibleTypesInBinary(std::string_view lhs, std::string_view op, std::string_view rhs,
@@ -178,7 +177,8 @@ void Annotations::QuantileNaNResult(std::string_view metric, PositionRange pos) 
   Add(Level::kInfo, ForMetric("input to histogram_quantile has NaN observations, result is NaN", metric), pos);
 }
 void Annotations::QuantileNaNSkew(std::string_view metric, PositionRange pos) {
-  Add(Level::kInfo, ForMetric("input to histogram_quantile has NaN observations, result is skewed higher", metric), pos);
+  Add(Level::kInfo, ForMetric("input to histogram_quantile has NaN observations, result is skewed higher", metric),
+      pos);
 }
 void Annotations::FractionNaNs(std::string_view metric, PositionRange pos) {
   Add(Level::kInfo,

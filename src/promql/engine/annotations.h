@@ -14,8 +14,8 @@ namespace epi::promql {
 
 enum class HistogramOperation : unsigned char { kAddition, kSubtraction, kAggregation };
 
-// Not thread-safe: workers collect on their own and the results are merged in a fixed order, because where one text comes
-// up at two places of a query the later one's position is shown, as in Prometheus.
+// Not thread-safe: workers collect on their own and the results are merged in a fixed order, because where one text
+// comes up at two places of a query the later one's position is shown, as in Prometheus.
 class Annotations {
  public:
   bool empty() const { return entries_.empty(); }

@@ -54,15 +54,15 @@ class OperatorBuilder {
   }
 
  private:
-  // Series whose labels an operator made equal are one series, as long as their points do not meet. An instant evaluation
-  // with delayed name removal leaves them apart until the end.
+  // Series whose labels an operator made equal are one series, as long as their points do not meet. An instant
+  // evaluation with delayed name removal leaves them apart until the end.
   OperatorPtr Merged(OperatorPtr op) const {
     if (grid_.instant() && query_.features.delayed_name_removal) return op;
     return Make<MergeOperator>(query_, grid_, std::move(op), MergeOperator::Policy::kMerge);
   }
 
   std::unique_ptr<RangeSource> Source(const PlanNode& node) const {
-    return std::make_unique<SelectionSource>(query_, node.matchers, node.hints);
+    return std::make_unique<SelectionSource>(query_, node.matchers, node.hints, node.histogram_stats);
   }
 
   Built Selector(const PlanNode& node) {
@@ -147,7 +147,8 @@ class OperatorBuilder {
       case Id::kMinOf:
         return Make<ScalarPairOperator>(query_, grid_, std::move(inputs), &ScalarPairOperator::Min, BinaryOp::kAdd);
       case Id::kAbsent:
-        return Make<AbsentOperator>(query_, grid_, std::move(inputs[0]), EqualityLabels(*node.children[0]), true, false);
+        return Make<AbsentOperator>(query_, grid_, std::move(inputs[0]), EqualityLabels(*node.children[0]), true,
+                                    false);
       case Id::kTimestamp:
         return Merged(Make<EvaluationTimeOperator>(query_, grid_, std::move(inputs), false));
       case Id::kStartTimestamp:
@@ -162,7 +163,8 @@ class OperatorBuilder {
       case Id::kHistogramFraction:
         return Buckets(node, std::move(inputs));
       default:
-        return Fail(ErrorCode::kUnsupported, "function " + std::string(node.function->name) + "() is not evaluated yet");
+        return Fail(ErrorCode::kUnsupported,
+                    "function " + std::string(node.function->name) + "() is not evaluated yet");
     }
   }
 
@@ -278,8 +280,8 @@ class OperatorBuilder {
       return Fail(ErrorCode::kExecution, "invalid destination label name in label_replace(): " + destination);
     }
     const SymbolId source_id = query_.labels.Intern(source);
-    auto new_value = [regex = std::move(*regex), replacement, source_id](LabelTuple labels, const LabelStore& store)
-        -> std::optional<std::string> {
+    auto new_value = [regex = std::move(*regex), replacement, source_id](
+                         LabelTuple labels, const LabelStore& store) -> std::optional<std::string> {
       std::string out;
       if (!regex->Expand(store.Get(labels, source_id), replacement, out)) return std::nullopt;
       return out;
@@ -319,7 +321,8 @@ class OperatorBuilder {
   }
 
   // The time that governs the first selector of info()'s first argument.
-  static bool FindInfoTime(const PlanNode& node, std::vector<const PlanNode*>& subqueries, InfoOperator::Options& options) {
+  static bool FindInfoTime(const PlanNode& node, std::vector<const PlanNode*>& subqueries,
+                           InfoOperator::Options& options) {
     if (node.kind == PlanKind::kSelector || node.kind == PlanKind::kRangeSelector) {
       options.at = node.at;
       options.offset_ms = node.offset_ms;
@@ -384,9 +387,9 @@ class OperatorBuilder {
       return Make<ScalarPairOperator>(query_, grid_, std::move(inputs), &ScalarPairOperator::Binary, node.op);
     }
     if (left_scalar || right_scalar) {
-      return Merged(Make<VectorScalarOperator>(
-          query_, grid_, std::move(inputs),
-          VectorScalarOperator::Options{node.op, node.return_bool, left_scalar, node.pos}));
+      return Merged(
+          Make<VectorScalarOperator>(query_, grid_, std::move(inputs),
+                                     VectorScalarOperator::Options{node.op, node.return_bool, left_scalar, node.pos}));
     }
     JoinOptions options{node.op, node.return_bool, node.matching.value_or(VectorMatching{}), node.pos};
     if (IsSetOperator(node.op)) return Merged(Make<SetOperator>(query_, grid_, std::move(inputs), std::move(options)));

@@ -7,8 +7,8 @@
 
 namespace epi::promql {
 
-// Operators for `plan`, which is no range vector, over the steps of `grid`. The plan and the query outlive them. kExecution for
-// arguments that make no sense, with Prometheus's texts.
+// Operators for `plan`, which is no range vector, over the steps of `grid`. The plan and the query outlive them.
+// kExecution for arguments that make no sense, with Prometheus's texts.
 Result<OperatorPtr> BuildOperators(const PlanNode& plan, const StepGrid& grid, QueryState& query);
 
 // The steps of a subquery inside an evaluation over `outer`.

@@ -11,8 +11,8 @@
 namespace epi::promql {
 namespace {
 
-// The heap that Prometheus keeps the chosen elements in. Which of several equal elements is thrown out depends on its exact
-// moves, so they are the same here.
+// The heap that Prometheus keeps the chosen elements in. Which of several equal elements is thrown out depends on its
+// exact moves, so they are the same here.
 struct Chosen {
   double v = 0;
   uint32_t row = 0;
@@ -155,8 +155,9 @@ void ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uin
     const RowView row = matrix_.row(i);
     const bool is_float = TestBit(row.bits, step);
     const bool is_histogram =
-        !is_float && std::binary_search(row.histograms->begin(), row.histograms->end(), HistogramAt{static_cast<uint32_t>(step), {}},
-                                        [](const HistogramAt& a, const HistogramAt& b) { return a.step < b.step; });
+        !is_float &&
+        std::binary_search(row.histograms->begin(), row.histograms->end(), HistogramAt{static_cast<uint32_t>(step), {}},
+                           [](const HistogramAt& a, const HistogramAt& b) { return a.step < b.step; });
     if (!is_float && !is_histogram) continue;
     const uint32_t group = grouping_.group_of[row.series];
     if (!seen[group]) {

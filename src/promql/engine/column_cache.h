@@ -18,18 +18,18 @@ struct Column {
   std::vector<TimestampMs> times;
   Windows windows;
   RateTerms rate_terms;
-  std::vector<int32_t> picks;    // instant selectors: index of the sample a step sees, or -1
-  std::vector<uint32_t> fresh;   // samples of the window that the step before did not see
-  uint32_t widest = 0;           // window
-  uint32_t last = 0;             // window at the last step
-  int64_t uses = 0;              // series since the counts were last flushed
+  std::vector<int32_t> picks;   // instant selectors: index of the sample a step sees, or -1
+  std::vector<uint32_t> fresh;  // samples of the window that the step before did not see
+  uint32_t widest = 0;          // window
+  uint32_t last = 0;            // window at the last step
+  int64_t uses = 0;             // series since the counts were last flushed
 };
 
-// Columns met by one worker. Columns of a batch are known by id, and the latest one is recognised in the next batch by its
-// times. A column that is pushed out has its uses flushed by the owner.
+// Columns met by one worker. Columns of a batch are known by id, and the latest one is recognised in the next batch by
+// its times. A column that is pushed out has its uses flushed by the owner.
 struct ColumnCache {
-  // The column of these samples; `fill(column)` computes a new one, whose `times` are set; `flush(column)` is called before
-  // one is forgotten.
+  // The column of these samples; `fill(column)` computes a new one, whose `times` are set; `flush(column)` is called
+  // before one is forgotten.
   template <typename Fill, typename Flush>
   Column& Get(const SeriesSamples& samples, Fill fill, Flush flush) {
     if (samples.column != kNoColumn) {

@@ -48,7 +48,8 @@ struct Engine::Slots {
   Gauge* queries_running = nullptr;
 };
 
-ParsedQuery::ParsedQuery(std::string text, std::unique_ptr<Expr> expr) : text_(std::move(text)), expr_(std::move(expr)) {}
+ParsedQuery::ParsedQuery(std::string text, std::unique_ptr<Expr> expr)
+    : text_(std::move(text)), expr_(std::move(expr)) {}
 ParsedQuery::~ParsedQuery() = default;
 
 Engine::Engine(EngineOptions options)
@@ -59,10 +60,9 @@ Engine::Engine(EngineOptions options)
   if (options_.clock == nullptr) options_.clock = &SystemClock();
   options_.threads = std::max<size_t>(options_.threads, 1);
   if (options_.metrics == nullptr) return;
-  slots_->queries_running =
-      &options_.metrics->AddGauge("prometheus_engine_queries", "The current number of queries being executed or waiting.");
-  options_.metrics
-      ->AddGauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
+  slots_->queries_running = &options_.metrics->AddGauge("prometheus_engine_queries",
+                                                        "The current number of queries being executed or waiting.");
+  options_.metrics->AddGauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
       .Set(static_cast<double>(options_.max_concurrency));
   slots_->queries_total = &options_.metrics->AddCounter("prometheus_engine_query_samples_total",
                                                         "The total number of samples loaded by all queries.");
@@ -122,7 +122,8 @@ Result<QueryResult> Engine::Run(const ParsedQuery& query, const QuerySpec& spec,
     return Fail(ErrorCode::kInvalid, "invalid expression type \"" + std::string(DocumentedValueTypeName(type)) +
                                          "\" for range query, must be Scalar or instant Vector");
   }
-  const int64_t timeout = context.timeout_ms > 0 ? std::min(context.timeout_ms, options_.timeout_ms) : options_.timeout_ms;
+  const int64_t timeout =
+      context.timeout_ms > 0 ? std::min(context.timeout_ms, options_.timeout_ms) : options_.timeout_ms;
   const MonotonicNs deadline = began + timeout * kNsPerMs;
 
   // Wait for a slot, then give it back whatever happens.
@@ -130,7 +131,8 @@ Result<QueryResult> Engine::Run(const ParsedQuery& query, const QuerySpec& spec,
     std::unique_lock lock(slots_->mutex);
     const std::stop_callback on_stop(context.stop, [this] { slots_->wake.notify_all(); });
     const auto free = [&] {
-      return options_.max_concurrency == 0 || slots_->running < options_.max_concurrency || context.stop.stop_requested();
+      return options_.max_concurrency == 0 || slots_->running < options_.max_concurrency ||
+             context.stop.stop_requested();
     };
     const bool in_time = free() || clock.WaitUntil(lock, slots_->wake, deadline, free);
     if (context.stop.stop_requested()) return Fail(CanceledError("query queue"));
@@ -164,8 +166,7 @@ Result<QueryResult> Engine::Run(const ParsedQuery& query, const QuerySpec& spec,
   state.threads = options_.threads;
 
   EPI_ASSIGN(const PlanPtr plan, MakePlan(query.expr(), ContextOf(spec, state.lookback_ms, state.default_step_ms)));
-  const StepGrid grid =
-      instant ? StepGrid::Instant(spec.start) : StepGrid::Range(spec.start, spec.end, spec.step_ms);
+  const StepGrid grid = instant ? StepGrid::Instant(spec.start) : StepGrid::Range(spec.start, spec.end, spec.step_ms);
   EPI_ASSIGN(QueryResult result, RunPlan(*plan, grid, instant, query.text(),
                                          spec.per_step_stats && options_.features.per_step_stats, state));
   const MonotonicNs done = clock.Monotonic();

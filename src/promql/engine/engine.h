@@ -1,5 +1,5 @@
-// The query engine: text or a parsed expression in, a value out. Evaluation is columnar (see operator.h): operators announce
-// their output labels first and then produce batches of series, all steps at once.
+// The query engine: text or a parsed expression in, a value out. Evaluation is columnar (see operator.h): operators
+// announce their output labels first and then produce batches of series, all steps at once.
 #pragma once
 
 #include <atomic>
@@ -31,9 +31,9 @@ struct EngineOptions {
   int64_t lookback_delta_ms = 5 * 60 * 1000;  // <= 0 means the default of five minutes
   int64_t max_samples = 50'000'000;           // samples held at once, as Prometheus counts them
   int64_t timeout_ms = 2 * 60 * 1000;
-  size_t max_concurrency = 20;                // further queries wait; 0 = no limit
+  size_t max_concurrency = 20;  // further queries wait; 0 = no limit
   int64_t max_memory_per_query = Budget::kUnlimited;
-  int64_t max_memory = Budget::kUnlimited;    // all queries of this engine together
+  int64_t max_memory = Budget::kUnlimited;  // all queries of this engine together
   FeatureSwitches features;
   ThreadPool* pool = nullptr;  // leaves are read on it; none: all on the calling thread. Outlives the engine.
   size_t threads = 1;          // at most this many threads at a time work for one query, the caller included
@@ -57,7 +57,8 @@ struct QuerySpec {
   }
 };
 
-// A parsed and checked expression, without a time. Immutable; shared between evaluations and threads (rules keep one each).
+// A parsed and checked expression, without a time. Immutable; shared between evaluations and threads (rules keep one
+// each).
 class ParsedQuery {
  public:
   ~ParsedQuery();
@@ -75,9 +76,9 @@ class ParsedQuery {
 
 // What a caller brings to one run. All pointers are optional and outlive the run.
 struct QueryContext {
-  std::stop_token stop;         // ends the run with kCanceled
-  int64_t timeout_ms = 0;       // > 0: shortens the engine's
-  Budget* budget = nullptr;     // charged besides the engine's own budget, e.g. a request's
+  std::stop_token stop;      // ends the run with kCanceled
+  int64_t timeout_ms = 0;    // > 0: shortens the engine's
+  Budget* budget = nullptr;  // charged besides the engine's own budget, e.g. a request's
 };
 
 // Thread-safe.
@@ -94,9 +95,9 @@ class Engine {
   // The times an evaluation reads from storage: what to open a view for.
   TimeRange ReadRange(const ParsedQuery& query, const QuerySpec& spec) const;
 
-  // Evaluates over one view. Errors: kInvalid (parse, parameters), kExecution (Prometheus's 422 texts), kTimeout, kCanceled,
-  // kLimit (samples or bytes; the API shows it as an execution error), kUnsupported, or what storage answered.
-  // spec.text is ignored by the forms that take a ParsedQuery.
+  // Evaluates over one view. Errors: kInvalid (parse, parameters), kExecution (Prometheus's 422 texts), kTimeout,
+  // kCanceled, kLimit (samples or bytes; the API shows it as an execution error), kUnsupported, or what storage
+  // answered. spec.text is ignored by the forms that take a ParsedQuery.
   Result<QueryResult> Run(const QuerySpec& spec, const View& view, const QueryContext& context = {}) const;
   Result<QueryResult> Run(const ParsedQuery& query, const QuerySpec& spec, const View& view,
                           const QueryContext& context = {}) const;

@@ -12,8 +12,8 @@
 namespace epi::promql {
 namespace {
 
-// Adds `count` values to sums with compensation, in exactly KahanSum's operations but without branches, so that the loop
-// becomes SIMD code.
+// Adds `count` values to sums with compensation, in exactly KahanSum's operations but without branches, so that the
+// loop becomes SIMD code.
 void KahanAddRow(const double* __restrict values, double* __restrict sums, double* __restrict compensations,
                  size_t count) {
   constexpr double kMax = std::numeric_limits<double>::max();
@@ -55,7 +55,12 @@ struct FloatGroup {
 class FoldBase : public GroupFold {
  public:
   FoldBase(const AggregateOptions& options, size_t groups, size_t steps, QueryState& query, Annotations& notes)
-      : options_(options), steps_(steps), words_(WordsFor(steps)), notes_(notes), bytes_(&query.meter), groups_(groups) {}
+      : options_(options),
+        steps_(steps),
+        words_(WordsFor(steps)),
+        notes_(notes),
+        bytes_(&query.meter),
+        groups_(groups) {}
 
  protected:
   FloatGroup& Group(size_t index, bool second_array) {
@@ -312,9 +317,11 @@ class ExtremeFold final : public FoldBase {
     const bool maximum = options_.op == AggregateOp::kMax;
     if (Full(row) && AllSet(group.seen, steps_)) {
       if (maximum) {
-        for (size_t k = 0; k < steps_; ++k) best[k] = best[k] < row.values[k] || best[k] != best[k] ? row.values[k] : best[k];
+        for (size_t k = 0; k < steps_; ++k)
+          best[k] = best[k] < row.values[k] || best[k] != best[k] ? row.values[k] : best[k];
       } else {
-        for (size_t k = 0; k < steps_; ++k) best[k] = best[k] > row.values[k] || best[k] != best[k] ? row.values[k] : best[k];
+        for (size_t k = 0; k < steps_; ++k)
+          best[k] = best[k] > row.values[k] || best[k] != best[k] ? row.values[k] : best[k];
       }
       return;
     }
@@ -416,8 +423,8 @@ class VarianceFold final : public FoldBase {
 
 }  // namespace
 
-std::unique_ptr<GroupFold> MakeGroupFold(const AggregateOptions& options, size_t groups, size_t steps, QueryState& query,
-                                         Annotations& notes) {
+std::unique_ptr<GroupFold> MakeGroupFold(const AggregateOptions& options, size_t groups, size_t steps,
+                                         QueryState& query, Annotations& notes) {
   switch (options.op) {
     case AggregateOp::kSum:
     case AggregateOp::kAvg:

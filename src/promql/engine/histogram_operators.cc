@@ -89,7 +89,8 @@ void BucketOperator::AnnounceOutputs() {
   if (options_.what != What::kQuantiles) return announce_all(0, 0);
   for (size_t argument = 0; argument < scalars_.size(); ++argument) {
     std::vector<double> values = scalars_[argument];
-    std::sort(values.begin(), values.end(), [](double a, double b) { return a < b || (std::isnan(b) && !std::isnan(a)); });
+    std::sort(values.begin(), values.end(),
+              [](double a, double b) { return a < b || (std::isnan(b) && !std::isnan(a)); });
     const auto same = [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); };
     values.erase(std::unique(values.begin(), values.end(), same), values.end());
     for (const double only : values) announce_all(argument, only);

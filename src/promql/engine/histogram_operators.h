@@ -13,7 +13,8 @@ namespace epi::promql {
 // One number for each native histogram; floats are left out.
 class HistogramValueOperator final : public RowOperator {
  public:
-  HistogramValueOperator(QueryState& query, const StepGrid& grid, std::vector<OperatorPtr> inputs, HistogramKernel kernel)
+  HistogramValueOperator(QueryState& query, const StepGrid& grid, std::vector<OperatorPtr> inputs,
+                         HistogramKernel kernel)
       : RowOperator(query, grid, std::move(inputs), 0), kernel_(kernel) {}
 
  private:
@@ -29,10 +30,10 @@ class BucketOperator final : public StepwiseOperator {
   struct Options {
     What what = What::kQuantile;
     size_t vector_input = 0;
-    std::vector<size_t> scalar_inputs;        // the quantiles, or the two bounds
-    std::vector<PositionRange> scalar_pos;    // beside them
+    std::vector<size_t> scalar_inputs;      // the quantiles, or the two bounds
+    std::vector<PositionRange> scalar_pos;  // beside them
     PositionRange vector_pos;
-    std::string quantile_label;               // kQuantiles
+    std::string quantile_label;  // kQuantiles
   };
   BucketOperator(QueryState& query, const StepGrid& grid, std::vector<OperatorPtr> inputs, Options options)
       : StepwiseOperator(query, grid, std::move(inputs)), options_(std::move(options)) {}
@@ -41,7 +42,7 @@ class BucketOperator final : public StepwiseOperator {
  private:
   // The buckets of one classic histogram.
   struct Classic {
-    LabelTuple key;     // labels but le
+    LabelTuple key;           // labels but le
     uint32_t native = kNone;  // the input series with exactly these labels
     struct Bound {
       double upper = 0;
@@ -69,18 +70,18 @@ class BucketOperator final : public StepwiseOperator {
 
   struct Output {
     bool native = false;
-    uint32_t source = 0;   // classic histogram, or input series
-    size_t argument = 0;   // which of the quantiles
-    double only = 0;       // kQuantiles: this value of it
+    uint32_t source = 0;  // classic histogram, or input series
+    size_t argument = 0;  // which of the quantiles
+    double only = 0;      // kQuantiles: this value of it
   };
 
   const Options options_;
   std::vector<std::vector<double>> scalars_;  // beside scalar_inputs
   std::vector<Classic> classics_;
-  std::vector<uint32_t> bad_bounds_;          // input series
+  std::vector<uint32_t> bad_bounds_;  // input series
   std::vector<Output> outputs_;
   Matrix matrix_;
-  std::vector<uint32_t> row_of_;              // per input series; kNone without points
+  std::vector<uint32_t> row_of_;                // per input series; kNone without points
   std::vector<std::vector<uint64_t>> clashes_;  // per input series that clashes
   struct Forced {
     std::string metric;

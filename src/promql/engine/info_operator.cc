@@ -27,7 +27,8 @@ bool IsPositive(const Matcher& m) { return m.type() == MatchType::kEqual || m.ty
 
 }  // namespace
 
-// What selects info metrics by name: the given matchers; with only negative ones, everything that ends in _info besides.
+// What selects info metrics by name: the given matchers; with only negative ones, everything that ends in _info
+// besides.
 std::vector<Matcher> InfoOperator::NameMatchers() const {
   std::vector<Matcher> names;
   for (const auto& m : options_.matchers) {
@@ -125,9 +126,9 @@ Result<void> InfoOperator::CheckDuplicates() {
           } else if (info.values[k] == info_rows_.row(newest).values[k]) {
             const std::string time = std::to_string(static_cast<int64_t>(info.values[k]));
             return Fail(ErrorCode::kExecution, "found duplicate series for info metric: existing " +
-                                                   query_.labels.ToLabels(InfoLabels(newest)).ToString() + " @ " + time +
-                                                   ", new " + query_.labels.ToLabels(InfoLabels(row)).ToString() + " @ " +
-                                                   time);
+                                                   query_.labels.ToLabels(InfoLabels(newest)).ToString() + " @ " +
+                                                   time + ", new " +
+                                                   query_.labels.ToLabels(InfoLabels(row)).ToString() + " @ " + time);
           }
         }
       }
@@ -136,7 +137,8 @@ Result<void> InfoOperator::CheckDuplicates() {
   return {};
 }
 
-std::vector<uint32_t> InfoOperator::InfoRowsAt(const std::vector<std::vector<uint32_t>*>& candidates, size_t step) const {
+std::vector<uint32_t> InfoOperator::InfoRowsAt(const std::vector<std::vector<uint32_t>*>& candidates,
+                                               size_t step) const {
   std::vector<uint32_t> chosen;
   for (const auto* rows : candidates) {
     std::optional<uint32_t> newest;

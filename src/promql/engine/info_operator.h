@@ -14,9 +14,9 @@ namespace epi::promql {
 class InfoOperator final : public Operator {
  public:
   struct Options {
-    std::vector<Matcher> matchers;    // of the second argument; empty without one
+    std::vector<Matcher> matchers;  // of the second argument; empty without one
     bool has_selector = false;
-    std::optional<TimestampMs> at;    // of the first argument: info series are looked up there too
+    std::optional<TimestampMs> at;  // of the first argument: info series are looked up there too
     int64_t offset_ms = 0;
   };
   InfoOperator(QueryState& query, const StepGrid& grid, OperatorPtr child, Options options)

@@ -29,13 +29,6 @@ void JoinOperator::PresentSteps(const RowView& row, std::vector<uint64_t>& steps
 
 LabelTuple JoinOperator::LeftLabels(uint32_t row) const { return left_series_[left_.row(row).series].labels; }
 LabelTuple JoinOperator::RightLabels(uint32_t row) const { return right_series_[right_.row(row).series].labels; }
-std::optional<double> JoinOperator::LeftFill() const {
-  return swapped_ ? options_.matching.fill_right : options_.matching.fill_left;
-}
-std::optional<double> JoinOperator::RightFill() const {
-  return swapped_ ? options_.matching.fill_left : options_.matching.fill_right;
-}
-
 Result<void> JoinOperator::Prepare() {
   EPI_TRY(PrepareInputs());
   swapped_ = options_.matching.card == MatchCardinality::kOneToMany;
@@ -72,13 +65,13 @@ void JoinOperator::BuildMatches() {
     for (size_t w = 0; w < words; ++w) any_right[w] |= steps[w];
   }
   // Where one side has nothing at all, nothing is matched and nothing can conflict, unless there are fill values.
-  const bool fill = LeftFill() || RightFill();
+  const bool fill = options_.matching.fill_left || options_.matching.fill_right;
   both_sides_.resize(words);
   for (size_t w = 0; w < words; ++w) both_sides_[w] = fill ? any_left[w] | any_right[w] : any_left[w] & any_right[w];
 }
 
-// Looks for steps at which a match is ambiguous. Only signatures with several series on a side can have any; the first such
-// step decides what is reported, as when evaluating step by step.
+// Looks for steps at which a match is ambiguous. Only signatures with several series on a side can have any; the first
+// such step decides what is reported, as when evaluating step by step.
 Result<void> JoinOperator::FindConflicts() {
   const size_t words = WordsFor(grid_.count);
   std::vector<uint64_t> suspects(words, 0);
@@ -98,7 +91,7 @@ Result<void> JoinOperator::FindConflicts() {
   const bool one_to_one = options_.matching.card == MatchCardinality::kOneToOne;
   for (const Match& match : matches_) {
     overlap(right_, match.right);
-    if (one_to_one && (!match.right.empty() || RightFill())) overlap(left_, match.left);
+    if (one_to_one && (!match.right.empty() || options_.matching.fill_right)) overlap(left_, match.left);
   }
   if (!one_to_one) {
     // Several of the many may match, as long as their results differ in labels.
@@ -107,7 +100,8 @@ Result<void> JoinOperator::FindConflicts() {
       const auto [at, fresh] = first_pair.try_emplace(series_[pairs_[i].output].labels, i);
       const Pair& before = pairs_[at->second];
       if (fresh || pairs_[i].left == kFill || before.left == kFill || pairs_[i].left == before.left) continue;
-      if (left_signature_[pairs_[i].left] == left_signature_[before.left]) overlap(left_, {before.left, pairs_[i].left});
+      if (left_signature_[pairs_[i].left] == left_signature_[before.left])
+        overlap(left_, {before.left, pairs_[i].left});
     }
   }
   if (!AnyBit(suspects)) return {};
@@ -154,9 +148,9 @@ Result<void> JoinOperator::CheckStep(size_t step) {
     if (!present(left)) continue;
     const uint32_t signature = left_signature_[i];
     const uint32_t right = one[signature];
-    if (right == kFill && !RightFill()) continue;
+    if (right == kFill && !options_.matching.fill_right) continue;
     Operand a = operand(left);
-    Operand b = right == kFill ? Operand{*RightFill(), nullptr} : operand(right_.row(right));
+    Operand b = right == kFill ? Operand{*options_.matching.fill_right, nullptr} : operand(right_.row(right));
     if (swapped_) std::swap(a, b);
     if (a.h != nullptr || b.h != nullptr || (!IsArithmetic(options_.op) && !IsComparison(options_.op))) {
       const BinaryOutcome outcome = HistogramBinary(options_.op, a, b, ignored, options_.pos);
@@ -174,8 +168,7 @@ Result<void> JoinOperator::CheckStep(size_t step) {
         ResultLabels(LeftLabels(i), right == kFill ? MatchLabels(LeftLabels(i)) : RightLabels(right));
     auto& before = results[signature];
     if (std::any_of(before.begin(), before.end(), [&](LabelTuple t) { return TupleEqual()(t, labels); })) {
-      return Fail(ErrorCode::kExecution,
-                  "multiple matches for labels: grouping labels must ensure unique matches");
+      return Fail(ErrorCode::kExecution, "multiple matches for labels: grouping labels must ensure unique matches");
     }
     before.push_back(labels);
   }
@@ -229,9 +222,10 @@ void JoinOperator::BuildPairs() {
     for (const uint32_t right : matches_[left_signature_[i]].right) {
       pairs_.push_back({i, right, OutputFor(LeftLabels(i), RightLabels(right))});
     }
-    if (RightFill()) pairs_.push_back({i, kFill, OutputFor(LeftLabels(i), MatchLabels(LeftLabels(i)))});
+    if (options_.matching.fill_right)
+      pairs_.push_back({i, kFill, OutputFor(LeftLabels(i), MatchLabels(LeftLabels(i)))});
   }
-  if (LeftFill()) {
+  if (options_.matching.fill_left) {
     for (uint32_t i = 0; i < right_.size(); ++i) {
       pairs_.push_back({kFill, i, OutputFor(MatchLabels(RightLabels(i)), RightLabels(i))});
     }
@@ -261,8 +255,8 @@ void JoinOperator::PairSteps(const Pair& pair, std::vector<uint64_t>& steps) con
   }
 }
 
-void JoinOperator::ComputeFloats(const double* left, const double* right, const std::vector<uint64_t>& both, Block& block,
-                                 size_t row) {
+void JoinOperator::ComputeFloats(const double* left, const double* right, const std::vector<uint64_t>& both,
+                                 Block& block, size_t row) {
   // Many-to-one may be written the other way round; the operation keeps the order as written.
   const double* a = swapped_ ? right : left;
   const double* b = swapped_ ? left : right;
@@ -292,11 +286,12 @@ Result<void> JoinOperator::ComputePair(const Pair& pair, Block& block, size_t ro
   if (!AnyBit(steps)) return {};
   // Rows of one output that meet at a step are the same series twice.
   static const HistogramList kNone;
-  const std::vector<double> fill_left(pair.left == kFill ? grid_.count : 0, LeftFill().value_or(0));
-  const std::vector<double> fill_right(pair.right == kFill ? grid_.count : 0, RightFill().value_or(0));
+  const std::vector<double> fill_left(pair.left == kFill ? grid_.count : 0, options_.matching.fill_left.value_or(0));
+  const std::vector<double> fill_right(pair.right == kFill ? grid_.count : 0, options_.matching.fill_right.value_or(0));
   std::vector<uint64_t> all(words, ~uint64_t{0});
   const RowView left = pair.left == kFill ? RowView{fill_left.data(), all.data(), &kNone, 0, 0} : left_.row(pair.left);
-  const RowView right = pair.right == kFill ? RowView{fill_right.data(), all.data(), &kNone, 0, 0} : right_.row(pair.right);
+  const RowView right =
+      pair.right == kFill ? RowView{fill_right.data(), all.data(), &kNone, 0, 0} : right_.row(pair.right);
   const bool trims = !IsArithmetic(options_.op) && !IsComparison(options_.op);
 
   Block scratch;
@@ -316,7 +311,8 @@ Result<void> JoinOperator::ComputePair(const Pair& pair, Block& block, size_t ro
       Operand b = OperandAt(right, k, next_right);
       if (swapped_) std::swap(a, b);
       BinaryOutcome outcome = HistogramBinary(options_.op, a, b, notes_, options_.pos);
-      const auto operation = options_.op == BinaryOp::kAdd ? HistogramOperation::kAddition : HistogramOperation::kSubtraction;
+      const auto operation =
+          options_.op == BinaryOp::kAdd ? HistogramOperation::kAddition : HistogramOperation::kSubtraction;
       if (outcome.collision) {
         notes_.CounterResetCollision(operation, options_.pos);
         return;

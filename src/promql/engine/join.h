@@ -1,5 +1,5 @@
-// Binary operators between two vectors. Both sides are held; match tables are built once from labels, and then each pair of
-// series is computed over all steps at once.
+// Binary operators between two vectors. Both sides are held; match tables are built once from labels, and then each
+// pair of series is computed over all steps at once.
 #pragma once
 
 #include <optional>
@@ -20,7 +20,7 @@ struct JoinOptions {
 
 // The match signature of each row of two matrices as a dense number.
 struct Signatures {
-  std::vector<uint32_t> left;   // per row of the left matrix
+  std::vector<uint32_t> left;  // per row of the left matrix
   std::vector<uint32_t> right;
   uint32_t count = 0;
   void Build(const VectorMatching& matching, const SeriesList& left_series, const Matrix& left_rows,
@@ -56,7 +56,8 @@ class JoinOperator final : public StepwiseOperator {
   Result<void> Prepare() override;
 
  private:
-  // The "many" side is called left below, the "one" side right, whichever way they are written.
+  // The "many" side is called left below, the "one" side right, whichever way they are written; so are fill values, as
+  // in Prometheus.
   static constexpr uint32_t kFill = ~uint32_t{0};
   struct Pair {
     uint32_t left;   // row, or kFill
@@ -78,14 +79,13 @@ class JoinOperator final : public StepwiseOperator {
   LabelTuple ResultLabels(LabelTuple left, LabelTuple right) const;
   LabelTuple MatchLabels(LabelTuple labels) const;
   Result<void> ComputePair(const Pair& pair, Block& block, size_t row);
-  void ComputeFloats(const double* left, const double* right, const std::vector<uint64_t>& both, Block& block, size_t row);
+  void ComputeFloats(const double* left, const double* right, const std::vector<uint64_t>& both, Block& block,
+                     size_t row);
   // Steps at which both rows of a pair have an element; a fill value is there where the other side has no match.
   void PairSteps(const Pair& pair, std::vector<uint64_t>& steps) const;
   static void PresentSteps(const RowView& row, std::vector<uint64_t>& steps);
   LabelTuple LeftLabels(uint32_t row) const;
   LabelTuple RightLabels(uint32_t row) const;
-  std::optional<double> LeftFill() const;
-  std::optional<double> RightFill() const;
 
   const JoinOptions options_;
   bool swapped_ = false;
@@ -95,9 +95,9 @@ class JoinOperator final : public StepwiseOperator {
   SeriesList right_series_;
   std::vector<uint32_t> left_signature_;
   std::vector<uint32_t> right_signature_;
-  std::vector<Match> matches_;  // per signature
+  std::vector<Match> matches_;        // per signature
   std::vector<uint64_t> both_sides_;  // steps at which either side has any element
-  std::vector<Pair> pairs_;     // sorted by output
+  std::vector<Pair> pairs_;           // sorted by output
   TupleMap<uint32_t> outputs_;
   size_t next_pair_ = 0;
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-
 namespace epi::promql {
 namespace {
 
@@ -67,7 +66,8 @@ void LabelStore::Set(LabelBuffer& buffer, SymbolId name, SymbolId value) const {
     }
   }
   const std::string_view text = Text(name);
-  const auto at = std::find_if(buffer.begin(), buffer.end(), [&](const LabelSymbols& l) { return Text(l.name) > text; });
+  const auto at =
+      std::find_if(buffer.begin(), buffer.end(), [&](const LabelSymbols& l) { return Text(l.name) > text; });
   buffer.insert(at, LabelSymbols{name, value});
 }
 

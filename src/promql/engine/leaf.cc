@@ -75,7 +75,8 @@ void LeafOperator::ComputePiece(Piece& piece) {
 void LeafOperator::Absorb(const Piece& piece) {
   notes_.Merge(piece.notes);
   for (const auto& series : piece.counts.peaks) {
-    relative_peak_ = std::max({relative_peak_, held_output_ + series.widest, held_output_ + series.last + series.output});
+    relative_peak_ =
+        std::max({relative_peak_, held_output_ + series.widest, held_output_ + series.last + series.output});
     held_output_ += series.output;
   }
   const auto add = [this](std::vector<int64_t>& sums, const std::vector<int64_t>& counts) {

@@ -1,5 +1,5 @@
-// Operators that read samples. Batches of series are computed on several threads and handed on in order, so that results do
-// not depend on the number of threads.
+// Operators that read samples. Batches of series are computed on several threads and handed on in order, so that
+// results do not depend on the number of threads.
 #pragma once
 
 #include <memory>
@@ -51,10 +51,10 @@ class LeafOperator : public Operator {
   virtual void Compute(Piece& piece, size_t first, size_t row) = 0;
 
   std::unique_ptr<RangeSource> source_;
-  std::vector<int64_t> total_;      // per step
-  std::vector<int64_t> read_;       // per step
-  int64_t held_output_ = 0;         // outputs of the series so far
-  int64_t relative_peak_ = 0;       // the most held at once, beyond what was held before this operator
+  std::vector<int64_t> total_;  // per step
+  std::vector<int64_t> read_;   // per step
+  int64_t held_output_ = 0;     // outputs of the series so far
+  int64_t relative_peak_ = 0;   // the most held at once, beyond what was held before this operator
 
  private:
   void ComputeNext();
@@ -110,10 +110,10 @@ class RangeFunctionOperator final : public LeafOperator {
   struct Options {
     const RangeFunction* function = nullptr;
     WindowSpec window;
-    PositionRange pos;                       // where annotations point
+    PositionRange pos;                         // where annotations point
     const SubquerySource* subquery = nullptr;  // the source, when it is one
-    int64_t subquery_offset_ms = 0;          // as written
-    bool refetch = true;                     // windows move with the steps (no @)
+    int64_t subquery_offset_ms = 0;            // as written
+    bool refetch = true;                       // windows move with the steps (no @)
   };
   RangeFunctionOperator(QueryState& query, const StepGrid& grid, std::unique_ptr<RangeSource> source, Options options,
                         std::vector<OperatorPtr> arguments)
@@ -132,6 +132,5 @@ class RangeFunctionOperator final : public LeafOperator {
   std::vector<OperatorPtr> arguments_;
   std::vector<std::vector<double>> argument_values_;
 };
-
 
 }  // namespace epi::promql

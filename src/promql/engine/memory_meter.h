@@ -1,5 +1,5 @@
-// The bytes of one query. Charging never stops the code that charges: the first refusal is remembered, and whoever drives
-// the query asks for it between batches. What is allocated after a refusal is at most one batch.
+// The bytes of one query. Charging never stops the code that charges: the first refusal is remembered, and whoever
+// drives the query asks for it between batches. What is allocated after a refusal is at most one batch.
 #pragma once
 
 #include <atomic>

@@ -79,7 +79,8 @@ Result<bool> MergeOperator::ProduceMerged(Block& block) {
       });
       HistogramList merged;
       std::merge(histograms.begin(), histograms.end(), row.histograms->begin(), row.histograms->end(),
-                 std::back_inserter(merged), [](const HistogramAt& a, const HistogramAt& b) { return a.step < b.step; });
+                 std::back_inserter(merged),
+                 [](const HistogramAt& a, const HistogramAt& b) { return a.step < b.step; });
       for (size_t h = 0; h < merged.size(); ++h) {
         conflict = conflict || (h > 0 && merged[h - 1].step == merged[h].step) || TestBit(bits, merged[h].step);
       }

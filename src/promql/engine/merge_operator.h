@@ -8,8 +8,8 @@
 
 namespace epi::promql {
 
-// Passes rows through as long as all label sets of its input differ. Where some are equal, either their rows are merged,
-// which fails when two have a point at the same step, or it fails as soon as two of them have any point.
+// Passes rows through as long as all label sets of its input differ. Where some are equal, either their rows are
+// merged, which fails when two have a point at the same step, or it fails as soon as two of them have any point.
 class MergeOperator final : public Operator {
  public:
   enum class Policy : unsigned char { kMerge, kRefuse };

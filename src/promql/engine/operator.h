@@ -1,5 +1,6 @@
-// Operators: the running form of a query plan. An operator first announces the labels of every series it may put out, then
-// hands out blocks of rows until there are none left. One thread drives a tree of operators; leaves use more inside.
+// Operators: the running form of a query plan. An operator first announces the labels of every series it may put out,
+// then hands out blocks of rows until there are none left. One thread drives a tree of operators; leaves use more
+// inside.
 #pragma once
 
 #include <memory>

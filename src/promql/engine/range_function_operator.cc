@@ -80,7 +80,8 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
   ColumnCache& cache = *piece.columns;
   Block& block = piece.block;
   const auto fill = [this](Column& column) {
-    column.windows.Compute(column.times.size(), [&](size_t n) { return column.times[n]; }, grid_, options_.window);
+    column.windows.Compute(
+        column.times.size(), [&](size_t n) { return column.times[n]; }, grid_, options_.window);
     CountWindows(column, grid_, options_.window);
   };
   const auto flush = [&](Column& column) {
@@ -123,8 +124,8 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
                        use_starts,
                        {}};
   LeafCounts::SeriesPeak peak;
-  const bool fast = samples.histograms.empty() && options_.function->row != nullptr && starts.empty() &&
-                    !options_.window.extended();
+  const bool fast =
+      samples.histograms.empty() && options_.function->row != nullptr && starts.empty() && !options_.window.extended();
   if (fast) {
     options_.function->row({grid_, options_.window, column->times, v.data(), column->windows, column->rate_terms,
                             Argument(0), Argument(1), block.values(row), block.bits(row)},
@@ -142,7 +143,8 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
     for (const auto& point : samples.histograms) {
       if (!IsStaleNaN(point.h->sum)) h.push_back(point);
     }
-    cache.histogram_windows.Compute(h.size(), [&](size_t n) { return h[n].t; }, grid_, options_.window);
+    cache.histogram_windows.Compute(
+        h.size(), [&](size_t n) { return h[n].t; }, grid_, options_.window);
     const double* arg0 = Argument(0);
     const double* arg1 = Argument(1);
     for (size_t k = 0; k < grid_.count; ++k) {
@@ -197,7 +199,8 @@ void RangeFunctionOperator::NoteNonCounter(Piece& piece, RangeContext& context, 
     const auto type_name = query_.labels.symbols().Find("__type__");
     const std::string_view type =
         type_name ? query_.labels.Get(source_->series()[series].labels, *type_name) : std::string_view();
-    if (type != "counter" && type != "histogram") context.notes.PossibleNonCounterLabel(context.metric, type, context.pos);
+    if (type != "counter" && type != "histogram")
+      context.notes.PossibleNonCounterLabel(context.metric, type, context.pos);
     return;
   }
   // Series of one metric follow each other, and their symbol's text has one address.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/histogram_reset.h"
+
 namespace epi::promql {
 
 Result<void> SelectionSource::Prepare() {
@@ -20,7 +22,39 @@ Result<void> SelectionSource::Prepare() {
 Result<void> SelectionSource::Read(size_t first, size_t count, SourceBatch& batch) const {
   EPI_TRY(selection_->Read(first, count, batch.storage));
   batch.samples = batch.storage.series;
+  if (histogram_stats_) StripHistograms(batch);
   return {};
+}
+
+void SelectionSource::StripHistograms(SourceBatch& batch) {
+  const auto& series = batch.storage.series;
+  if (std::all_of(series.begin(), series.end(), [](const SeriesSamples& s) { return s.histograms.empty(); })) return;
+  batch.rows.resize(std::max(batch.rows.size(), series.size()));
+  batch.row_samples.assign(series.begin(), series.end());
+  for (size_t i = 0; i < series.size(); ++i) {
+    auto& row = batch.rows[i];
+    row.points.clear();
+    row.owners.clear();
+    const FloatHistogram* previous = nullptr;
+    for (const auto& point : series[i].histograms) {
+      auto stripped = std::make_shared<FloatHistogram>();
+      stripped->counter_reset_hint = point.h->counter_reset_hint;
+      stripped->schema = point.h->schema;
+      stripped->count = point.h->count;
+      stripped->sum = point.h->sum;
+      if (!IsStaleNaN(point.h->sum)) {
+        if (previous != nullptr && point.h->counter_reset_hint == CounterResetHint::kUnknown) {
+          stripped->counter_reset_hint =
+              DetectReset(*point.h, *previous) ? CounterResetHint::kReset : CounterResetHint::kNotReset;
+        }
+        previous = point.h;
+      }
+      row.points.push_back({point.t, stripped.get(), point.start_time});
+      row.owners.push_back(std::move(stripped));
+    }
+    batch.row_samples[i].histograms = row.points;
+  }
+  batch.samples = batch.row_samples;
 }
 
 Result<void> SubquerySource::Open() {

@@ -15,13 +15,13 @@ namespace epi::promql {
 struct SourceBatch {
   std::span<const SeriesSamples> samples;
   SeriesBatch storage;  // for a selection
-  struct SubqueryRow {
+  struct OwnRow {
     std::vector<TimestampMs> t;
     std::vector<double> v;
     std::vector<HistogramPoint> points;
     std::vector<HistogramPtr> owners;
   };
-  std::vector<SubqueryRow> rows;  // for a subquery
+  std::vector<OwnRow> rows;  // for a subquery, and for histograms without buckets
   std::vector<SeriesSamples> row_samples;
 };
 
@@ -43,17 +43,21 @@ class RangeSource {
 // Series of storage that match.
 class SelectionSource final : public RangeSource {
  public:
-  SelectionSource(QueryState& query, std::vector<Matcher> matchers, SelectHints hints)
-      : query_(query), matchers_(std::move(matchers)), hints_(std::move(hints)) {}
+  // `histogram_stats`: histograms come without buckets, with counter resets found between neighbours as their hints.
+  SelectionSource(QueryState& query, std::vector<Matcher> matchers, SelectHints hints, bool histogram_stats = false)
+      : query_(query), matchers_(std::move(matchers)), hints_(std::move(hints)), histogram_stats_(histogram_stats) {}
   Result<void> Prepare() override;
   const SeriesList& series() const override { return series_; }
   size_t size() const override { return series_.size(); }
   Result<void> Read(size_t first, size_t count, SourceBatch& batch) const override;
 
  private:
+  static void StripHistograms(SourceBatch& batch);
+
   QueryState& query_;
   std::vector<Matcher> matchers_;
   SelectHints hints_;
+  const bool histogram_stats_;
   std::unique_ptr<SeriesSelection> selection_;
   SeriesList series_;
 };

@@ -126,7 +126,8 @@ void VectorScalarOperator::MapRow(Block& block, size_t row) {
     return;
   }
   if (!IsComparison(options_.op)) {  // trimming a float
-    if (block.floats(row) > 0) notes_.IncompatibleTypesInBinary("float", BinaryOpName(options_.op), "float", options_.pos);
+    if (block.floats(row) > 0)
+      notes_.IncompatibleTypesInBinary("float", BinaryOpName(options_.op), "float", options_.pos);
     std::fill_n(bits, block.words(), uint64_t{0});
     block.CountFloats(row);
     return;

@@ -50,7 +50,8 @@ class RowOperator : public StepwiseOperator {
 // abs(), round(), clamp(), hour(), ….
 class ElementOperator final : public RowOperator {
  public:
-  ElementOperator(QueryState& query, const StepGrid& grid, std::vector<OperatorPtr> inputs, const ElementFunction& function)
+  ElementOperator(QueryState& query, const StepGrid& grid, std::vector<OperatorPtr> inputs,
+                  const ElementFunction& function)
       : RowOperator(query, grid, std::move(inputs), 0), function_(function) {}
 
  private:

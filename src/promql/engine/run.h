@@ -10,8 +10,8 @@
 
 namespace epi::promql {
 
-// `text` is the query as written, for the positions of annotations. An instant query gives a vector, scalar, string or, for
-// range vectors, a matrix; a range query a matrix. Timings of the phases inside are filled in.
+// `text` is the query as written, for the positions of annotations. An instant query gives a vector, scalar, string or,
+// for range vectors, a matrix; a range query a matrix. Timings of the phases inside are filled in.
 Result<QueryResult> RunPlan(const PlanNode& plan, const StepGrid& grid, bool instant, std::string_view text,
                             bool per_step_stats, QueryState& state);
 

@@ -7,7 +7,8 @@
 namespace epi::promql {
 namespace {
 
-// The index of the newest of `count` times at or before `time - offset`, if it is younger than the lookback; for each step.
+// The index of the newest of `count` times at or before `time - offset`, if it is younger than the lookback; for each
+// step.
 template <typename TimeOf>
 void PickSamples(size_t count, TimeOf time_of, const StepGrid& grid, const SelectorOperator::Options& options,
                  int64_t lookback, std::vector<int32_t>& picks) {
@@ -68,8 +69,9 @@ void SelectorOperator::Compute(Piece& piece, size_t, size_t first_row) {
     const size_t row = first_row + i;
     if (samples.histograms.empty()) {
       const auto fill = [&](Column& column) {
-        PickSamples(column.times.size(), [&](size_t n) { return column.times[n]; }, grid_, options_, query_.lookback_ms,
-                    column.picks);
+        PickSamples(
+            column.times.size(), [&](size_t n) { return column.times[n]; }, grid_, options_, query_.lookback_ms,
+            column.picks);
       };
       const Column& column = piece.columns->Get(samples, fill, [](Column&) {});
       PutFloats(piece.block, row, samples, column.picks, options_.output);
@@ -78,9 +80,11 @@ void SelectorOperator::Compute(Piece& piece, size_t, size_t first_row) {
     // Both kinds: the newer of the two picks counts.
     std::vector<int32_t> floats;
     std::vector<int32_t> histograms;
-    PickSamples(samples.t.size(), [&](size_t n) { return samples.t[n]; }, grid_, options_, query_.lookback_ms, floats);
-    PickSamples(samples.histograms.size(), [&](size_t n) { return samples.histograms[n].t; }, grid_, options_,
-                query_.lookback_ms, histograms);
+    PickSamples(
+        samples.t.size(), [&](size_t n) { return samples.t[n]; }, grid_, options_, query_.lookback_ms, floats);
+    PickSamples(
+        samples.histograms.size(), [&](size_t n) { return samples.histograms[n].t; }, grid_, options_,
+        query_.lookback_ms, histograms);
     HistogramPtr copy;
     int32_t copied = -1;
     for (size_t k = 0; k < grid_.count; ++k) {
@@ -143,8 +147,10 @@ void SmoothedSelectorOperator::Compute(Piece& piece, size_t first, size_t first_
     for (const auto& point : samples.histograms) {
       if (!IsStaleNaN(point.h->sum)) h.push_back(point);
     }
-    float_windows.Compute(t.size(), [&](size_t n) { return t[n]; }, grid_, window_);
-    histogram_windows.Compute(h.size(), [&](size_t n) { return h[n].t; }, grid_, window_);
+    float_windows.Compute(
+        t.size(), [&](size_t n) { return t[n]; }, grid_, window_);
+    histogram_windows.Compute(
+        h.size(), [&](size_t n) { return h[n].t; }, grid_, window_);
     const std::string_view metric = query_.labels.MetricName(series_[source_->SeriesAt(first + i)].labels);
     RangeContext context{piece.notes, pos_, metric, 0, false, true, false, {}};
     LeafCounts::SeriesPeak peak;

@@ -30,7 +30,8 @@ class ConstantOperator final : public StepwiseOperator {
 class ScalarPairOperator final : public StepwiseOperator {
  public:
   using Kernel = void (*)(BinaryOp op, const double* a, const double* b, double* out, size_t count);
-  ScalarPairOperator(QueryState& query, const StepGrid& grid, std::vector<OperatorPtr> inputs, Kernel kernel, BinaryOp op)
+  ScalarPairOperator(QueryState& query, const StepGrid& grid, std::vector<OperatorPtr> inputs, Kernel kernel,
+                     BinaryOp op)
       : StepwiseOperator(query, grid, std::move(inputs)), kernel_(kernel), op_(op) {}
   Result<void> Prepare() override;
   static void Binary(BinaryOp op, const double* a, const double* b, double* out, size_t count);
@@ -69,8 +70,8 @@ class ToScalarOperator final : public StepwiseOperator {
 class AbsentOperator final : public Operator {
  public:
   // `stepwise`: counted as Prometheus counts absent(), not as it counts absent_over_time().
-  AbsentOperator(QueryState& query, const StepGrid& grid, OperatorPtr child, std::vector<Matcher> matchers, bool stepwise,
-                 bool drop_name)
+  AbsentOperator(QueryState& query, const StepGrid& grid, OperatorPtr child, std::vector<Matcher> matchers,
+                 bool stepwise, bool drop_name)
       : Operator(query, grid),
         child_(std::move(child)),
         matchers_(std::move(matchers)),

@@ -183,8 +183,7 @@ bool FirstAnchored(const Window& window, size_t& first_float, size_t& first_hist
   first_float = floats;
   first_histogram = histograms;
   if (floats == 0 && histograms == 0) return true;
-  const bool anchor_is_float =
-      histograms == 0 || (floats > 0 && window.t[floats - 1] >= window.h[histograms - 1].t);
+  const bool anchor_is_float = histograms == 0 || (floats > 0 && window.t[floats - 1] >= window.h[histograms - 1].t);
   --(anchor_is_float ? first_float : first_histogram);
   return true;
 }
@@ -306,8 +305,8 @@ StepValue LastOverTime(const Window& window, RangeContext&) {
 
 StepValue TsOfFirstOverTime(const Window& window, RangeContext&) {
   constexpr TimestampMs kNever = std::numeric_limits<TimestampMs>::max();
-  return StepValue::Float(Seconds(std::min(window.t.empty() ? kNever : window.t.front(),
-                                           window.h.empty() ? kNever : window.h.front().t)));
+  return StepValue::Float(
+      Seconds(std::min(window.t.empty() ? kNever : window.t.front(), window.h.empty() ? kNever : window.h.front().t)));
 }
 
 StepValue TsOfLastOverTime(const Window& window, RangeContext&) {

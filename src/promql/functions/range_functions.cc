@@ -45,7 +45,8 @@ constexpr std::array kFunctions = {
 }  // namespace
 
 const RangeFunction* FindRangeFunction(FunctionId id) {
-  const auto at = std::find_if(kFunctions.begin(), kFunctions.end(), [&](const RangeFunction& f) { return f.id == id; });
+  const auto at =
+      std::find_if(kFunctions.begin(), kFunctions.end(), [&](const RangeFunction& f) { return f.id == id; });
   return at == kFunctions.end() ? nullptr : &*at;
 }
 

@@ -1,5 +1,5 @@
-// What a range function computes from: windows of one series. Two forms of kernel exist for a function: one that takes any
-// window (floats, histograms, both), and, for speed, one that takes a whole series of floats with all its windows.
+// What a range function computes from: windows of one series. Two forms of kernel exist for a function: one that takes
+// any window (floats, histograms, both), and, for speed, one that takes a whole series of floats with all its windows.
 #pragma once
 
 #include <cstdint>
@@ -74,11 +74,11 @@ struct FloatRow {
   std::span<const TimestampMs> t;
   const double* v = nullptr;
   const Windows& windows;
-  RateTerms& rate_terms;     // of this column
+  RateTerms& rate_terms;         // of this column
   const double* arg0 = nullptr;  // scalar arguments, one a step
   const double* arg1 = nullptr;
-  double* values = nullptr;      // out
-  uint64_t* bits = nullptr;      // out, all clear at first
+  double* values = nullptr;  // out
+  uint64_t* bits = nullptr;  // out, all clear at first
 };
 using FloatRowKernel = void (*)(const FloatRow& row, RangeContext& context);
 

@@ -39,11 +39,11 @@ bool StartTimesOverlap(TimestampMs previous_start, TimestampMs previous, Timesta
 
 // Start times of a window's histograms; 0 where there is none.
 bool HistogramStartReset(const HistogramPoint& previous, const HistogramPoint& current, const RangeContext& context) {
-  return context.use_start_times &&
-         IsStartTimeReset(previous.start_time, previous.t, current.start_time, current.t);
+  return context.use_start_times && IsStartTimeReset(previous.start_time, previous.t, current.start_time, current.t);
 }
 
-// last - first of a window of two or more histograms, plus what was lost in resets. Nothing when they do not go together.
+// last - first of a window of two or more histograms, plus what was lost in resets. Nothing when they do not go
+// together.
 std::optional<FloatHistogram> HistogramIncrease(std::span<const HistogramPoint> points, bool counter,
                                                 RangeContext& outer) {
   // When samples turn out not to go together, that alone is reported.
@@ -171,7 +171,8 @@ double LeftValue(std::span<const TimestampMs> t, std::span<const double> v, size
 
 double RightValue(std::span<const TimestampMs> t, std::span<const double> v, size_t last, TimestampMs end,
                   bool smoothed, bool counter) {
-  if (smoothed && last > 0 && t[last] > end) return Interpolate(t[last - 1], v[last - 1], t[last], v[last], end, counter);
+  if (smoothed && last > 0 && t[last] > end)
+    return Interpolate(t[last - 1], v[last - 1], t[last], v[last], end, counter);
   return v[last];
 }
 
@@ -221,7 +222,8 @@ bool LostInResets(std::span<const HistogramPoint> h, size_t first, size_t last, 
                   std::optional<FloatHistogram>& lost) {
   size_t begin = first + 1;
   const FloatHistogram* previous = &left;
-  if (context.smoothed && h[first].t < range_start && first + 1 < h.size() && DetectReset(*h[first + 1].h, *h[first].h)) {
+  if (context.smoothed && h[first].t < range_start && first + 1 < h.size() &&
+      DetectReset(*h[first + 1].h, *h[first].h)) {
     // The interpolated left edge already lies behind this reset.
     previous = h[first + 1].h;
     ++begin;
@@ -257,8 +259,8 @@ StepValue ExtendedHistogramRate(const Window& window, bool counter, bool rate, R
     right = InterpolateHistograms(h[last - 1], h[last], window.range_end, counter, context);
     if (!right) return StepValue::None();
   }
-  if (!counter && (left->counter_reset_hint != CounterResetHint::kGauge ||
-                   right->counter_reset_hint != CounterResetHint::kGauge)) {
+  if (!counter &&
+      (left->counter_reset_hint != CounterResetHint::kGauge || right->counter_reset_hint != CounterResetHint::kGauge)) {
     context.notes.HistogramNotGauge(context.metric, context.pos);
   }
   FloatHistogram result = *right;
@@ -282,7 +284,8 @@ StepValue Extrapolated(const Window& window, bool counter, bool rate, RangeConte
   }
   const bool histograms = !window.h.empty();
   if (context.anchored || context.smoothed) {
-    return histograms ? ExtendedHistogramRate(window, counter, rate, context) : ExtendedRate(window, counter, rate, context);
+    return histograms ? ExtendedHistogramRate(window, counter, rate, context)
+                      : ExtendedRate(window, counter, rate, context);
   }
   const size_t gaps = (histograms ? window.h.size() : window.v.size()) - 1;
   const TimestampMs first = histograms ? window.h.front().t : window.t.front();
@@ -429,7 +432,8 @@ ExtendedFloats ExtendFloats(std::span<const TimestampMs> t, std::span<const doub
                             TimestampMs range_end, bool smoothed) {
   ExtendedFloats out;
   if (t.empty()) return out;
-  const auto [first, last] = FindEdges(t.size(), [&](size_t i) { return t[i]; }, range_start, range_end, smoothed);
+  const auto [first, last] = FindEdges(
+      t.size(), [&](size_t i) { return t[i]; }, range_start, range_end, smoothed);
   if (t[last] <= range_start) return out;
   out.t.push_back(range_start);
   out.v.push_back(LeftValue(t, v, first, range_start, smoothed, false));

@@ -1,5 +1,5 @@
-// rate, increase and delta over a whole series of floats. Time-only terms come from the column; a series adds two loads, a
-// subtraction, the resets and two or three divisions a step, in the operation order of the definition.
+// rate, increase and delta over a whole series of floats. Time-only terms come from the column; a series adds two
+// loads, a subtraction, the resets and two or three divisions a step, in the operation order of the definition.
 #include <algorithm>
 #include <array>
 #include <cmath>

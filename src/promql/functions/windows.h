@@ -10,8 +10,8 @@
 
 namespace epi::promql {
 
-// A range selector without its labels: at time T it covers (T - offset - range, T - offset], or, with @, the same window at
-// every step. anchored and smoothed look further out; see Lower and Upper.
+// A range selector without its labels: at time T it covers (T - offset - range, T - offset], or, with @, the same
+// window at every step. anchored and smoothed look further out; see Lower and Upper.
 struct WindowSpec {
   int64_t range_ms = 0;
   int64_t offset_ms = 0;

@@ -170,6 +170,7 @@ void DescribeInto(const PlanNode& node, size_t depth, std::string& out) {
 Result<PlanPtr> MakePlan(const Expr& expr, const PlanContext& context) {
   EPI_ASSIGN(PlanPtr plan, Builder(context).Build(expr));
   WrapStepInvariants(plan);
+  MarkHistogramStats(*plan);
   AssignSelectHints(*plan, context);
   return plan;
 }

@@ -1,5 +1,5 @@
-// The logical plan of one query: the syntax tree with everything decided that depends on the query's time, and without what
-// means nothing to evaluation (parentheses, unary plus, duration expressions).
+// The logical plan of one query: the syntax tree with everything decided that depends on the query's time, and without
+// what means nothing to evaluation (parentheses, unary plus, duration expressions).
 #pragma once
 
 #include <cstdint>
@@ -52,6 +52,7 @@ struct PlanNode {
   bool anchored = false;
   bool smoothed = false;
   bool is_info_labels = false;
+  bool histogram_stats = false;  // only count and sum of native histograms matter
   SelectHints hints;
 
   const Function* function = nullptr;  // kCall
@@ -73,14 +74,18 @@ struct PlanContext {
   int64_t default_step_ms = 0;
 };
 
-// From syntax to plan, through the passes below in their order. kInvalid for duration expressions that make no duration.
+// From syntax to plan, through the passes below in their order. kInvalid for duration expressions that make no
+// duration.
 Result<PlanPtr> MakePlan(const Expr& expr, const PlanContext& context);
 
 // Passes. Each is given the whole tree.
 
-// start(), end(), range() and step() have become numbers, and durations and @ start()/end() times, while the tree was built.
-// This one wraps the largest parts whose value is the same at every step.
+// start(), end(), range() and step() have become numbers, and durations and @ start()/end() times, while the tree was
+// built. This one wraps the largest parts whose value is the same at every step.
 void WrapStepInvariants(PlanPtr& plan);
+// Marks the selectors of whose native histograms only count and sum are used. Prometheus reads these without buckets,
+// which shows: counter resets are then found between all samples read, and stand in the hints.
+void MarkHistogramStats(PlanNode& plan);
 // What is read from storage for each selector: time range, and what Prometheus tells storage beside.
 void AssignSelectHints(PlanNode& plan, const PlanContext& context);
 

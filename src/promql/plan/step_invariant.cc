@@ -10,8 +10,8 @@ namespace {
 using Id = FunctionId;
 
 // Functions that look at the evaluation time although their arguments do not depend on it.
-constexpr std::array kTimeDependent = {Id::kDaysInMonth, Id::kDayOfMonth, Id::kDayOfWeek,     Id::kDayOfYear,
-                                       Id::kHour,        Id::kMinute,     Id::kMonth,         Id::kYear,
+constexpr std::array kTimeDependent = {Id::kDaysInMonth, Id::kDayOfMonth, Id::kDayOfWeek,    Id::kDayOfYear,
+                                       Id::kHour,        Id::kMinute,     Id::kMonth,        Id::kYear,
                                        Id::kTime,        Id::kTimestamp,  Id::kPredictLinear};
 
 struct Verdict {
