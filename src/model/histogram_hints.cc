@@ -5,25 +5,33 @@
 
 namespace epi {
 
-CounterResetHint HistogramHints::Next(const FloatHistogram& h) {
-  const bool gauge = h.counter_reset_hint == CounterResetHint::kGauge;
-  const bool continues = !gauge && Continues(h);
-  last_ = h;
-  if (gauge) return CounterResetHint::kGauge;
-  return continues ? CounterResetHint::kNotReset : CounterResetHint::kUnknown;
-}
+namespace {
 
 // The rules by which Prometheus's appender stays in a chunk.
-bool HistogramHints::Continues(const FloatHistogram& h) const {
-  if (!last_ || last_->counter_reset_hint == CounterResetHint::kGauge) return false;
+bool ContinuesChunk(const FloatHistogram& last, const FloatHistogram& h) {
+  if (last.counter_reset_hint == CounterResetHint::kGauge) return false;
   if (h.counter_reset_hint == CounterResetHint::kReset) return false;
   if (IsStaleNaN(h.sum)) return true;
-  if (IsStaleNaN(last_->sum)) return false;
-  if (h.schema != last_->schema || h.zero_threshold != last_->zero_threshold) return false;
-  if (IsCustomBucketsSchema(h.schema) && h.custom_values != last_->custom_values) return false;
+  if (IsStaleNaN(last.sum)) return false;
+  if (h.schema != last.schema || h.zero_threshold != last.zero_threshold) return false;
+  if (IsCustomBucketsSchema(h.schema) && h.custom_values != last.custom_values) return false;
   FloatHistogram unhinted = h;
   unhinted.counter_reset_hint = CounterResetHint::kUnknown;
-  return !DetectReset(unhinted, *last_);
+  return !DetectReset(unhinted, last);
+}
+
+}  // namespace
+
+CounterResetHint HintAfter(const FloatHistogram* last, const FloatHistogram& h) {
+  if (h.counter_reset_hint == CounterResetHint::kGauge) return CounterResetHint::kGauge;
+  if (last == nullptr || !ContinuesChunk(*last, h)) return CounterResetHint::kUnknown;
+  return CounterResetHint::kNotReset;
+}
+
+CounterResetHint HistogramHints::Next(const FloatHistogram& h) {
+  const CounterResetHint hint = HintAfter(last_ ? &*last_ : nullptr, h);
+  last_ = h;
+  return hint;
 }
 
 }  // namespace epi

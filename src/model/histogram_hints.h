@@ -18,7 +18,6 @@ class HistogramHints {
   void Break() { last_.reset(); }
 
  private:
-  bool Continues(const FloatHistogram& h) const;
   std::optional<FloatHistogram> last_;
 };
 

@@ -23,6 +23,8 @@ class HeadStorage final : public Storage {
     auto out = std::make_unique<HeadStorage>();
     tsdb::DbOptions options;
     options.directory = out->directory_.path();
+    // As upstream: scripts load series that are hours older than others.
+    options.head.group.block_range_ms = int64_t{24} * 3600 * 1000;
     EPI_ASSIGN(out->db_, tsdb::Db::Open(options, {PosixFileSystem(), out->clock_, out->random_, Logger()}));
     EPI_TRY(out->db_->Load());
     return out;
