@@ -23,6 +23,8 @@ foreach(program net_test net_threads_test web_test remote_test)
   endif()
 endforeach()
 
+target_compile_definitions(app PRIVATE EPI_VERSION="${EPI_VERSION}")
+
 # The test-only library: fakes, builders, matchers. Never linked into a shipped program.
 file(GLOB testing_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/testing/*.cc)
 add_library(testing STATIC ${testing_sources})

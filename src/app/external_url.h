@@ -15,8 +15,8 @@ struct ExternalUrl {
   std::string route_prefix;  // "/" or "/prom"
 };
 
-// `external` and `prefix` are the flags as given, empty when not; `listen_address` ("0.0.0.0:9090") and `hostname` make the
-// default. kInvalid for an external URL in quotes or one that does not parse.
+// `external` and `prefix` are the flags as given, empty when not; `listen_address` ("0.0.0.0:9090") and `hostname` make
+// the default. kInvalid for an external URL in quotes or one that does not parse.
 Result<ExternalUrl> DeriveExternalUrl(std::string_view external, std::string_view prefix,
                                       std::string_view listen_address, std::string_view hostname);
 

@@ -19,7 +19,8 @@ struct FileLimit {
   uint64_t soft = 0;
   uint64_t hard = 0;
 };
-// Raises the soft limit of open files to the hard one, as a server with thousands of targets needs; returns what holds now.
+// Raises the soft limit of open files to the hard one, as a server with thousands of targets needs; returns what holds
+// now.
 FileLimit RaiseOpenFileLimit();
 // "(soft=1048576, hard=1048576)", "unlimited" where there is none.
 std::string FormatFileLimit(const FileLimit& limit);

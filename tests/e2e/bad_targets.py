@@ -6,12 +6,11 @@ does not miss a scrape.
 """
 import gzip
 import http.server
-import socketserver
 import sys
 import threading
 import time
 
-from harness import Scratch, Server, wait_until
+from harness import QuietServer, Scratch, Server, wait_until
 
 failures = []
 
@@ -92,8 +91,7 @@ def resident_mib(pid):
 
 
 def main():
-    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    web.daemon_threads = True
+    web = QuietServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     port = web.server_address[1]
     jobs = "".join(f"  - {{job_name: {k}, metrics_path: /{k}, body_size_limit: 64MB, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n" for k in KINDS + ["good"])
@@ -110,7 +108,7 @@ def main():
         wait_until("their series are stale", lambda: [r["metric"]["job"] for r in server.query("fine")] == ["good"], 10)
         errors = {job: t["lastError"] for job, t in state().items()}
         for job, words in {
-            "malformed": ["line", "{"], "duplicate_label": ["duplicate"], "status": ["server returned HTTP status 503"],
+            "malformed": ["line 2", "not a"], "duplicate_label": ["label name \"a\" is not unique"], "status": ["server returned HTTP status 503"],
             "html": ["text/html"], "badgzip": ["gzip"], "bomb": ["body size limit exceeded"], "short": ["unexpected EOF"],
             "slow": ["context deadline exceeded"], "endless": [""], "dead": ["connection refused"], "good": [""],
         }.items():

@@ -134,6 +134,15 @@ class Server(Process):
         return data["result"]
 
 
+class QuietServer(http.server.ThreadingHTTPServer):
+    """A target's server: clients that go away in the middle are part of the game."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass
+
+
 class RecordingProxy:
     """Passes GET requests on to one upstream and keeps (time of arrival, body, content type) of each answer."""
 
@@ -169,8 +178,7 @@ class RecordingProxy:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self.thread.start()

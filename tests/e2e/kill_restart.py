@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 
-from harness import Scratch, Server, wait_until
+from harness import QuietServer, Scratch, Server, wait_until
 
 ROUNDS = 20
 TORN_ROUNDS = {2, 5, 8, 11, 13, 16, 19}
@@ -45,8 +45,7 @@ class Target:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

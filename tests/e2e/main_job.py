@@ -61,6 +61,11 @@ class Recorded:
         return out
 
 
+def apart(later, earlier):
+    """Seconds between two times that are whole milliseconds, without the rounding of large floats."""
+    return (round(later * 1000) - round(earlier * 1000)) / 1000
+
+
 def extrapolated(points, t, seconds, is_counter, is_rate):
     """Prometheus's rate/increase/delta over one window (t - seconds, t]."""
     if len(points) < 2:
@@ -70,9 +75,8 @@ def extrapolated(points, t, seconds, is_counter, is_rate):
         for (_, a), (_, b) in zip(points, points[1:]):
             if b < a:
                 change += a
-    start, end = t - seconds, t
-    to_start, to_end = points[0][0] - start, end - points[-1][0]
-    sampled = points[-1][0] - points[0][0]
+    to_start, to_end = apart(points[0][0], t - seconds), apart(t, points[-1][0])
+    sampled = apart(points[-1][0], points[0][0])
     average = sampled / (len(points) - 1)
     threshold = average * 1.1
     if to_start >= threshold:
@@ -170,7 +174,7 @@ def instant_queries(server, node, own, t, first):
         (f"rate({cpu}[6s])", rates(cpu, 6, True, True), None),
         (f"increase({cpu}[6s])", rates(cpu, 6, True, False), None),
         ("delta(node_memory_MemFree_bytes[6s])", rates("node_memory_MemFree_bytes", 6, False, False), None),
-        (f"irate({cpu}[6s])", {k: (p[-1][1] - p[-2][1]) / (p[-1][0] - p[-2][0]) for k, p in node.window(cpu, t, 6).items()
+        (f"irate({cpu}[6s])", {k: (p[-1][1] - p[-2][1]) / apart(p[-1][0], p[-2][0]) for k, p in node.window(cpu, t, 6).items()
                                if len(p) > 1 and p[-1][1] >= p[-2][1]}, None),
         (f"avg_over_time({cpu}[6s])", over(lambda x: math.fsum(x) / len(x)), None),
         (f"max_over_time({cpu}[6s])", over(max), None),

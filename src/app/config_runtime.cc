@@ -1,0 +1,113 @@
+#include "app/config_runtime.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "config/byte_size.h"
+#include "model/duration.h"
+#include "model/number_format.h"
+
+namespace epi::app {
+namespace {
+
+// Retention when neither a time nor a size is given (cmd/prometheus/main.go).
+constexpr int64_t kDefaultRetentionMs = int64_t{15} * 24 * 60 * 60 * 1000;
+
+struct IgnoredFlag {
+  std::string_view name;
+  std::string_view why;
+};
+constexpr IgnoredFlag kIgnoredFlags[] = {
+    {"auto-gomaxprocs", "threads follow the CPUs of this process"},
+    {"auto-gomemlimit", "there is no garbage collector"},
+    {"auto-gomemlimit.ratio", "there is no garbage collector"},
+    {"auto-gomemlimit.refresh-interval", "there is no garbage collector"},
+    {"web.console.templates", "console templates are not served"},
+    {"web.console.libraries", "console templates are not served"},
+    {"storage.tsdb.wal-compression", "the log has a format of its own"},
+    {"storage.tsdb.wal-compression-type", "the log has a format of its own"},
+    {"storage.tsdb.head-chunks-write-queue-size", "there are no head chunk files"},
+};
+
+std::string Environment(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+}  // namespace
+
+config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Features& features, Logger logger) {
+  config::LoadOptions out;
+  out.agent_mode = flags.agent;
+  out.exemplar_storage = features.exemplar_storage;
+  if (features.created_timestamp_zero_ingestion || features.st_storage) {
+    out.default_scrape_protocols = config::DefaultScrapeProtocols(true);
+  }
+  out.default_extra_scrape_metrics = features.extra_scrape_metrics;
+  out.default_gogc = config::GogcFromEnvironment(Environment("GOGC"));
+  out.default_retention.size = flags.tsdb_retention_bytes;
+  out.default_retention.time = flags.tsdb_retention_ms != 0      ? flags.tsdb_retention_ms
+                               : flags.tsdb_retention_bytes == 0 ? kDefaultRetentionMs
+                                                                 : 0;
+  out.environment = Environment;
+  out.empty_variable = [logger = std::move(logger)](const std::string& name) {
+    logger.Warn("Empty environment variable", {{"name", name}});
+  };
+  return out;
+}
+
+Result<void> CheckSupported(const config::Config& config) {
+  if (!config.remote_write.empty()) {
+    return Fail(ErrorCode::kUnsupported,
+                "remote_write is not built yet: samples would silently not be sent; remove the section to start");
+  }
+  if (!config.remote_read.empty()) {
+    return Fail(ErrorCode::kUnsupported,
+                "remote_read is not built yet: queries would silently miss remote data; remove the section to start");
+  }
+  return {};
+}
+
+Result<void> CheckSupported(const config::Features& features) {
+  struct Row {
+    bool on;
+    const char* name;
+    const char* what;
+  };
+  const Row rows[] = {
+      {features.st_storage, "st-storage", "start timestamps are not stored yet"},
+      {features.histograms_st_encoding, "histograms-st-encoding", "start timestamps are not stored yet"},
+      {features.st_synthesis, "st-synthesis", "start timestamps are not stored yet"},
+      {features.otlp_delta_to_cumulative, "otlp-deltatocumulative", "the OTLP receiver is not built yet"},
+      {features.otlp_native_delta_ingestion, "otlp-native-delta-ingestion", "the OTLP receiver is not built yet"},
+  };
+  for (const auto& row : rows) {
+    if (row.on) {
+      return Fail(ErrorCode::kUnsupported,
+                  std::string("--enable-feature=") + row.name + " would change what is stored, but " + row.what);
+    }
+  }
+  return {};
+}
+
+void LogIgnored(const config::ParsedFlags& flags, const config::Config& config, const Logger& logger) {
+  for (const auto& row : kIgnoredFlags) {
+    if (std::find(flags.given.begin(), flags.given.end(), row.name) != flags.given.end()) {
+      logger.Info("This flag has no effect here", {{"flag", row.name}, {"reason", row.why}});
+    }
+  }
+  if (config.tracing.enabled()) {
+    logger.Warn("The tracing section has no effect here", {{"reason", "traces are not sent yet"}});
+  }
+}
+
+std::string RetentionText(const config::RetentionConfig& retention) {
+  std::string out;
+  const auto add = [&](const std::string& part) { out += (out.empty() ? "" : " or ") + part; };
+  if (retention.time > 0) add(FormatDuration(retention.time));
+  if (retention.size > 0) add(config::FormatByteSize(retention.size));
+  if (retention.percentage > 0) add(FormatFloatPlain(retention.percentage) + "%");
+  return out;
+}
+
+}  // namespace epi::app

@@ -1,0 +1,27 @@
+// What follows from a configuration and the flags together: defaults for loading it, and what this server refuses.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "config/config.h"
+#include "config/features.h"
+#include "config/flags.h"
+#include "telemetry/log.h"
+
+namespace epi::app {
+
+// How configuration files are read under these flags.
+config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Features& features, Logger logger);
+
+// kUnsupported, in one sentence, when the configuration asks for something whose absence would change results or lose
+// data. What merely does nothing here is accepted and logged by LogIgnored.
+Result<void> CheckSupported(const config::Config& config);
+Result<void> CheckSupported(const config::Features& features);
+// Says once which given flags and configured sections have no effect here.
+void LogIgnored(const config::ParsedFlags& flags, const config::Config& config, const Logger& logger);
+
+// "15d", "15d or 512MiB or 80%"; what runtimeinfo shows.
+std::string RetentionText(const config::RetentionConfig& retention);
+
+}  // namespace epi::app

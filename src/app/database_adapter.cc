@@ -1,0 +1,49 @@
+#include "app/database_adapter.h"
+
+namespace epi::app {
+namespace {
+
+web::NamedCounts Named(const std::vector<tsdb::NamedCount>& counts) {
+  web::NamedCounts out;
+  out.reserve(counts.size());
+  for (const auto& count : counts) out.emplace_back(count.name, count.count);
+  return out;
+}
+
+tl::unexpected<Error> NotBuilt(const char* what) {
+  return Fail(ErrorCode::kUnsupported, std::string(what) + " is not built yet");
+}
+
+}  // namespace
+
+Result<web::DatabaseStatus> DatabaseAdapter::Status(size_t limit) const {
+  if (!db_.ready()) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
+  const tsdb::HeadStatus head = db_.Status(limit);
+  return web::DatabaseStatus{.series = head.series,
+                             .label_pairs = head.label_pairs,
+                             .chunks = head.chunks,
+                             .min_time = head.min_time,
+                             .max_time = head.max_time,
+                             .series_by_metric = Named(head.series_by_metric),
+                             .values_by_label = Named(head.values_by_label),
+                             .bytes_by_label = Named(head.bytes_by_label),
+                             .series_by_pair = Named(head.series_by_pair)};
+}
+
+Result<std::vector<std::string>> DatabaseAdapter::BlockMetas() const { return std::vector<std::string>(); }
+
+web::ReplayProgress DatabaseAdapter::Replay() const {
+  const auto& progress = db_.replay_progress();
+  const auto number = [](const std::atomic<uint64_t>& n) {
+    return static_cast<int64_t>(n.load(std::memory_order_relaxed));
+  };
+  return {number(progress.min), number(progress.max), number(progress.current)};
+}
+
+Result<void> DatabaseAdapter::DeleteSeries(std::span<const std::vector<Matcher>>, TimeRange) {
+  return NotBuilt("deleting series");
+}
+Result<void> DatabaseAdapter::CleanTombstones() { return NotBuilt("cleaning tombstones"); }
+Result<std::string> DatabaseAdapter::Snapshot(bool) { return NotBuilt("taking a snapshot"); }
+
+}  // namespace epi::app

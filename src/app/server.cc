@@ -1,0 +1,369 @@
+#include "app/server.h"
+
+#include <algorithm>
+
+#include "app/static_targets.h"
+#include "app/version.h"
+#include "scrape/job_from_config.h"
+
+namespace epi::app {
+namespace {
+
+constexpr int64_t kHttpShutdownGraceMs = 2'000;
+// Bodies of requests under way, all together.
+constexpr int64_t kRequestMemoryLimit = int64_t{1} << 30;
+
+promql::FeatureSwitches QueryFeatures(const config::Features& features) {
+  promql::FeatureSwitches out;
+  out.experimental_functions = features.promql_experimental_functions;
+  out.extended_range_selectors = features.promql_extended_range_selectors;
+  out.binop_fill_modifiers = features.promql_binop_fill_modifiers;
+  out.delayed_name_removal = features.promql_delayed_name_removal;
+  out.per_step_stats = features.promql_per_step_stats;
+  out.type_and_unit_labels = features.type_and_unit_labels;
+  out.use_start_timestamps = features.use_start_timestamps;
+  return out;
+}
+
+promql::ParseOptions QuerySyntax(const config::Features& features) {
+  promql::ParseOptions out;
+  out.experimental_functions = features.promql_experimental_functions;
+  out.extended_range_selectors = features.promql_extended_range_selectors;
+  out.binop_fill_modifiers = features.promql_binop_fill_modifiers;
+  return out;
+}
+
+int64_t LimitOrUnlimited(int64_t bytes) { return bytes > 0 ? bytes : Budget::kUnlimited; }
+
+}  // namespace
+
+Server::Server(ServerSetup setup, LoadedConfig first, SignalSource& signals)
+    : setup_(std::move(setup)),
+      signals_(signals),
+      files_(PosixFileSystem()),
+      clock_(SystemClock()),
+      random_(SystemRandom()),
+      started_ns_(clock_.NowNs()),
+      reload_successful_(metrics_.AddGauge("prometheus_config_last_reload_successful",
+                                           "Whether the last configuration reload attempt was successful.")),
+      reload_success_time_(metrics_.AddGauge("prometheus_config_last_reload_success_timestamp_seconds",
+                                             "Timestamp of the last successful configuration reload.")),
+      ready_(metrics_.AddGauge("prometheus_ready",
+                               "Whether Prometheus startup was fully completed and the server is "
+                               "ready for normal operation.")),
+      config_(std::make_shared<const LoadedConfig>(std::move(first))),
+      last_config_ns_(started_ns_),
+      pool_(std::max(1u, setup_.host.cpus) - 1),
+      notifications_(static_cast<size_t>(setup_.flags.flags.web_max_notifications_subscribers), clock_, metrics_),
+      components_(clock_, setup_.logger) {
+  const web::BuildInfo build = ThisBuild();
+  metrics_
+      .AddGauge("prometheus_build_info",
+                "A metric with a constant '1' value labeled by version, revision, branch, goversion from which "
+                "prometheus was built, and the goos and goarch for the build.",
+                {{"branch", build.branch},
+                 {"goarch", "amd64"},
+                 {"goos", "linux"},
+                 {"goversion", build.go_version},
+                 {"revision", build.revision},
+                 {"tags", "epimetheus"},
+                 {"version", build.version}})
+      .Set(1);
+}
+
+Server::~Server() { Stop(); }
+
+std::shared_ptr<const LoadedConfig> Server::current() const {
+  const std::lock_guard lock(config_mutex_);
+  return config_;
+}
+
+Result<void> Server::Start() {
+  notifications_.Add(web::kReplayNotice);
+  net::HttpClient::Options client;
+  EPI_ASSIGN(http_client_, net::HttpClient::Start(client, files_, clock_, setup_.logger.Named("http client")));
+  EPI_TRY(OpenDatabase());
+  EPI_TRY(StartScraping());
+  FillServices();
+  EPI_TRY(StartHttp());
+  db_->Start();
+  loader_ = std::thread([this] { BecomeReady(); });
+  return {};
+}
+
+Result<void> Server::OpenDatabase() {
+  const config::Flags& flags = setup_.flags.flags;
+  const auto config = current();
+  tsdb::DbOptions options;
+  options.directory = flags.tsdb_path;
+  options.no_lock_file = flags.tsdb_no_lockfile;
+  options.sync_each_commit = flags.wal_fsync == "commit";
+  options.head.group.block_range_ms = flags.tsdb_min_block_duration_ms;
+  options.head.out_of_order_window_ms = config->config.storage.tsdb->out_of_order_time_window;
+  if (setup_.features.exemplar_storage) {
+    options.head.max_exemplars =
+        static_cast<size_t>(std::max<int64_t>(0, config->config.storage.max_exemplars.value_or(0)));
+  }
+  EPI_ASSIGN(db_, tsdb::Db::Open(options, {files_, clock_, random_, setup_.logger.Named("tsdb"), &metrics_}));
+  database_ = std::make_unique<DatabaseAdapter>(*db_);
+  EPI_TRY(
+      components_.Add({.name = "db_storage",
+                       .start = {},
+                       .apply = [this](const LoadedConfig& loaded) -> Result<void> {
+                         db_->head().SetOutOfOrderWindow(loaded.config.storage.tsdb->out_of_order_time_window);
+                         return {};
+                       },
+                       .stop =
+                           [this] {
+                             if (auto closed = db_->Close(); !closed) {
+                               setup_.logger.Error("Closing the database failed", {{"err", closed.error().message()}});
+                             }
+                           }}));
+  promql::EngineOptions engine;
+  engine.lookback_delta_ms = flags.query_lookback_delta_ms;
+  engine.max_samples = flags.query_max_samples;
+  engine.timeout_ms = flags.query_timeout_ms;
+  engine.max_concurrency = static_cast<size_t>(flags.query_max_concurrency);
+  engine.max_memory = LimitOrUnlimited(flags.query_max_memory_bytes);
+  engine.max_memory_per_query = LimitOrUnlimited(flags.query_max_memory_per_query_bytes);
+  engine.features = QueryFeatures(setup_.features);
+  engine.pool = &pool_;
+  engine.threads = pool_.size() + 1;
+  engine.clock = &clock_;
+  engine.logger = setup_.logger.Named("query engine");
+  engine.metrics = &metrics_;
+  engine_ = std::make_unique<promql::Engine>(engine);
+  remote::WriteReceiverOptions receiver;
+  receiver.accepted.clear();
+  for (const auto& name : flags.web_accepted_write_messages) {
+    if (const auto message = remote::WriteMessageFromName(name)) receiver.accepted.push_back(*message);
+  }
+  receiver.type_and_unit_labels = setup_.features.type_and_unit_labels;
+  receiver.append_metadata = setup_.features.metadata_wal_records;
+  receiver.start_time_zero_samples = setup_.features.created_timestamp_zero_ingestion;
+  write_receiver_ =
+      std::make_unique<remote::WriteReceiver>(receiver, *db_, clock_, metrics_, setup_.logger.Named("web"));
+  remote::ReadServerOptions reads;
+  reads.sample_limit = flags.remote_read_sample_limit;
+  reads.concurrent_limit = static_cast<size_t>(flags.remote_read_concurrent_limit);
+  reads.max_bytes_in_frame = static_cast<size_t>(flags.remote_read_max_bytes_in_frame);
+  read_server_ = std::make_unique<remote::ReadServer>(reads, *db_);
+  EPI_TRY(components_.Add({.name = "remote_storage",
+                           .start = {},
+                           .apply = [this](const LoadedConfig& loaded) -> Result<void> {
+                             read_server_->SetExternalLabels(loaded.config.global.ExternalLabels());
+                             return {};
+                           },
+                           .stop = {}}));
+  return components_.Add({.name = "query_engine",
+                          .start = {},
+                          .apply = [this](const LoadedConfig& loaded) -> Result<void> {
+                            engine_->SetDefaultStepMs(loaded.config.global.evaluation_interval);
+                            return {};
+                          },
+                          .stop = {}});
+}
+
+Result<void> Server::StartScraping() {
+  const config::Flags& flags = setup_.flags.flags;
+  scrape::ScrapeManagerOptions options;
+  options.workers = std::max(1u, setup_.host.cpus);
+  options.discovery_reload_interval_ms = flags.scrape_discovery_reload_interval_ms;
+  options.align_timestamps = flags.scrape_adjust_timestamps;
+  options.timestamp_tolerance_ms = flags.scrape_timestamp_tolerance_ns / 1'000'000;
+  options.storage.exemplars = setup_.features.exemplar_storage;
+  options.storage.metadata = setup_.features.metadata_wal_records;
+  options.storage.type_and_unit_labels = setup_.features.type_and_unit_labels;
+  options.storage.start_timestamps = setup_.features.created_timestamp_zero_ingestion;
+  scrape_ = std::make_unique<scrape::ScrapeManager>(
+      scrape::ScrapeManagerParts{*db_, *http_client_, files_, clock_, random_, setup_.logger.Named("scrape manager"),
+                                 metrics_},
+      options);
+  return components_.Add({.name = "scrape",
+                          .start = {},
+                          .apply = [this](const LoadedConfig& loaded) -> Result<void> {
+                            std::vector<scrape::ScrapeJob> jobs;
+                            for (const auto& job : loaded.scrape_configs) jobs.push_back(scrape::JobFromConfig(job));
+                            const auto seed =
+                                scrape::OffsetSeed(setup_.host.hostname, loaded.config.global.ExternalLabels());
+                            EPI_TRY(scrape_->ApplyConfig(std::move(jobs), seed));
+                            scrape_->UpdateTargets(StaticTargets(loaded.scrape_configs));
+                            return {};
+                          },
+                          .stop = [this] { scrape_->Stop(); }});
+}
+
+void Server::FillServices() {
+  const config::Flags& flags = setup_.flags.flags;
+  web::WebOptions& options = services_.options;
+  options.external_url = setup_.external.url;
+  options.listen_address = flags.web_listen_addresses.front();
+  options.page_title = flags.web_page_title;
+  options.cors_origin = flags.web_cors_origin;
+  options.lookback_delta_ms = flags.query_lookback_delta_ms;
+  options.enable_lifecycle = flags.web_enable_lifecycle;
+  options.enable_admin_api = flags.web_enable_admin_api;
+  options.enable_remote_write_receiver = flags.web_enable_remote_write_receiver;
+  options.enable_otlp_receiver = flags.web_enable_otlp_receiver;
+  options.per_step_stats = setup_.features.promql_per_step_stats;
+  services_.clock = &clock_;
+  services_.metrics = &metrics_;
+  services_.logger = setup_.logger.Named("web");
+  services_.storage = db_.get();
+  services_.local_storage = db_.get();
+  services_.engine = engine_.get();
+  services_.parse_options = QuerySyntax(setup_.features);
+  services_.scrape = scrape_.get();
+  services_.database = database_.get();
+  services_.notifications = &notifications_;
+  services_.write_receiver = write_receiver_.get();
+  services_.read_server = read_server_.get();
+  services_.build = ThisBuild();
+  services_.flags = setup_.flags.shown;
+  services_.flags["web.route-prefix"] = setup_.external.route_prefix;
+  services_.config_yaml = [this] { return current()->config.ToYaml(); };
+  services_.runtime_info = [this] { return Runtime(); };
+  services_.external_labels = [this] { return current()->config.global.ExternalLabels(); };
+  services_.reload = [this] { return Reload(); };
+  services_.quit = [this] {
+    const bool first = !quit_asked_.exchange(true);
+    if (first) signals_.Interrupt();
+    return first;
+  };
+}
+
+Result<void> Server::StartHttp() {
+  const config::Flags& flags = setup_.flags.flags;
+  const std::string prefix = setup_.external.route_prefix == "/" ? std::string() : setup_.external.route_prefix;
+  router_ = std::make_unique<net::Router>(web::RouterOptions(prefix, services_.logger), services_, web::Routes(),
+                                          metrics_, clock_);
+  net::HttpServerOptions options;
+  options.listen_addresses = flags.web_listen_addresses;
+  options.max_connections = static_cast<size_t>(flags.web_max_connections);
+  options.read_timeout_ms = flags.web_read_timeout_ms;
+  EPI_ASSIGN(http_server_,
+             net::HttpServer::Start(options, *router_, files_, clock_, metrics_, setup_.logger.Named("web")));
+  for (const auto& address : http_server_->bound_addresses()) {
+    setup_.logger.Info("Listening on", {{"component", "web"}, {"address", address}});
+  }
+  return {};
+}
+
+void Server::BecomeReady() {
+  const std::lock_guard reloading(reload_mutex_);
+  auto loaded = db_->AwaitReady();
+  if (loaded) {
+    setup_.logger.Info("TSDB started");
+    setup_.logger.Info("Loading configuration file", {{"filename", setup_.flags.flags.config_file}});
+    loaded = components_.Apply(*current(), setup_.flags.flags.config_file);
+  }
+  if (!loaded) {
+    if (loaded.error().code() != ErrorCode::kCanceled) {
+      const std::lock_guard lock(failure_mutex_);
+      failure_ = Fail(loaded.error());
+    }
+    signals_.Interrupt();
+    return;
+  }
+  NoteReload(true);
+  notifications_.Delete(web::kReplayNotice);
+  web::Readiness starting = web::Readiness::kStarting;
+  if (services_.readiness.compare_exchange_strong(starting, web::Readiness::kReady)) {
+    ready_.Set(1);
+    setup_.logger.Info("Server is ready to receive web requests.");
+  }
+}
+
+Result<void> Server::Run() {
+  for (;;) {
+    // Before the server is ready a reload waits: becoming ready reads no file again.
+    const bool pending = reload_wanted_.load();
+    const SignalEvent event = signals_.Wait(pending ? 100 : -1);
+    if (event == SignalEvent::kStop) break;
+    if (event == SignalEvent::kReload) reload_wanted_.store(true);
+    if (!reload_wanted_.load() || services_.readiness.load() != web::Readiness::kReady) continue;
+    reload_wanted_.store(false);
+    // The outcome is logged and kept for runtimeinfo; nobody waits for it here.
+    static_cast<void>(Reload());
+  }
+  const std::lock_guard lock(failure_mutex_);
+  return failure_;
+}
+
+void Server::Stop() {
+  if (services_.readiness.exchange(web::Readiness::kStopping) == web::Readiness::kStopping) return;
+  ready_.Set(0);
+  setup_.logger.Warn("Received an OS signal, exiting gracefully...");
+  notifications_.Add(web::kShutdownNotice);
+  // Ends a load that is under way, so that the loader can be joined.
+  if (loader_.joinable()) {
+    if (db_ && !db_->ready()) static_cast<void>(db_->Close());
+    loader_.join();
+  }
+  if (scrape_) scrape_->Stop();
+  if (http_server_) http_server_->Stop(kHttpShutdownGraceMs);
+  components_.Stop();
+  http_server_.reset();
+}
+
+Result<LoadedConfig> Server::Load() const {
+  const auto options = LoadOptionsFrom(setup_.flags.flags, setup_.features, setup_.logger);
+  LoadedConfig out;
+  EPI_ASSIGN(out.config, config::LoadConfig(files_, setup_.flags.flags.config_file, options));
+  EPI_ASSIGN(out.scrape_configs, config::LoadScrapeConfigs(files_, out.config, options));
+  EPI_TRY(CheckSupported(out.config));
+  return out;
+}
+
+Result<void> Server::Reload() {
+  const std::lock_guard reloading(reload_mutex_);
+  const std::string& file = setup_.flags.flags.config_file;
+  setup_.logger.Info("Loading configuration file", {{"filename", file}});
+  auto loaded = Load();
+  Result<void> outcome;
+  if (!loaded) {
+    outcome = Fail(loaded.error().WithContext("couldn't load configuration (--config.file=\"" + file + "\")"));
+  } else {
+    {
+      const std::lock_guard lock(config_mutex_);
+      config_ = std::make_shared<const LoadedConfig>(std::move(*loaded));
+    }
+    outcome = components_.Apply(*current(), file);
+  }
+  if (!outcome) setup_.logger.Error("Error reloading config", {{"err", outcome.error().message()}});
+  NoteReload(outcome.has_value());
+  return outcome;
+}
+
+void Server::NoteReload(bool success) {
+  const int64_t now = clock_.NowNs();
+  {
+    const std::lock_guard lock(config_mutex_);
+    reload_ok_ = success;
+    if (success) last_config_ns_ = now;
+  }
+  reload_successful_.Set(success ? 1 : 0);
+  if (success) {
+    reload_success_time_.Set(static_cast<double>(now) * 1e-9);
+    notifications_.Delete(web::kReloadFailedNotice);
+  } else {
+    notifications_.Add(web::kReloadFailedNotice);
+  }
+}
+
+web::RuntimeInfo Server::Runtime() const {
+  web::RuntimeInfo out;
+  out.start_time_ns = started_ns_;
+  out.working_directory = setup_.host.working_directory;
+  out.hostname = setup_.host.hostname;
+  out.corruption_count = static_cast<int64_t>(db_->corruptions());
+  out.threads = static_cast<int64_t>(pool_.size() + 1);
+  out.max_threads = setup_.host.cpus;
+  const std::lock_guard lock(config_mutex_);
+  out.reload_config_success = reload_ok_;
+  out.last_config_time_ns = last_config_ns_;
+  out.storage_retention = RetentionText(*config_->config.storage.tsdb->retention);
+  return out;
+}
+
+}  // namespace epi::app

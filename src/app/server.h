@@ -1,0 +1,107 @@
+// The whole server: every part made, wired, started, reloaded and stopped. The only place that sees all of them.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "app/component.h"
+#include "app/config_runtime.h"
+#include "app/database_adapter.h"
+#include "app/external_url.h"
+#include "app/host.h"
+#include "app/signals.h"
+#include "base/thread_pool.h"
+#include "config/features.h"
+#include "config/flags.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "net/router.h"
+#include "promql/engine/engine.h"
+#include "remote/read_server.h"
+#include "remote/write_receiver.h"
+#include "scrape/scrape_manager.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+#include "tsdb/db.h"
+#include "web/services.h"
+
+namespace epi::app {
+
+// What is fixed for the life of the process.
+struct ServerSetup {
+  config::ParsedFlags flags;
+  config::Features features;
+  HostInfo host;
+  ExternalUrl external;
+  Logger logger;
+};
+
+class Server {
+ public:
+  // `first` is the configuration to start with, already checked. `signals` outlives the server.
+  Server(ServerSetup setup, LoadedConfig first, SignalSource& signals);
+  ~Server();
+
+  // Binds, opens the database and starts loading it. An error ends the process.
+  Result<void> Start();
+  // Serves until a signal or a request to quit, reloading on SIGHUP; an error when something broke meanwhile.
+  Result<void> Run();
+  // Stops everything, in reverse. Idempotent.
+  void Stop();
+
+ private:
+  Result<void> StartHttp();
+  Result<void> OpenDatabase();
+  Result<void> StartScraping();
+  void FillServices();
+  // On a thread of its own: waits for the database, applies the first configuration, begins to work.
+  void BecomeReady();
+  Result<void> Reload();
+  Result<LoadedConfig> Load() const;
+  void NoteReload(bool success);
+  web::RuntimeInfo Runtime() const;
+  std::shared_ptr<const LoadedConfig> current() const;
+
+  const ServerSetup setup_;
+  SignalSource& signals_;
+  FileSystem& files_;
+  Clock& clock_;
+  Random& random_;
+  const int64_t started_ns_;
+  MetricRegistry metrics_;
+  Gauge& reload_successful_;
+  Gauge& reload_success_time_;
+  Gauge& ready_;
+
+  mutable std::mutex config_mutex_;
+  std::shared_ptr<const LoadedConfig> config_;  // guarded by config_mutex_
+  bool reload_ok_ = true;                       // guarded by config_mutex_
+  int64_t last_config_ns_ = 0;                  // guarded by config_mutex_
+  std::mutex reload_mutex_;                     // one reload at a time; also held while becoming ready
+  std::atomic<bool> reload_wanted_{false};      // asked for before the server was ready
+  std::atomic<bool> quit_asked_{false};
+
+  std::mutex failure_mutex_;
+  Result<void> failure_;  // guarded by failure_mutex_: why the server must end
+
+  // In order of dependence: what stands further down uses what stands above.
+  ThreadPool pool_;
+  web::Notifications notifications_;
+  std::unique_ptr<net::HttpClient> http_client_;
+  std::unique_ptr<tsdb::Db> db_;
+  std::unique_ptr<DatabaseAdapter> database_;
+  std::unique_ptr<promql::Engine> engine_;
+  std::unique_ptr<scrape::ScrapeManager> scrape_;
+  std::unique_ptr<remote::WriteReceiver> write_receiver_;
+  std::unique_ptr<remote::ReadServer> read_server_;
+  web::Services services_;
+  std::unique_ptr<net::Router> router_;
+  std::unique_ptr<net::HttpServer> http_server_;
+  std::thread loader_;
+  Components components_;
+};
+
+}  // namespace epi::app
