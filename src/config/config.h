@@ -143,14 +143,17 @@ struct LoadOptions {
   std::function<void(const std::string& name)> empty_variable;
   // Makes relative names absolute in error texts; empty: names as given.
   std::string working_directory;
-  // ${VAR} and file:PATH are replaced in every string of the file, not only in external_labels.
+  // ${VAR} and file:PATH are replaced in every string of the file, not only in external_labels. A variable's name has
+  // capital letters, digits and '_' only, so that ${1} and ${name} in relabeling rules stay; one that is not set is an
+  // error. A text that begins with file: becomes what the file holds, without surrounding white space; a relative path
+  // starts from the directory of the configuration file.
   bool expand_references = false;
 };
 
 // GOGC's meaning for LoadOptions::default_gogc: "off" is -1, a number itself, anything else 75.
 int64_t GogcFromEnvironment(std::string_view value);
 
-// Parses and validates text; paths stay as they are written.
+// Parses and validates text; paths and file: references stay as they are written.
 Result<Config> ParseConfig(std::string_view text, const LoadOptions& options);
 // Reads, parses and validates a file; paths become relative to its directory. Errors name file, line and field:
 // "parsing YAML file x.yml: yaml: unmarshal errors:\n  line 3: field y not found in type config.plain".

@@ -400,6 +400,30 @@ TEST(Config, DefaultsFollowTheOptions) {
   EXPECT_EQ(config->storage.tsdb->retention->time, options.default_retention.time);
 }
 
+TEST(Config, ReferencesAreReplacedWhenAskedFor) {
+  const epi::testing::TempDir directory;
+  auto& files = PosixFileSystem();
+  ASSERT_TRUE(files.WriteFileAtomically(JoinPath(directory.path(), "secret"), " s3cret\n"));
+  const std::string path = JoinPath(directory.path(), "p.yml");
+  ASSERT_TRUE(files.WriteFileAtomically(
+      path,
+      "scrape_configs:\n- job_name: ${JOB}\n  basic_auth: {username: u, password: 'file:secret'}\n  relabel_configs:\n"
+      "  - {target_label: a, replacement: '${1}${name}'}\n"));
+  LoadOptions options;
+  options.environment = [](const std::string& name) { return name == "JOB" ? std::string("12") : std::string(); };
+  EXPECT_EQ(LoadConfig(files, path, options)->scrape_configs[0].job_name, "${JOB}");
+  options.expand_references = true;
+  const auto config = LoadConfig(files, path, options);
+  ASSERT_TRUE(config.has_value()) << config.error().message();
+  const auto& job = config->scrape_configs[0];
+  EXPECT_EQ(job.job_name, "12");
+  EXPECT_EQ(job.http.basic_auth->password, "s3cret");
+  EXPECT_EQ(job.relabel_configs[0].replacement, "${1}${name}");
+  options.environment = nullptr;
+  EXPECT_EQ(Outcome(LoadConfig(files, path, options)),
+            "parsing YAML file " + path + ": line 2: environment variable JOB is not set");
+}
+
 TEST(ExpandVariables, IsGosExpand) {
   const auto value = [](const std::string& name) { return name == "$" ? std::string("$") : "<" + name + ">"; };
   EXPECT_EQ(ExpandVariables("a$b${c}d$$e$", value), "a<b><c>d$e$");

@@ -511,7 +511,7 @@ class Reader {
       return Set(*spec, negated ? "false" : "true");
     }
     if (equals != std::string::npos) return Set(*spec, std::string_view(argument).substr(equals + 1));
-    if (at_ + 1 >= arguments_.size() || arguments_[at_ + 1].starts_with("--")) {
+    if (at_ + 1 >= arguments_.size() || (arguments_[at_ + 1].size() > 1 && arguments_[at_ + 1].starts_with('-'))) {
       return Fail(ErrorCode::kInvalid, "expected argument for flag '--" + name + "'");
     }
     return Set(*spec, arguments_[++at_]);
@@ -543,7 +543,8 @@ class Reader {
                                              ", supported: prometheus.WriteRequest, io.prometheus.write.v2.Request");
       }
       if (std::find(messages.begin(), at, *at) != at) {
-        return Fail(ErrorCode::kInvalid, "duplicate " + *at + " type in remote write protobuf messages");
+        return Fail(ErrorCode::kInvalid, "duplicated " + *at + " flag value, got [" +
+                                             Joined(std::vector<std::string>(messages.begin(), at), " ") + "] already");
       }
     }
     return {};

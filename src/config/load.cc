@@ -156,6 +156,66 @@ std::string_view ShellName(std::string_view text, size_t& width) {
   return text.substr(0, width);
 }
 
+bool IsReferenceName(std::string_view name) {
+  const auto allowed = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
+  return !name.empty() && (name.front() < '0' || name.front() > '9') && std::all_of(name.begin(), name.end(), allowed);
+}
+
+// ${NAME} in one text, by LoadOptions::expand_references's rule.
+Result<std::string> ReplaceVariables(std::string_view text, const LoadOptions& options) {
+  std::string out;
+  for (size_t at = text.find("${"); at != std::string_view::npos; at = text.find("${")) {
+    const size_t close = text.find('}', at);
+    if (close == std::string_view::npos) break;
+    const std::string name(text.substr(at + 2, close - at - 2));
+    out += text.substr(0, at);
+    if (IsReferenceName(name)) {
+      const std::string value = Lookup(options, name);
+      if (value.empty()) return Invalid("environment variable " + name + " is not set");
+      out += value;
+    } else {
+      out += text.substr(at, close + 1 - at);
+    }
+    text.remove_prefix(close + 1);
+  }
+  return out += text;
+}
+
+constexpr std::string_view kFileReference = "file:";
+
+// Null when nothing is to be replaced. The arguments outlive it.
+ScalarReplacer MakeReplacer(FileSystem* files, std::string_view directory, const LoadOptions& options) {
+  if (!options.expand_references) return nullptr;
+  return [files, directory, &options](const std::string& text) -> Result<std::string> {
+    if (files == nullptr || !text.starts_with(kFileReference)) return ReplaceVariables(text, options);
+    EPI_ASSIGN(const std::string content,
+               files->ReadFile(JoinDirectory(directory, text.substr(kFileReference.size()))));
+    const size_t begin = content.find_first_not_of(" \t\r\n");
+    if (begin == std::string::npos) return std::string();
+    return content.substr(begin, content.find_last_not_of(" \t\r\n") - begin + 1);
+  };
+}
+
+Result<Config> Parse(std::string_view text, const ScalarReplacer& replace, const LoadOptions& options) {
+  Config out;
+  EPI_TRY(ReadDocument(text, out, replace));
+  EPI_TRY(CompleteGlobal(out.global, options));
+  if (out.runtime.gogc == 0) out.runtime.gogc = options.default_gogc;
+  CompleteStorage(out.storage, options);
+  EPI_TRY(CheckPatterns(out.rule_files, "rule"));
+  EPI_TRY(CheckPatterns(out.scrape_config_files, "scrape config"));
+  for (auto& config : out.scrape_configs) EPI_TRY(CompleteScrapeConfig(config, out.global));
+  EPI_TRY(CheckUniqueNames(out.scrape_configs, &ScrapeConfig::job_name, "scrape"));
+  const NameScheme scheme = out.global.name_scheme();
+  EPI_TRY(CompleteAlerting(out.alerting, scheme));
+  EPI_TRY(CheckUniqueNames(out.remote_write, &RemoteWriteConfig::name, "remote write"));
+  for (auto& config : out.remote_write) EPI_TRY(CompleteRelabelConfigs(config.write_relabel_configs, scheme));
+  EPI_TRY(CheckUniqueNames(out.remote_read, &RemoteReadConfig::name, "remote read"));
+  ExpandExternalLabels(out.global, options);
+  EPI_TRY(CheckTranslation(out.otlp, scheme));
+  return out;
+}
+
 }  // namespace
 
 std::string ExpandVariables(std::string_view text, const std::function<std::string(const std::string& name)>& value) {
@@ -191,28 +251,13 @@ Labels GlobalConfig::ExternalLabels() const {
 }
 
 Result<Config> ParseConfig(std::string_view text, const LoadOptions& options) {
-  Config out;
-  EPI_TRY(ReadDocument(text, out));
-  EPI_TRY(CompleteGlobal(out.global, options));
-  if (out.runtime.gogc == 0) out.runtime.gogc = options.default_gogc;
-  CompleteStorage(out.storage, options);
-  EPI_TRY(CheckPatterns(out.rule_files, "rule"));
-  EPI_TRY(CheckPatterns(out.scrape_config_files, "scrape config"));
-  for (auto& config : out.scrape_configs) EPI_TRY(CompleteScrapeConfig(config, out.global));
-  EPI_TRY(CheckUniqueNames(out.scrape_configs, &ScrapeConfig::job_name, "scrape"));
-  const NameScheme scheme = out.global.name_scheme();
-  EPI_TRY(CompleteAlerting(out.alerting, scheme));
-  EPI_TRY(CheckUniqueNames(out.remote_write, &RemoteWriteConfig::name, "remote write"));
-  for (auto& config : out.remote_write) EPI_TRY(CompleteRelabelConfigs(config.write_relabel_configs, scheme));
-  EPI_TRY(CheckUniqueNames(out.remote_read, &RemoteReadConfig::name, "remote read"));
-  ExpandExternalLabels(out.global, options);
-  EPI_TRY(CheckTranslation(out.otlp, scheme));
-  return out;
+  return Parse(text, MakeReplacer(nullptr, {}, options), options);
 }
 
 Result<Config> LoadConfig(FileSystem& files, const std::string& path, const LoadOptions& options) {
   EPI_ASSIGN(const std::string text, files.ReadFile(path));
-  auto parsed = ParseConfig(text, options);
+  const std::string directory(DirectoryName(path));
+  auto parsed = Parse(text, MakeReplacer(&files, directory, options), options);
   if (!parsed) return Fail(parsed.error().WithContext("parsing YAML file " + path));
   Config& config = *parsed;
   if (options.agent_mode) {
@@ -222,7 +267,6 @@ Result<Config> LoadConfig(FileSystem& files, const std::string& path, const Load
     if (!config.rule_files.empty()) return Invalid("field rule_files is not allowed in agent mode");
     if (!config.remote_read.empty()) return Invalid("field remote_read is not allowed in agent mode");
   }
-  const std::string directory(DirectoryName(path));
   const auto join = [&](std::string& name) { name = JoinDirectory(directory, name); };
   join(config.global.query_log_file);
   join(config.global.scrape_failure_log_file);
@@ -252,7 +296,9 @@ Result<std::vector<ScrapeConfig>> LoadScrapeConfigs(FileSystem& files, const Con
       const auto text = files.ReadFile(path);
       if (!text) return FileError(path, text.error(), options);
       ScrapeConfigsFile file;
-      if (const auto read = ReadDocument(*text, file); !read) return FileError(path, read.error(), options);
+      const std::string directory(DirectoryName(path));
+      if (const auto read = ReadDocument(*text, file, MakeReplacer(&files, directory, options)); !read)
+        return FileError(path, read.error(), options);
       for (auto& job : file.scrape_configs) {
         if (const auto valid = CompleteScrapeConfig(job, config.global); !valid)
           return FileError(path, valid.error(), options);
@@ -262,7 +308,7 @@ Result<std::vector<ScrapeConfig>> LoadScrapeConfigs(FileSystem& files, const Con
                                                      ", first found in " + at->second);
           return FileError(path, error, options);
         }
-        SetDirectory(job, DirectoryName(path));
+        SetDirectory(job, directory);
         out.push_back(std::move(job));
       }
     }

@@ -10,7 +10,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -284,10 +284,13 @@ constexpr FieldSpec Inline() {
   return out;
 }
 
-// Reads a whole document into `out`. The error is go-yaml's.
+using ScalarReplacer = std::function<Result<std::string>(const std::string& text)>;
+
+// Reads a whole document into `out`, with every scalar replaced first when there is a replacer. The error is go-yaml's.
 template <typename T>
-Result<void> ReadDocument(std::string_view text, T& out) {
-  EPI_ASSIGN(const YamlDocument document, YamlDocument::Parse(text, DuplicateKeys::kKeep));
+Result<void> ReadDocument(std::string_view text, T& out, const ScalarReplacer& replace = nullptr) {
+  EPI_ASSIGN(YamlDocument document, YamlDocument::Parse(text, DuplicateKeys::kKeep));
+  if (replace) EPI_TRY(document.ReplaceScalars(replace));
   YamlReader reader;
   if (!document.root().IsNull()) Codec<T>::Read(reader, document.root(), out);
   return reader.Finish();

@@ -253,6 +253,18 @@ YamlDocument::~YamlDocument() = default;
 YamlNode YamlDocument::root() const { return YamlNode(impl_->root); }
 bool YamlDocument::has_more_documents() const { return impl_->more; }
 
+Result<void> YamlDocument::ReplaceScalars(const std::function<Result<std::string>(const std::string& text)>& replace) {
+  for (YamlData& node : impl_->nodes) {
+    if (node.kind != YamlKind::kScalar) continue;
+    auto text = replace(node.text);
+    if (!text) return Fail(text.error().WithContext("line " + std::to_string(node.line)));
+    if (*text == node.text) continue;
+    node.text = std::move(*text);
+    node.quoted = true;  // what comes from elsewhere is text, whatever it looks like
+  }
+  return {};
+}
+
 Result<YamlDocument> YamlDocument::Parse(std::string_view text, DuplicateKeys duplicates, const YamlLimits& limits) {
   if (text.size() > limits.max_bytes) return Fail(ErrorCode::kLimit, "yaml: document is larger than allowed");
   if (!IsValidUtf8(text)) return Fail(ErrorCode::kInvalid, "yaml: invalid leading UTF-8 octet");

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -73,6 +74,8 @@ class YamlDocument {
   ~YamlDocument();
   YamlNode root() const;
   bool has_more_documents() const;
+  // Gives every scalar, keys too, the text that `replace` makes of it; the first error ends it.
+  Result<void> ReplaceScalars(const std::function<Result<std::string>(const std::string& text)>& replace);
 
  private:
   struct Impl;

@@ -1,0 +1,210 @@
+#include "config/web_config.h"
+
+#include <algorithm>
+
+#include "base/file_system.h"
+#include "config/http_client_config.h"
+#include "config/schema.h"
+#include "model/case_mapping.h"
+#include "model/duration.h"
+#include "model/labels.h"
+
+namespace epi::config {
+namespace {
+
+using net::ClientAuth;
+using net::TlsServerSettings;
+using net::TlsVersion;
+using net::WebSettings;
+
+template <typename Value>
+struct Word {
+  std::string_view text;
+  Value value;
+};
+
+constexpr Word<TlsVersion> kVersions[] = {{"TLS10", TlsVersion::kTls10},
+                                          {"TLS11", TlsVersion::kTls11},
+                                          {"TLS12", TlsVersion::kTls12},
+                                          {"TLS13", TlsVersion::kTls13}};
+
+constexpr Word<ClientAuth> kClientAuth[] = {
+    {"", ClientAuth::kNoClientCert},
+    {"NoClientCert", ClientAuth::kNoClientCert},
+    {"RequestClientCert", ClientAuth::kRequestClientCert},
+    {"RequireAnyClientCert", ClientAuth::kRequireAnyClientCert},
+    {"RequireClientCert", ClientAuth::kRequireAnyClientCert},
+    {"VerifyClientCertIfGiven", ClientAuth::kVerifyClientCertIfGiven},
+    {"RequireAndVerifyClientCert", ClientAuth::kRequireAndVerifyClientCert},
+};
+
+// The headers that may be set, and the values they may have in lower case; none: any.
+struct HeaderRule {
+  std::string_view name;
+  std::string_view values[2];
+};
+constexpr HeaderRule kHeaders[] = {
+    {"Strict-Transport-Security", {}},
+    {"X-Content-Type-Options", {"nosniff", ""}},
+    {"X-Frame-Options", {"deny", "sameorigin"}},
+    {"X-XSS-Protection", {}},
+    {"Content-Security-Policy", {}},
+};
+
+tl::unexpected<Error> Invalid(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
+
+std::string Quoted(std::string_view text) {
+  std::string out;
+  AppendQuoted(out, text);
+  return out;
+}
+
+template <typename Value, size_t N>
+void ReadWord(YamlReader& reader, const YamlNode& node, Value& out, const Word<Value> (&words)[N],
+              std::string_view complaint) {
+  std::string text;
+  if (node.IsNull() || !reader.ReadString(node, text)) return;
+  for (const auto& word : words) {
+    if (word.text == text) {
+      out = word.value;
+      return;
+    }
+  }
+  reader.Refuse(Error(ErrorCode::kInvalid, std::string(complaint) + text));
+}
+
+struct VersionCodec {
+  static void Read(YamlReader& reader, const YamlNode& node, TlsVersion& out) {
+    ReadWord(reader, node, out, kVersions, "unknown TLS version: ");
+  }
+  static YamlValue Write(TlsVersion, const WriteOptions&) { return YamlValue::Null(); }
+  static bool IsEmpty(TlsVersion) { return true; }
+};
+
+struct ClientAuthCodec {
+  static void Read(YamlReader& reader, const YamlNode& node, ClientAuth& out) {
+    ReadWord(reader, node, out, kClientAuth, "invalid ClientAuth: ");
+  }
+  static YamlValue Write(ClientAuth, const WriteOptions&) { return YamlValue::Null(); }
+  static bool IsEmpty(ClientAuth) { return true; }
+};
+
+// Go's time.Duration: text such as "1s", or nanoseconds as a number.
+struct GoDurationCodec {
+  static void Read(YamlReader& reader, const YamlNode& node, int64_t& out) {
+    std::string text;
+    if (node.IsNull() || !reader.ReadString(node, text)) return;
+    const auto parsed = ParseGoDuration(text);
+    if (!parsed) {
+      reader.WrongType(node, "time.Duration");
+      return;
+    }
+    out = *parsed;
+  }
+  static YamlValue Write(int64_t, const WriteOptions&) { return YamlValue::Null(); }
+  static bool IsEmpty(int64_t) { return true; }
+};
+
+Result<void> ValidateHeaders(const StringMap& headers) {
+  for (const auto& [name, value] : headers) {
+    const auto rule =
+        std::find_if(std::begin(kHeaders), std::end(kHeaders), [&](const HeaderRule& row) { return row.name == name; });
+    if (rule == std::end(kHeaders)) return Invalid("HTTP header " + Quoted(name) + " can not be configured");
+    if (rule->values[0].empty()) continue;
+    const std::string lower = ToLowerUtf8(value);
+    if (std::find(std::begin(rule->values), std::end(rule->values), lower) == std::end(rule->values)) {
+      return Invalid("invalid value for " + std::string(name) + ". Expected one of: [" + Quoted(rule->values[0]) +
+                     (rule->values[1].empty() ? "" : " " + Quoted(rule->values[1])) + "], but got: " + Quoted(value));
+    }
+  }
+  return {};
+}
+
+constexpr FieldSpec kHttpFields[] = {
+    Key<WebSettings, &WebSettings::http2>("http2"),
+    Key<WebSettings, &WebSettings::headers>("headers"),
+};
+constexpr FieldSpec kRateLimitFields[] = {
+    Key<WebSettings, &WebSettings::rate_limit_interval_ns, GoDurationCodec>("interval"),
+    Key<WebSettings, &WebSettings::rate_limit_burst>("burst"),
+};
+
+// Blocks whose keys are members of WebSettings itself.
+template <const auto& kFields>
+constexpr FieldSpec Block(std::string_view key) {
+  FieldSpec out;
+  out.key = key;
+  out.read = [](YamlReader& reader, const YamlNode& node, void* object) {
+    if (node.IsNull()) return;
+    if (!node.IsMapping()) {
+      reader.WrongType(node, "web.Config");
+      return;
+    }
+    ReadFields(reader, node, object, kFields, "web.Config");
+  };
+  return out;
+}
+
+}  // namespace
+
+template <>
+struct Schema<TlsServerSettings> {
+  static constexpr std::string_view kGoType = "web.TLSConfig";
+  static std::span<const FieldSpec> Fields() {
+    using T = TlsServerSettings;
+    static constexpr FieldSpec kFields[] = {
+        Key<T, &T::cert>("cert"),
+        Key<T, &T::key>("key"),
+        Key<T, &T::client_ca>("client_ca"),
+        Key<T, &T::cert_file>("cert_file"),
+        Key<T, &T::key_file>("key_file"),
+        Key<T, &T::client_auth, ClientAuthCodec>("client_auth_type"),
+        Key<T, &T::client_ca_file>("client_ca_file"),
+        Key<T, &T::cipher_suites>("cipher_suites"),
+        Key<T, &T::curve_preferences>("curve_preferences"),
+        Key<T, &T::min_version, VersionCodec>("min_version"),
+        Key<T, &T::max_version, VersionCodec>("max_version"),
+        Key<T, &T::prefer_server_cipher_suites>("prefer_server_cipher_suites"),
+        Key<T, &T::client_allowed_sans>("client_allowed_sans"),
+    };
+    return kFields;
+  }
+};
+
+template <>
+struct Schema<WebSettings> {
+  static constexpr std::string_view kGoType = "web.Config";
+  static std::span<const FieldSpec> Fields() {
+    using T = WebSettings;
+    static constexpr FieldSpec kFields[] = {
+        Key<T, &T::tls>("tls_server_config"),
+        Block<kHttpFields>("http_server_config"),
+        Block<kRateLimitFields>("rate_limit"),
+        Key<T, &T::basic_auth_users>("basic_auth_users"),
+    };
+    return kFields;
+  }
+  static Result<void> Validate(WebSettings& settings) {
+    EPI_TRY(ValidateHeaders(settings.headers));
+    return net::ValidateWebSettings(settings);
+  }
+};
+
+Result<WebSettings> ParseWebConfig(std::string_view text) {
+  WebSettings out;
+  EPI_TRY(ReadDocument(text, out));
+  return out;
+}
+
+Result<WebSettings> LoadWebConfig(FileSystem& files, const std::string& path) {
+  EPI_ASSIGN(const std::string text, files.ReadFile(path));
+  auto out = ParseWebConfig(text);
+  if (!out) return Fail(out.error().WithContext(path));
+  const std::string_view directory = DirectoryName(path);
+  for (std::string* file : {&out->tls.cert_file, &out->tls.key_file, &out->tls.client_ca_file}) {
+    *file = JoinDirectory(directory, *file);
+  }
+  return out;
+}
+
+}  // namespace epi::config
