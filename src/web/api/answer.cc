@@ -96,7 +96,7 @@ Error ExecutionError(const Error& error) {
       return error;
     case ErrorCode::kTimeout:
       // A query that ran out of its time, as opposed to a peer of storage that did.
-      if (error.message().starts_with("query timed out")) return error;
+      if (error.message().find("query timed out") != std::string::npos) return error;
       [[fallthrough]];
     default:
       return Error(ErrorCode::kExecution, error.message());

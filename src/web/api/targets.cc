@@ -82,8 +82,10 @@ void WriteRelabelRule(JsonWriter& json, const RelabelConfig& rule) {
   }
   json.Key("separator");
   json.String(rule.separator);
-  json.Key("regex");
-  json.String(rule.regex->pattern());
+  if (rule.regex) {
+    json.Key("regex");
+    json.String(rule.regex->pattern());
+  }
   if (rule.modulus != 0) {
     json.Key("modulus");
     json.Unsigned(rule.modulus);
