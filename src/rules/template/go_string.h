@@ -1,0 +1,16 @@
+// String and character literals of Go.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace epi::rules {
+
+// strconv.Unquote of a "…" or `…` literal.
+std::optional<std::string> UnquoteGoString(std::string_view quoted);
+// The character of a '…' literal.
+std::optional<int32_t> UnquoteGoRune(std::string_view quoted);
+
+}  // namespace epi::rules

@@ -1,0 +1,333 @@
+// Go's built-in template functions.
+#include "model/labels.h"
+#include "model/printable.h"
+#include "model/utf8.h"
+#include "net/url.h"
+#include "rules/template/go_format.h"
+#include "rules/template/template_functions.h"
+
+namespace epi::rules {
+
+std::string EscapeHtml(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      case '"':
+        out += "&#34;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '\0':
+        out += "\xef\xbf\xbd";
+        break;
+      default:
+        out += c;
+        break;
+    }
+  }
+  return out;
+}
+
+namespace builtin {
+namespace {
+
+tl::unexpected<Error> Bad(std::string message) { return Fail(ErrorCode::kInvalid, std::move(message)); }
+
+enum class Basic : unsigned char { kNone, kBool, kInt, kUint, kFloat, kString };
+
+Basic BasicKind(const TemplateValue& v) {
+  if (v.As<bool>() != nullptr) return Basic::kBool;
+  if (v.As<uint64_t>() != nullptr) return Basic::kUint;
+  if (v.As<double>() != nullptr) return Basic::kFloat;
+  if (v.As<std::string>() != nullptr || v.As<SafeHtmlValue>() != nullptr) return Basic::kString;
+  if (v.As<int64_t>() != nullptr || v.As<DurationValue>() != nullptr || v.As<MonthValue>() != nullptr ||
+      v.As<WeekdayValue>() != nullptr) {
+    return Basic::kInt;
+  }
+  return Basic::kNone;
+}
+
+int64_t IntOf(const TemplateValue& v) {
+  if (const auto* d = v.As<DurationValue>()) return d->nanoseconds;
+  if (const auto* m = v.As<MonthValue>()) return m->number;
+  if (const auto* w = v.As<WeekdayValue>()) return w->number;
+  return *v.As<int64_t>();
+}
+
+std::string_view StringOf(const TemplateValue& v) {
+  if (const auto* html = v.As<SafeHtmlValue>()) return html->text;
+  return *v.As<std::string>();
+}
+
+bool IsAbsent(const TemplateValue& v) { return v.IsNone() || v.IsNil(); }
+
+Result<bool> Equal(const TemplateValue& a, const TemplateValue& b) {
+  const Basic ka = BasicKind(a);
+  const Basic kb = BasicKind(b);
+  if (ka == Basic::kInt && kb == Basic::kUint)
+    return IntOf(a) >= 0 && static_cast<uint64_t>(IntOf(a)) == *b.As<uint64_t>();
+  if (ka == Basic::kUint && kb == Basic::kInt)
+    return IntOf(b) >= 0 && *a.As<uint64_t>() == static_cast<uint64_t>(IntOf(b));
+  if (ka != kb) {
+    if (!IsAbsent(a) && !IsAbsent(b)) return Bad("incompatible types for comparison");
+    return false;
+  }
+  switch (ka) {
+    case Basic::kBool:
+      return *a.As<bool>() == *b.As<bool>();
+    case Basic::kInt:
+      return IntOf(a) == IntOf(b);
+    case Basic::kUint:
+      return *a.As<uint64_t>() == *b.As<uint64_t>();
+    case Basic::kFloat:
+      return *a.As<double>() == *b.As<double>();
+    case Basic::kString:
+      return StringOf(a) == StringOf(b);
+    case Basic::kNone:
+      break;
+  }
+  if (IsAbsent(a) || IsAbsent(b)) return IsAbsent(a) && IsAbsent(b);
+  if (a.As<ListValue>() != nullptr || a.As<MapValue>() != nullptr) {
+    return Bad("non-comparable type " + ValueText(a, 1000) + ": " + a.TypeName());
+  }
+  const auto* ta = a.As<TimeValue>();
+  const auto* tb = b.As<TimeValue>();
+  if (ta != nullptr && tb != nullptr) return ta->seconds == tb->seconds && ta->nanoseconds == tb->nanoseconds;
+  return false;
+}
+
+Result<bool> Less(const TemplateValue& a, const TemplateValue& b) {
+  const Basic ka = BasicKind(a);
+  const Basic kb = BasicKind(b);
+  if (ka == Basic::kNone || kb == Basic::kNone) return Bad("invalid type for comparison");
+  if (ka == Basic::kInt && kb == Basic::kUint)
+    return IntOf(a) < 0 || static_cast<uint64_t>(IntOf(a)) < *b.As<uint64_t>();
+  if (ka == Basic::kUint && kb == Basic::kInt)
+    return IntOf(b) >= 0 && *a.As<uint64_t>() < static_cast<uint64_t>(IntOf(b));
+  if (ka != kb) return Bad("incompatible types for comparison");
+  switch (ka) {
+    case Basic::kInt:
+      return IntOf(a) < IntOf(b);
+    case Basic::kUint:
+      return *a.As<uint64_t>() < *b.As<uint64_t>();
+    case Basic::kFloat:
+      return *a.As<double>() < *b.As<double>();
+    case Basic::kString:
+      return StringOf(a) < StringOf(b);
+    default:
+      return Bad("invalid type for comparison");
+  }
+}
+
+// The position an index argument names, within [0, limit].
+Result<size_t> Position(const TemplateValue& index, size_t limit) {
+  int64_t at = 0;
+  if (const auto* i = index.As<int64_t>()) {
+    at = *i;
+  } else if (const auto* u = index.As<uint64_t>()) {
+    at = *u > INT64_MAX ? -1 : static_cast<int64_t>(*u);
+  } else if (IsAbsent(index)) {
+    return Bad("cannot index slice/array with nil");
+  } else {
+    return Bad("cannot index slice/array with type " + index.TypeName());
+  }
+  if (at < 0 || static_cast<uint64_t>(at) > limit) return Bad("index out of range: " + std::to_string(at));
+  return static_cast<size_t>(at);
+}
+
+std::string ArgsText(const TemplateEnvironment& environment, TemplateArgs args) {
+  if (args.size() == 1 && args[0].As<std::string>() != nullptr) return *args[0].As<std::string>();
+  return GoSprint(args, environment.max_output_bytes);
+}
+
+TemplateValue Text(std::string text) { return TemplateValue::Text(std::move(text)); }
+
+}  // namespace
+
+Result<TemplateValue> Not(const TemplateEnvironment&, TemplateArgs args) {
+  return TemplateValue::Bool(!args[0].Truth());
+}
+
+Result<TemplateValue> Len(const TemplateEnvironment&, TemplateArgs args) {
+  const TemplateValue& v = args[0];
+  size_t length = 0;
+  if (const auto* s = v.As<std::string>()) {
+    length = s->size();
+  } else if (const auto* list = v.As<ListValue>()) {
+    length = list->items->size();
+  } else if (const auto* map = v.As<MapValue>()) {
+    length = map->entries->size();
+  } else if (IsAbsent(v)) {
+    return Bad("len of nil pointer");
+  } else {
+    return Bad("len of type " + v.TypeName());
+  }
+  return TemplateValue::Int(static_cast<int64_t>(length));
+}
+
+Result<TemplateValue> Index(const TemplateEnvironment&, TemplateArgs args) {
+  TemplateValue item = args[0];
+  if (IsAbsent(item)) return Bad("index of untyped nil");
+  for (const TemplateValue& index : args.subspan(1)) {
+    if (const auto* list = item.As<ListValue>()) {
+      EPI_ASSIGN(const size_t at, Position(index, list->items->size()));
+      if (at == list->items->size()) return Bad("index out of range: " + std::to_string(at));
+      TemplateValue next = (*list->items)[at];
+      item = std::move(next);
+    } else if (const auto* text = item.As<std::string>()) {
+      EPI_ASSIGN(const size_t at, Position(index, text->size()));
+      if (at == text->size()) return Bad("index out of range: " + std::to_string(at));
+      item = TemplateValue::Int(static_cast<unsigned char>((*text)[at]));
+    } else if (const auto* map = item.As<MapValue>()) {
+      const auto* key = index.As<std::string>();
+      if (key == nullptr) return Bad("value has type " + index.TypeName() + "; should be string");
+      const auto found = map->entries->find(*key);
+      TemplateValue next;
+      if (found != map->entries->end()) {
+        next = found->second;
+      } else if (map->strings) {
+        next = Text("");
+      }
+      item = std::move(next);
+    } else if (IsAbsent(item)) {
+      return Bad("index of nil pointer");
+    } else {
+      return Bad("can't index item of type " + item.TypeName());
+    }
+  }
+  return item;
+}
+
+Result<TemplateValue> Slice(const TemplateEnvironment&, TemplateArgs args) {
+  const TemplateValue& item = args[0];
+  const TemplateArgs indexes = args.subspan(1);
+  if (IsAbsent(item)) return Bad("slice of untyped nil");
+  if (indexes.size() > 3) return Bad("too many slice indexes: " + std::to_string(indexes.size()));
+  const auto* text = item.As<std::string>();
+  const auto* list = item.As<ListValue>();
+  if (text == nullptr && list == nullptr) return Bad("can't slice item of type " + item.TypeName());
+  if (text != nullptr && indexes.size() == 3) return Bad("cannot 3-index slice a string");
+  const size_t size = text != nullptr ? text->size() : list->items->size();
+  size_t bounds[3] = {0, size, size};
+  for (size_t i = 0; i < indexes.size(); ++i) {
+    EPI_ASSIGN(bounds[i], Position(indexes[i], size));
+  }
+  if (bounds[0] > bounds[1]) {
+    return Bad("invalid slice index: " + std::to_string(bounds[0]) + " > " + std::to_string(bounds[1]));
+  }
+  if (bounds[1] > bounds[2]) {
+    return Bad("invalid slice index: " + std::to_string(bounds[1]) + " > " + std::to_string(bounds[2]));
+  }
+  if (text != nullptr) return Text(text->substr(bounds[0], bounds[1] - bounds[0]));
+  TemplateList part(list->items->begin() + static_cast<int64_t>(bounds[0]),
+                    list->items->begin() + static_cast<int64_t>(bounds[1]));
+  return TemplateValue::List(std::move(part), list->go_type);
+}
+
+Result<TemplateValue> Call(const TemplateEnvironment&, TemplateArgs args) {
+  if (IsAbsent(args[0])) return Bad("call of nil");
+  return Bad("non-function of type " + args[0].TypeName());
+}
+
+Result<TemplateValue> Printf(const TemplateEnvironment& environment, TemplateArgs args) {
+  EPI_ASSIGN(std::string text, GoSprintf(*args[0].As<std::string>(), args.subspan(1), environment.max_output_bytes));
+  return Text(std::move(text));
+}
+Result<TemplateValue> Print(const TemplateEnvironment& env, TemplateArgs args) {
+  return Text(GoSprint(args, env.max_output_bytes));
+}
+Result<TemplateValue> Println(const TemplateEnvironment& env, TemplateArgs args) {
+  return Text(GoSprintln(args, env.max_output_bytes));
+}
+Result<TemplateValue> Html(const TemplateEnvironment& env, TemplateArgs args) {
+  return Text(EscapeHtml(ArgsText(env, args)));
+}
+Result<TemplateValue> UrlQuery(const TemplateEnvironment& env, TemplateArgs args) {
+  return Text(net::EscapeQuery(ArgsText(env, args)));
+}
+
+Result<TemplateValue> Js(const TemplateEnvironment& env, TemplateArgs args) {
+  const std::string text = ArgsText(env, args);
+  std::string out;
+  std::string_view rest = text;
+  const auto code = [&out](uint32_t rune) {
+    char buffer[16];
+    std::snprintf(buffer, sizeof buffer, "\\u%04X", rune);
+    out += buffer;
+  };
+  while (!rest.empty()) {
+    uint32_t rune = 0;
+    size_t width = DecodeUtf8(rest, rune);
+    if (width == 0) {
+      width = 1;
+      rune = kReplacementRune;
+    }
+    switch (rune) {
+      case '\\':
+      case '\'':
+      case '"':
+        out += '\\';
+        out += static_cast<char>(rune);
+        break;
+      case '<':
+      case '>':
+      case '&':
+      case '=':
+        code(rune);
+        break;
+      default:
+        if (rune < ' ' || (rune >= 0x80 && !IsPrintable(rune))) {
+          code(rune);
+        } else {
+          out += rest.substr(0, width);
+        }
+        break;
+    }
+    rest.remove_prefix(width);
+  }
+  return Text(std::move(out));
+}
+
+Result<TemplateValue> Eq(const TemplateEnvironment&, TemplateArgs args) {
+  if (args.size() < 2) return Bad("missing argument for comparison");
+  for (const TemplateValue& other : args.subspan(1)) {
+    EPI_ASSIGN(const bool equal, Equal(args[0], other));
+    if (equal) return TemplateValue::Bool(true);
+  }
+  return TemplateValue::Bool(false);
+}
+Result<TemplateValue> Ne(const TemplateEnvironment&, TemplateArgs args) {
+  EPI_ASSIGN(const bool equal, Equal(args[0], args[1]));
+  return TemplateValue::Bool(!equal);
+}
+Result<TemplateValue> Lt(const TemplateEnvironment&, TemplateArgs args) {
+  EPI_ASSIGN(const bool less, Less(args[0], args[1]));
+  return TemplateValue::Bool(less);
+}
+Result<TemplateValue> Le(const TemplateEnvironment&, TemplateArgs args) {
+  EPI_ASSIGN(const bool less, Less(args[0], args[1]));
+  if (less) return TemplateValue::Bool(true);
+  EPI_ASSIGN(const bool equal, Equal(args[0], args[1]));
+  return TemplateValue::Bool(equal);
+}
+Result<TemplateValue> Gt(const TemplateEnvironment& environment, TemplateArgs args) {
+  EPI_ASSIGN(const TemplateValue le, Le(environment, args));
+  return TemplateValue::Bool(!*le.As<bool>());
+}
+Result<TemplateValue> Ge(const TemplateEnvironment&, TemplateArgs args) {
+  EPI_ASSIGN(const bool less, Less(args[0], args[1]));
+  return TemplateValue::Bool(!less);
+}
+
+}  // namespace builtin
+}  // namespace epi::rules

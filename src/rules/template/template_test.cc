@@ -1,0 +1,242 @@
+#include "rules/template/template.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "model/number_format.h"
+#include "rules/template/go_format.h"
+#include "rules/template/go_time.h"
+#include "testing/conformance.h"
+
+namespace epi::rules {
+namespace {
+
+using nlohmann::json;
+
+double Number(const json& v) { return v.is_string() ? *ParseGoFloat(v.get<std::string>()) : v.get<double>(); }
+
+TemplateValue InputOf(const json& input) {
+  const std::string type = input.at("go_type");
+  const json& value = input.at("value");
+  const auto scalar = [](std::string_view kind, const json& v) {
+    if (kind == "float64") return TemplateValue::Float(Number(v));
+    if (kind == "string") return TemplateValue::Text(v.get<std::string>());
+    if (kind.starts_with("uint")) {
+      return TemplateValue(TemplateValue::Data(v.is_string() ? std::stoull(v.get<std::string>()) : v.get<uint64_t>()));
+    }
+    return TemplateValue::Int(v.is_string() ? std::stoll(v.get<std::string>()) : v.get<int64_t>());
+  };
+  if (type == "sample") {
+    auto histogram = std::make_shared<FloatHistogram>();
+    histogram->count = value.at("Value").at("count");
+    histogram->sum = value.at("Value").at("sum");
+    auto fields = std::make_shared<std::vector<std::pair<std::string, TemplateValue>>>();
+    fields->emplace_back("Labels", LabelsValue({}));
+    fields->emplace_back("Value", SampleValue(0, histogram));
+    return TemplateValue(TemplateValue::Data(StructValue{std::move(fields), "template.sample", true}));
+  }
+  if (!type.starts_with("[]")) return scalar(type, value);
+  TemplateList items;
+  for (const json& item : value) items.push_back(scalar(std::string_view(type).substr(2), item));
+  return TemplateValue::List(std::move(items), "[]interface {}");
+}
+
+TEST(TemplateConformance, AllCases) {
+  EPI_CONFORMANCE_OR_SKIP(data, "template/template.json");
+  for (const json& test : data.at("cases")) {
+    SCOPED_TRACE(test.at("id").get<std::string>() + ": " + test.at("template").get<std::string>());
+    TemplateEnvironment environment;
+    environment.now_ms = 1'353'755'652'000;
+    environment.external_url = "http://testhost:9090/path/prefix";
+    environment.path_prefix = "/path/prefix";
+    environment.query = [&](const std::string&) -> Result<std::vector<TemplateSample>> {
+      std::vector<TemplateSample> out;
+      for (const json& sample : test.value("query_result", json::array())) {
+        LabelsBuilder labels;
+        for (const auto& [name, value] : sample.at("labels").items()) labels.Set(name, value.get<std::string>());
+        out.push_back({labels.Build(), Number(sample.at("value")), nullptr});
+      }
+      return out;
+    };
+    const auto mode = test.value("html", false) ? TemplateMode::kHtml : TemplateMode::kText;
+    const auto parsed = Template::Parse("test", test.at("template"), mode);
+    Result<std::string> got = Fail(ErrorCode::kInternal, "not run");
+    if (parsed) {
+      got = (*parsed)->Expand(test.contains("input") ? InputOf(test.at("input")) : TemplateValue(), environment);
+    } else {
+      got = Fail(parsed.error());
+    }
+    if (test.at("result") == "ok") {
+      ASSERT_TRUE(got) << got.error().message();
+      EXPECT_EQ(*got, test.at("output").get<std::string>());
+    } else {
+      ASSERT_FALSE(got) << *got;
+      EXPECT_EQ(got.error().message(), test.at("error_text").get<std::string>());
+    }
+  }
+}
+
+TEST(TemplateConformance, FloatsToTimes) {
+  EPI_CONFORMANCE_OR_SKIP(data, "template/float_to_time.json");
+  for (const json& test : data.at("cases")) {
+    const auto got = TimeFromSeconds(test.at("value").get<double>());
+    ASSERT_EQ(got.has_value(), test.at("result") == "ok");
+    if (got) {
+      EXPECT_EQ(FormatTime(*got, "2006-01-02T15:04:05Z07:00"), test.at("utc").get<std::string>());
+    }
+  }
+}
+
+TemplateValue Data() {
+  const Labels labels{{"instance", "a"}, {"job", "j"}};
+  return AlertTemplateData(labels, TemplateValue::Strings({{"cluster", "c"}}), "http://x/", TemplateValue::Float(1.5));
+}
+
+std::string Expanded(std::string_view text, TemplateEnvironment environment = {}) {
+  const auto parsed = Template::Parse("t", std::string(kAlertTemplatePrefix) + std::string(text));
+  if (!parsed) return parsed.error().message();
+  const auto out = (*parsed)->Expand(Data(), environment);
+  return out ? *out : out.error().message();
+}
+
+std::string ParseErrorOf(std::string_view text) {
+  const auto parsed = Template::Parse("t", std::string(text));
+  return parsed ? "parsed" : parsed.error().message();
+}
+
+TEST(Template, PlainTextIsItself) {
+  const auto parsed = Template::Parse("t", "no action }} here");
+  EXPECT_TRUE((*parsed)->is_plain());
+  EXPECT_EQ(*(*parsed)->Expand(TemplateValue(), {}), "no action }} here");
+}
+
+TEST(Template, LabelsAndValue) {
+  EXPECT_EQ(Expanded("{{ $labels.instance }} {{ .Labels.job }} {{ $value }} {{ $labels.none }}|"), "a j 1.5 |");
+  EXPECT_EQ(Expanded("{{ $externalLabels.cluster }}{{ $externalURL }}"), "chttp://x/");
+  EXPECT_EQ(Expanded("{{ $labels }}"), "map[instance:a job:j]");
+}
+
+TEST(Template, ControlStructures) {
+  EXPECT_EQ(Expanded("{{ if gt $value 2.0 }}big{{ else if gt $value 1.0 }}mid{{ else }}small{{ end }}"), "mid");
+  EXPECT_EQ(Expanded("{{ with $labels.job }}<{{ . }}>{{ else }}none{{ end }}"), "<j>");
+  EXPECT_EQ(Expanded("{{ with $labels.no }}x{{ else with $labels.job }}<{{ . }}>{{ end }}"), "<j>");
+  EXPECT_EQ(Expanded("{{ range $k, $v := $labels }}{{ $k }}={{ $v }};{{ end }}"), "instance=a;job=j;");
+  EXPECT_EQ(Expanded("{{ range $i := 4 }}{{ if eq $i 1 }}{{ continue }}{{ end }}{{ if eq $i 3 }}{{ break }}{{ end }}{{ "
+                     "$i }}{{ end }}"),
+            "02");
+  EXPECT_EQ(Expanded("{{ define \"x\" }}[{{ . }}]{{ end }}{{ template \"x\" 7 }}{{ block \"y\" 8 }}({{ . }}){{ end }}"),
+            "[7](8)");
+  EXPECT_EQ(Expanded("{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ end }}{{ $x }}"), "2");
+  EXPECT_EQ(Expanded("a  {{- 1 -}}  b{{/* note */}}c {{- /* trim */ -}} d"), "a1bcd");
+  EXPECT_EQ(Expanded("{{ range .None }}x{{ end }}").substr(0, 29), "error executing template t: t");
+}
+
+TEST(Template, Pipelines) {
+  EXPECT_EQ(Expanded("{{ \"a b\" | printf \"%s-%q\" \"x\" }}"), "x-\"a b\"");
+  EXPECT_EQ(
+      Expanded("{{ printf \"%.2f|%5d|%-5s|%05.1f|%x|%v|%t|%c|%U|%%\" 1.239 42 \"ab\" 2.25 255 $labels true 'x' 'x' }}"),
+      "1.24|   42|ab   |002.2|ff|map[instance:a job:j]|true|x|U+0078|%");
+  EXPECT_EQ(Expanded("{{ printf \"%d %s %\" \"x\" }}"), "%!d(string=x) %!s(MISSING) %!(NOVERB)");
+  EXPECT_EQ(Expanded("{{ printf \"%d\" 1 2 }}"), "1%!(EXTRA int=2)");
+  EXPECT_EQ(Expanded("{{ print 1 2 \"a\" 3 }}"), "1 2a3");
+  EXPECT_EQ(Expanded("{{ and 1 0 2 }}{{ or 0 \"\" 5 }}{{ not true }}"), "05false");
+  EXPECT_EQ(Expanded("{{ len \"abc\" }}{{ index $labels \"job\" }}{{ slice \"abcdef\" 1 3 }}"), "3jbc");
+  EXPECT_EQ(Expanded("{{ eq \"a\" \"b\" \"a\" }}{{ ne 1 2 }}{{ lt \"a\" \"b\" }}{{ le 2 2 }}{{ ge 1 2 }}"),
+            "truetruetruetruefalse");
+  EXPECT_EQ(Expanded("{{ html \"<a&'\\\">\" }}{{ js \"it's\" }}{{ urlquery \"a b&c\" }}"),
+            "&lt;a&amp;&#39;&#34;&gt;it\\'sa+b%26c");
+  EXPECT_EQ(Expanded("{{ (args 1 \"b\").arg1 }}"), "b");
+  EXPECT_EQ(Expanded("{{ ((1435065584.0 | toTime).AddDate 0 1 0).Weekday }}"), "Thursday");
+  EXPECT_EQ(Expanded("{{ (now | toTime).Year }}"), "1970");
+}
+
+TEST(Template, ErrorsArePlacedAsGoPlacesThem) {
+  EXPECT_EQ(ParseErrorOf("{{ foo }}"), "error parsing template t: template: t:1: function \"foo\" not defined");
+  EXPECT_EQ(ParseErrorOf("{{ $x }}"), "error parsing template t: template: t:1: undefined variable \"$x\"");
+  EXPECT_EQ(ParseErrorOf("a\n{{ if }}"), "error parsing template t: template: t:2: missing value for if");
+  EXPECT_EQ(ParseErrorOf("{{ if 1 }}"), "error parsing template t: template: t:1: unexpected EOF");
+  EXPECT_EQ(ParseErrorOf("{{ end }}"), "error parsing template t: template: t:1: unexpected {{end}}");
+  EXPECT_EQ(ParseErrorOf("{{ 1"), "error parsing template t: template: t:1: unclosed action");
+  EXPECT_EQ(ParseErrorOf("{{ \"x }}"), "error parsing template t: template: t:1: unterminated quoted string");
+  EXPECT_EQ(ParseErrorOf("{{ 1 | 2 }}"),
+            "error parsing template t: template: t:1: non executable command in pipeline stage 2");
+  EXPECT_EQ(ParseErrorOf("{{ .x * 100 }}"), "error parsing template t: template: t:1: unexpected \"*\" in operand");
+  EXPECT_EQ(ParseErrorOf("{{ break }}"), "error parsing template t: template: t:1: {{break}} outside {{range}}");
+  EXPECT_EQ(ParseErrorOf("{{ tmpl \"x\" . }}"),
+            "error parsing template t: template: t:1: function \"tmpl\" not defined");
+  EXPECT_EQ(ParseErrorOf("{{ 99999999999999999999 }}"),
+            "error parsing template t: template: t:1: integer overflow: \"99999999999999999999\"");
+  const auto executed = [](std::string_view text) {
+    return (*Template::Parse("t", std::string(text)))->Expand(Data(), {}).error().message();
+  };
+  const std::string start = "error executing template t: template: t:";
+  EXPECT_EQ(executed("{{ toUpper 1 }}"), start + "1:11: executing \"t\" at <1>: expected string; found 1");
+  EXPECT_EQ(executed("{{ .Value | toUpper }}"),
+            start + "1:12: executing \"t\" at <toUpper>: wrong type for value; expected string; got float64");
+  EXPECT_EQ(executed("\n{{ gt .Value 1 }}"),
+            start + "2:3: executing \"t\" at <gt .Value 1>: error calling gt: incompatible types for comparison");
+  EXPECT_EQ(executed("{{ template \"no\" }}"),
+            start + "1:12: executing \"t\" at <{{template \"no\"}}>: template \"no\" not defined");
+  EXPECT_EQ(executed("{{ humanize }}"),
+            start + "1:3: executing \"t\" at <humanize>: wrong number of args for humanize: want 1 got 0");
+  EXPECT_EQ(executed("{{ .Nope }}").substr(0, 89), start + "1:3: executing \"t\" at <.Nope>: can't evaluate fie");
+}
+
+TEST(Template, RunawayTemplatesEnd) {
+  TemplateEnvironment environment;
+  environment.max_output_bytes = 10'000;
+  environment.max_steps = 100'000;
+  for (const char* text : {
+           "{{ range 1000000000 }}{{ end }}",
+           "{{ range 1000000000 }}xxxxxxxxxxxxxxxxxxxxxxxx{{ end }}",
+           "{{ define \"x\" }}{{ template \"x\" }}{{ end }}{{ template \"x\" }}",
+           "{{ $x := \"aaaa\" }}{{ range 100 }}{{ $x = print $x $x }}{{ end }}",
+           "{{ $x := 1 }}{{ range 1000 }}{{ $x = args $x $x }}{{ end }}",
+           "{{ $x := args 1 }}{{ range 40 }}{{ $x = args $x $x }}{{ end }}{{ $x }}",
+           "{{ printf \"%1000000d%1000000d%1000000d\" 1 2 3 }}",
+           "{{ reReplaceAll \"\" \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" (printf \"%1000d\" 1) }}",
+       }) {
+    EXPECT_EQ(Expanded(text, environment).substr(0, 5), "error") << text;
+  }
+  std::string deep = "{{ ";
+  for (int i = 0; i < 10'000; ++i) deep += "(";
+  EXPECT_NE(ParseErrorOf(deep), "parsed");
+  std::string ifs;
+  for (int i = 0; i < 10'000; ++i) ifs += "{{ if 1 }}";
+  EXPECT_NE(ParseErrorOf(ifs), "parsed");
+}
+
+TEST(Template, TruncatedAndChangedTextsNeverCrash) {
+  const std::string text =
+      "{{- $x := query \"up\" | first -}}{{ range $i, $e := $labels }}{{ if and (eq $i \"job\") (not .) }}{{ printf "
+      "\"%-5.2f|%v\" 1.5 'x' "
+      "}}{{ else with $value }}{{ . | humanize | title }}{{ end }}{{ end }}{{/* c */}}{{ define \"a\" }}{{ .b.c }}{{ "
+      "end }}";
+  TemplateEnvironment environment;
+  environment.max_output_bytes = 10'000;
+  environment.max_steps = 10'000;
+  environment.query = [](const std::string&) { return Result<std::vector<TemplateSample>>(); };
+  for (size_t size = 0; size <= text.size(); ++size) Expanded(text.substr(0, size), environment);
+  for (size_t i = 0; i < text.size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string changed = text;
+      changed[i] = static_cast<char>(changed[i] ^ (1 << bit));
+      Expanded(changed, environment);
+    }
+  }
+}
+
+TEST(GoTime, FormatsLayouts) {
+  const TimeValue time{1'435'065'584, 128'000'000};
+  EXPECT_EQ(FormatTime(time, kGoDefaultTimeLayout), "2015-06-23 13:19:44.128 +0000 UTC");
+  EXPECT_EQ(FormatTime(time, "Mon, 02 Jan 2006 15:04:05 MST"), "Tue, 23 Jun 2015 13:19:44 UTC");
+  EXPECT_EQ(FormatTime(time, "Monday January _2 3:04PM 06 002 .000"), "Tuesday June 23 1:19PM 15 174 .128");
+  EXPECT_EQ(FormatTime(time, "2006-01-02T15:04:05.999999999Z07:00"), "2015-06-23T13:19:44.128Z");
+  EXPECT_EQ(FormatTime({-1, 0}, "2006-01-02 15:04:05"), "1969-12-31 23:59:59");
+  EXPECT_EQ(FormatTime({-62'135'596'800, 0}, "2006-01-02"), "0001-01-01");
+}
+
+}  // namespace
+}  // namespace epi::rules
