@@ -15,9 +15,7 @@ bool ContinuesChunk(const FloatHistogram& last, const FloatHistogram& h) {
   if (IsStaleNaN(last.sum)) return false;
   if (h.schema != last.schema || h.zero_threshold != last.zero_threshold) return false;
   if (IsCustomBucketsSchema(h.schema) && h.custom_values != last.custom_values) return false;
-  FloatHistogram unhinted = h;
-  unhinted.counter_reset_hint = CounterResetHint::kUnknown;
-  return !DetectReset(unhinted, last);
+  return !CountsWereReset(h, last);
 }
 
 }  // namespace

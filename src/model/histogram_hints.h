@@ -7,10 +7,13 @@
 
 namespace epi {
 
-// What Prometheus's chunks make of the counter reset hints of one series, samples in time order: a counter sample that
-// continues a chunk is "not reset", the first one of a chunk is unknown whatever it was appended with, a gauge stays a
-// gauge. Storage that keeps histograms without chunks hands them out with these hints, or queries would answer
-// differently. Keeps a copy of the last histogram.
+// What Prometheus's chunks make of the counter reset hint of a histogram: a counter sample that continues a chunk is
+// "not reset", the first one of a chunk is unknown whatever it was appended with, a gauge stays a gauge. Storage that
+// keeps histograms without chunks hands them out with these hints, or queries would answer differently. `last` is the
+// sample before in the series, with the hint it was appended with; null when there is none or it is a float.
+CounterResetHint HintAfter(const FloatHistogram* last, const FloatHistogram& h);
+
+// The same for the samples of one series in time order. Keeps a copy of the last histogram.
 class HistogramHints {
  public:
   CounterResetHint Next(const FloatHistogram& h);

@@ -61,6 +61,10 @@ bool FellBetweenCommonBounds(const FloatHistogram& h, const FloatHistogram& prev
 bool DetectReset(const FloatHistogram& h, const FloatHistogram& previous) {
   if (h.counter_reset_hint == CounterResetHint::kReset) return true;
   if (h.counter_reset_hint == CounterResetHint::kNotReset) return false;
+  return CountsWereReset(h, previous);
+}
+
+bool CountsWereReset(const FloatHistogram& h, const FloatHistogram& previous) {
   if (h.count < previous.count) return true;
   if (IsCustomBucketsSchema(h.schema)) {
     if (!IsCustomBucketsSchema(previous.schema)) return true;

@@ -10,5 +10,7 @@ namespace epi {
 // grew into the middle of a populated bucket. A coarser schema or wider zero bucket in `h` is applied to `previous` for
 // the comparison; custom bounds that differ are compared over the bounds in common.
 bool DetectReset(const FloatHistogram& h, const FloatHistogram& previous);
+// The same from the counts alone, whatever `h` hints.
+bool CountsWereReset(const FloatHistogram& h, const FloatHistogram& previous);
 
 }  // namespace epi

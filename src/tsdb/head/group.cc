@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "model/histogram_convert.h"
+#include "model/histogram_hints.h"
 #include "tsdb/head/value_codec.h"
 
 namespace epi::tsdb {
@@ -297,12 +299,27 @@ void Group::AddLate(uint32_t id, HotRecord& hot, TimestampMs time, double value,
   Side(id, hot).late.push_back({time, lsn, value});
 }
 
+// As if the series' histograms were in chunks. A late one is shown like the first of a chunk.
+CounterResetHint Group::HintFor(const SeriesSide& side, const HotRecord& hot, const Batch::HistogramRow& row) const {
+  const bool in_order = row.time > side.last_histogram_time && row.time > LastFloatTime(hot);
+  const FloatHistogram own = row.integer != nullptr ? ToFloat(*row.integer) : FloatHistogram();
+  const FloatHistogram& h = row.integer != nullptr ? own : *row.floats;
+  const bool follows = in_order && !side.histograms.empty() &&
+                       side.histograms.back().time == side.last_histogram_time &&
+                       LastFloatTime(hot) < side.last_histogram_time;
+  if (!follows) return HintAfter(nullptr, h);
+  const SeriesSide::HistogramEntry& last = side.histograms.back();
+  if (last.floats != nullptr) return HintAfter(last.floats.get(), h);
+  const FloatHistogram before = ToFloat(*last.integer);
+  return HintAfter(&before, h);
+}
+
 void Group::ApplyHistograms(const Batch& batch, uint64_t lsn) {
   for (const auto& row : batch.histograms) {
     if (!Owns(row.series)) continue;
     HotRecord& hot = series_.hot(row.series);
     SeriesSide& side = Side(row.series, hot);
-    side.histograms.push_back({row.time, lsn, row.start_time, row.integer, row.floats});
+    side.histograms.push_back({row.time, lsn, row.start_time, row.integer, row.floats, HintFor(side, hot, row)});
     if (row.time > side.last_histogram_time && row.time > LastFloatTime(hot)) {
       NoteStale(hot, row.integer != nullptr ? row.integer->sum : row.floats->sum);
     }

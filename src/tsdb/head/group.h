@@ -37,6 +37,8 @@ struct SeriesSide {
     TimestampMs start_time = 0;
     std::shared_ptr<const Histogram> integer;
     std::shared_ptr<const FloatHistogram> floats;
+    CounterResetHint hint =
+        CounterResetHint::kUnknown;  // what readers are shown; the histogram keeps the one it came with
   };
   struct LateFloat {
     TimestampMs time = 0;
@@ -188,6 +190,7 @@ class Group {
   void ApplyFloats(const Batch& batch, uint64_t lsn, uint64_t settled);
   void ApplyTimed(const Batch& batch, uint64_t lsn, uint64_t settled);
   void ApplyHistograms(const Batch& batch, uint64_t lsn);
+  CounterResetHint HintFor(const SeriesSide& side, const HotRecord& hot, const Batch::HistogramRow& row) const;
   void AppendOne(Placement& place, uint32_t id, HotRecord& hot, double value);
   void AppendFresh(Placement& place, uint32_t id, HotRecord& hot, double value);
   void FindColumn(Placement& place, HotRecord& hot);

@@ -224,11 +224,14 @@ void SeriesReader::AddHistograms(const SeriesSide& side, Placed& placed) {
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->time < b->time; });
   for (const auto* entry : order) {
     if (points_.size() > placed.histogram_at && points_.back().t == entry->time) continue;
-    if (entry->floats != nullptr) {
+    if (entry->floats != nullptr && entry->floats->counter_reset_hint == entry->hint) {
       held_.push_back(entry->floats);
-      points_.push_back({entry->time, entry->floats.get()});
+      points_.push_back({entry->time, entry->floats.get(), entry->start_time});
     } else {
-      points_.push_back({entry->time, &converted_.emplace_back(ToFloat(*entry->integer))});
+      FloatHistogram& h =
+          converted_.emplace_back(entry->integer != nullptr ? ToFloat(*entry->integer) : *entry->floats);
+      h.counter_reset_hint = entry->hint;
+      points_.push_back({entry->time, &h, entry->start_time});
     }
   }
   placed.histograms = points_.size() - placed.histogram_at;
