@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "model/histogram_resolution.h"
 #include "model/sample.h"
 
 namespace epi {
@@ -188,6 +189,13 @@ void AccumulateBuckets(const std::vector<XorValueStream>& streams, std::vector<d
   for (size_t i = 0; i < out.size(); ++i) out[i] = std::bit_cast<double>(streams[i].bits);
 }
 
+// Schemas above the ones we compute with are reserved: such a histogram is handed out at the finest one we know. It
+// stays as it is when its spans contradict its buckets, which the reader of the first sample has ruled out.
+template <typename AnyHistogram>
+void ReduceReservedSchema(AnyHistogram& h) {
+  if (h.schema > kExponentialSchemaMax) (void)ReduceResolution(h, kExponentialSchemaMax).has_value();
+}
+
 }  // namespace
 
 template <typename Kind>
@@ -197,6 +205,7 @@ void HistogramChunkCursor<Kind>::Get(typename Kind::Value& out) const {
   out.zero_count = Kind::Count(state_.zero_count);
   out.positive_buckets = state_.PositiveBuckets();
   out.negative_buckets = state_.NegativeBuckets();
+  ReduceReservedSchema(out);
 }
 
 template <typename Kind>
@@ -206,6 +215,7 @@ void HistogramChunkCursor<Kind>::GetFloat(FloatHistogram& out) const {
   out.zero_count = static_cast<double>(Kind::Count(state_.zero_count));
   AccumulateBuckets(state_.positive, out.positive_buckets);
   AccumulateBuckets(state_.negative, out.negative_buckets);
+  ReduceReservedSchema(out);
 }
 
 template struct HistogramChunkState<IntHistogramKind>;

@@ -210,7 +210,8 @@ Result<std::optional<BlockStore::Compacted>> BlockStore::CompactLocked(std::vect
 
 Result<void> BlockStore::CleanTombstones(uint64_t other_bytes, WorkPace* pace) {
   const std::lock_guard work(work_mutex_);
-  for (const auto& block : *blocks()) {
+  const auto list = blocks();
+  for (const auto& block : *list) {
     if (block->tombstones()->empty()) continue;
     EPI_TRY(CompactLocked({block}, CleanedMeta(block->meta()), pace));
     EPI_TRY(Reload(other_bytes));
@@ -221,7 +222,8 @@ Result<void> BlockStore::CleanTombstones(uint64_t other_bytes, WorkPace* pace) {
 Result<size_t> BlockStore::Delete(std::span<const Matcher> matchers, TimeRange range) {
   const std::lock_guard work(work_mutex_);
   size_t touched = 0;
-  for (const auto& block : *blocks()) {
+  const auto list = blocks();
+  for (const auto& block : *list) {
     if (!block->range().Overlaps(range)) continue;
     EPI_ASSIGN(const size_t in_block, block->Delete(matchers, range));
     touched += in_block;
@@ -260,7 +262,8 @@ Result<void> BlockStore::Snapshot(const std::string& directory) {
   }
   const std::lock_guard work(work_mutex_);
   EPI_TRY(fs_.CreateDirectories(directory));
-  for (const auto& block : *blocks()) {
+  const auto list = blocks();
+  for (const auto& block : *list) {
     EPI_TRY(LinkBlock(fs_, block->directory(), JoinPath(directory, BaseName(block->directory()))));
   }
   return fs_.SyncDirectory(directory);
