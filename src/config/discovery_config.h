@@ -64,6 +64,8 @@ Result<void> CheckStaticTargets(const SdConfigs& configs);
 
 // One item of static_configs by itself, as file and HTTP discovery have them too.
 Result<StaticGroup> ParseStaticGroup(std::string_view yaml);
+// A list of them; a null item is `nil target group item found`.
+Result<std::vector<StaticGroup>> ParseStaticGroups(std::string_view yaml);
 
 #define EPI_SD_NAME(type, name)                     \
   template <>                                       \

@@ -40,6 +40,8 @@ constexpr Spec kSpecs[] = {
      "Reload when the configuration file, its rule files or its scrape configuration files change."},
     {"config.auto-reload-interval", Kind::kDuration, &Flags::config_auto_reload_interval_ms, "30s", Mode::kBoth, false,
      "How often to look for changes of the configuration; at least 1s."},
+    {"config.expand-references", Kind::kBool, &Flags::config_expand_references, "false", Mode::kBoth, false,
+     "Replace ${VAR} and file:PATH in every string of the configuration file."},
     {"web.listen-address", Kind::kTexts, &Flags::web_listen_addresses, "0.0.0.0:9090", Mode::kBoth, false,
      "Address to serve UI, API and telemetry on. May be repeated."},
     {"auto-gomaxprocs", Kind::kBool, &Flags::auto_gomaxprocs, "true", Mode::kBoth, false,

@@ -19,6 +19,7 @@ struct Flags {
   std::string config_file;
   bool config_auto_reload = false;
   int64_t config_auto_reload_interval_ms = 0;
+  bool config_expand_references = false;
   std::vector<std::string> web_listen_addresses;
   bool auto_gomaxprocs = false;
   bool auto_gomemlimit = false;

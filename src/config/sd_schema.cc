@@ -43,6 +43,7 @@ struct Schema<StaticGroup> {
 
 namespace {
 
+constexpr char kNullGroup[] = "nil target group item found";
 constexpr std::string_view kKubernetesRoles[] = {"node", "pod", "service", "endpoints", "endpointslice", "ingress"};
 
 Result<void> CheckKubernetesRole(std::string& role) {
@@ -544,6 +545,15 @@ Result<void> CheckStaticTargets(const SdConfigs& configs) {
 Result<StaticGroup> ParseStaticGroup(std::string_view yaml) {
   StaticGroup out;
   EPI_TRY(ReadDocument(yaml, out));
+  return out;
+}
+
+Result<std::vector<StaticGroup>> ParseStaticGroups(std::string_view yaml) {
+  EPI_ASSIGN(const YamlDocument document, YamlDocument::Parse(yaml, DuplicateKeys::kKeep));
+  YamlReader reader;
+  std::vector<StaticGroup> out;
+  NoNullItems<kNullGroup>::Read(reader, document.root(), out);
+  EPI_TRY(reader.Finish());
   return out;
 }
 

@@ -1,0 +1,109 @@
+#include "discovery/json.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "model/utf8.h"
+
+namespace epi::discovery {
+namespace {
+
+constexpr size_t kMaxDepth = 200;
+
+const Json& NullJson() {
+  static const auto* const kNull = new Json();
+  return *kNull;
+}
+
+}  // namespace
+
+// Takes the library's events.
+class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  Json Take() { return std::move(root_); }
+  const std::string& error() const { return error_; }
+
+  bool null() override { return Add({}) != nullptr; }
+  bool boolean(bool value) override { return Scalar(Json::Kind::kBool, value ? "true" : "false"); }
+  bool number_integer(number_integer_t value) override { return Scalar(Json::Kind::kNumber, std::to_string(value)); }
+  bool number_unsigned(number_unsigned_t value) override { return Scalar(Json::Kind::kNumber, std::to_string(value)); }
+  bool number_float(number_float_t, const string_t& text) override { return Scalar(Json::Kind::kNumber, text); }
+  bool string(string_t& value) override { return Scalar(Json::Kind::kString, std::move(value)); }
+  bool binary(binary_t&) override { return false; }
+  bool start_object(std::size_t) override { return Open(Json::Kind::kObject); }
+  bool end_object() override { return Close(); }
+  bool start_array(std::size_t) override { return Open(Json::Kind::kArray); }
+  bool end_array() override { return Close(); }
+  bool key(string_t& name) override {
+    open_.back()->members_.emplace_back(std::move(name), Json());
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& exception) override {
+    error_ = exception.what();
+    return false;
+  }
+
+ private:
+  // Puts a value where the next one belongs. The containers above it do not grow while it is open, so the address
+  // holds.
+  Json* Add(Json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return &root_;
+    }
+    Json& parent = *open_.back();
+    if (parent.kind_ == Json::Kind::kArray) return &parent.items_.emplace_back(std::move(value));
+    parent.members_.back().second = std::move(value);
+    return &parent.members_.back().second;
+  }
+  bool Scalar(Json::Kind kind, std::string text) {
+    Json value;
+    value.kind_ = kind;
+    value.text_ = std::move(text);
+    return Add(std::move(value)) != nullptr;
+  }
+  bool Open(Json::Kind kind) {
+    if (open_.size() >= kMaxDepth) {
+      error_ = "nested too deeply";
+      return false;
+    }
+    Json value;
+    value.kind_ = kind;
+    open_.push_back(Add(std::move(value)));
+    return true;
+  }
+  bool Close() {
+    open_.pop_back();
+    return true;
+  }
+
+  Json root_;
+  std::vector<Json*> open_;
+  std::string error_;
+};
+
+Result<Json> Json::Parse(std::string_view text) {
+  JsonBuilder builder;
+  if (!IsValidUtf8(text)) return Fail(ErrorCode::kInvalid, "json: invalid UTF-8");
+  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
+    return Fail(ErrorCode::kInvalid, "json: " + (builder.error().empty() ? "not valid" : builder.error()));
+  }
+  return builder.Take();
+}
+
+int64_t Json::integer() const {
+  int64_t value = 0;
+  if (kind_ == Kind::kNumber) std::from_chars(text_.data(), text_.data() + text_.size(), value);
+  return value;
+}
+
+const Json& Json::operator[](std::string_view key) const {
+  for (auto at = members_.rbegin(); at != members_.rend(); ++at) {
+    if (at->first == key) return at->second;
+  }
+  return NullJson();
+}
+
+const Json& Json::at(size_t index) const { return index < items_.size() ? items_[index] : NullJson(); }
+
+}  // namespace epi::discovery

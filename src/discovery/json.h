@@ -1,0 +1,44 @@
+// JSON answers of APIs as small trees: the only place of this module that sees the JSON library.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace epi::discovery {
+
+// A value; missing things are null values, so that a path through an answer needs no checks:
+// json["Spec"]["Name"].text().
+class Json {
+ public:
+  enum class Kind : unsigned char { kNull, kBool, kNumber, kString, kArray, kObject };
+  // kInvalid with the library's sentence; nesting beyond 200 and text that is not UTF-8 are refused.
+  static Result<Json> Parse(std::string_view text);
+
+  Kind kind() const { return kind_; }
+  bool IsNull() const { return kind_ == Kind::kNull; }
+  bool IsString() const { return kind_ == Kind::kString; }
+  bool IsArray() const { return kind_ == Kind::kArray; }
+  bool IsObject() const { return kind_ == Kind::kObject; }
+  bool boolean() const { return kind_ == Kind::kBool && text_ == "true"; }
+  // A string's text, a number as it was written, "true" or "false"; empty otherwise.
+  const std::string& text() const { return text_; }
+  int64_t integer() const;  // of a number; 0 otherwise
+  const std::vector<Json>& items() const { return items_; }
+  const std::vector<std::pair<std::string, Json>>& members() const { return members_; }
+  const Json& operator[](std::string_view key) const;  // of an object, the last of duplicates
+  const Json& at(size_t index) const;                  // of an array
+
+ private:
+  friend class JsonBuilder;
+  Kind kind_ = Kind::kNull;
+  std::string text_;
+  std::vector<Json> items_;
+  std::vector<std::pair<std::string, Json>> members_;
+};
+
+}  // namespace epi::discovery

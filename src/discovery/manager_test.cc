@@ -1,0 +1,219 @@
+#include "discovery/manager.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "discovery/dns_resolver.h"
+#include "testing/discovery_fixture.h"
+#include "testing/temp_dir.h"
+
+namespace epi::discovery {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+// Keeps what the manager hands on.
+class Receiver {
+ public:
+  void operator()(TargetSets sets) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    sets_ = std::move(sets);
+    ++count_;
+    changed_.notify_all();
+  }
+  // Moves the clock until `done` holds for the last sets.
+  TargetSets Await(testing::SimulatedClock& clock, const std::function<bool(const TargetSets&)>& done) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (int i = 0; i < 2000 && !(count_ > 0 && done(sets_)); ++i) {
+      lock.unlock();
+      clock.AdvanceMs(100);
+      lock.lock();
+      changed_.wait_for(lock, std::chrono::milliseconds(5));
+    }
+    EXPECT_TRUE(done(sets_));
+    return sets_;
+  }
+  int count() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return count_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  TargetSets sets_;
+  int count_ = 0;
+};
+
+std::map<std::string, config::SdConfigs> Jobs(const std::map<std::string, std::string>& yaml) {
+  std::map<std::string, config::SdConfigs> out;
+  for (const auto& [job, text] : yaml) out[job] = ParseSections(text).value();
+  return out;
+}
+
+std::map<std::string, size_t> Sizes(const TargetSets& sets) {
+  std::map<std::string, size_t> out;
+  for (const auto& [job, groups] : sets) {
+    out[job] = 0;
+    for (const auto& group : groups) out[job] += group->targets.size();
+  }
+  return out;
+}
+
+TEST(DiscoveryManager, SharesEqualDiscoveriesAndFollowsReloads) {
+  DiscoveryFixture fixture;
+  Receiver receiver;
+  DiscoveryManager manager(fixture.parts(), {}, [&](TargetSets sets) { receiver(std::move(sets)); });
+  const std::string same = "static_configs: [{targets: [a, b], labels: {x: '1'}}]";
+  EXPECT_EQ(manager.ApplyConfig(Jobs({{"one", same}, {"two", same}, {"none", ""}})), 0u);
+  EXPECT_EQ(manager.provider_count(), 1u);
+  auto sets = receiver.Await(fixture.clock(), [](const TargetSets& s) { return Sizes(s)["two"] == 2; });
+  EXPECT_THAT(Sizes(sets), ElementsAre(Pair("none", 0), Pair("one", 2), Pair("two", 2)));
+  EXPECT_EQ(sets.at("one")[0].get(), sets.at("two")[0].get());
+  EXPECT_EQ(sets.at("one")[0]->labels, (Labels{{"x", "1"}}));
+
+  manager.ApplyConfig(Jobs({{"one", same}, {"three", "static_configs: [{targets: [c]}]"}}));
+  EXPECT_EQ(manager.provider_count(), 2u);
+  sets = receiver.Await(fixture.clock(), [](const TargetSets& s) { return Sizes(s)["three"] == 1; });
+  EXPECT_THAT(Sizes(sets), ElementsAre(Pair("one", 2), Pair("three", 1)));
+
+  manager.ApplyConfig({});
+  EXPECT_EQ(manager.provider_count(), 0u);
+  receiver.Await(fixture.clock(), [](const TargetSets& s) { return s.empty(); });
+}
+
+TEST(DiscoveryManager, CountsWhatCannotBeStarted) {
+  DiscoveryFixture fixture;
+  Receiver receiver;
+  DiscoveryManager manager(fixture.parts(), {}, [&](TargetSets sets) { receiver(std::move(sets)); });
+  EXPECT_EQ(manager.ApplyConfig(
+                Jobs({{"a", "gce_sd_configs: [{project: a, zone: b}]"}, {"b", "static_configs: [{targets: [c]}]"}})),
+            1u);
+  EXPECT_EQ(fixture.Metric("prometheus_sd_failed_configs"), 1);
+  const auto sets = receiver.Await(fixture.clock(), [](const TargetSets& s) { return Sizes(s)["b"] == 1; });
+  EXPECT_THAT(Sizes(sets), ElementsAre(Pair("a", 0), Pair("b", 1)));
+  EXPECT_THAT(fixture.log(), ::testing::HasSubstr("Cannot create service discovery"));
+}
+
+TEST(DiscoveryManager, StopsWhileAQuestionIsInFlight) {
+  DiscoveryFixture fixture;
+  std::atomic<bool> asked = false;
+  fixture.ServeRequests([&](const net::Request& request) -> ApiAnswer {
+    asked = true;
+    // Until the client has gone away.
+    std::mutex mutex;
+    std::condition_variable wake;
+    const std::stop_callback gone(request.stop, [&] {
+      const std::lock_guard<std::mutex> inner(mutex);
+      wake.notify_all();
+    });
+    std::unique_lock<std::mutex> lock(mutex);
+    wake.wait_for(lock, std::chrono::seconds(20), [&] { return request.stop.stop_requested(); });
+    return {500, "text/plain", ""};
+  });
+  Receiver receiver;
+  DiscoveryManager manager(fixture.parts(), {}, [&](TargetSets sets) { receiver(std::move(sets)); });
+  manager.ApplyConfig(Jobs({{"a", "http_sd_configs: [{url: '" + fixture.url() + "/'}]"}}));
+  fixture.Await([&] { return asked.load(); });
+  manager.Stop();
+  EXPECT_EQ(manager.provider_count(), 0u);
+}
+
+// Answers DNS questions over UDP with one canned set of records.
+class DnsServer {
+ public:
+  explicit DnsServer(int rcode) : fd_(::socket(AF_INET, SOCK_DGRAM, 0)), rcode_(rcode) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    socklen_t length = sizeof address;
+    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { Loop(); });
+  }
+  ~DnsServer() {
+    ::shutdown(fd_, SHUT_RDWR);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port_));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    // An empty datagram ends the loop.
+    const int sender = ::socket(AF_INET, SOCK_DGRAM, 0);
+    ::sendto(sender, "", 0, 0, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    ::close(sender);
+    thread_.join();
+    ::close(fd_);
+  }
+  int port() const { return port_; }
+
+ private:
+  void Loop() {
+    char question[1500];
+    sockaddr_in from{};
+    socklen_t length = sizeof from;
+    while (true) {
+      const ssize_t got = ::recvfrom(fd_, question, sizeof question, 0, reinterpret_cast<sockaddr*>(&from), &length);
+      if (got <= 12) return;
+      std::string answer(question, static_cast<size_t>(got));
+      answer[2] = static_cast<char>(0x81);
+      answer[3] = static_cast<char>(0x80 | rcode_);
+      // Keep the question alone, drop the EDNS record that came with it.
+      const size_t end = answer.find('\0', 12) + 5;
+      answer.resize(end);
+      answer[7] = rcode_ == 0 ? 1 : 0;
+      answer[11] = 0;
+      if (rcode_ == 0) answer += std::string("\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x00\x00\x02", 16);
+      ::sendto(fd_, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), length);
+    }
+  }
+
+  int fd_;
+  int rcode_;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+std::string WriteResolverConfig(const epi::testing::TempDir& directory, int port) {
+  const std::string path = JoinPath(directory.path(), "resolv.conf");
+  EXPECT_TRUE(PosixFileSystem().WriteFileAtomically(
+      path, "nameserver 127.0.0.1:" + std::to_string(port) + "\noptions timeout:1 attempts:1\n"));
+  return path;
+}
+
+TEST(DnsDiscovery, AsksTheConfiguredServer) {
+  const DnsServer server(0);
+  const epi::testing::TempDir directory;
+  DiscoveryFixture discovery;
+  discovery.resolver_config = WriteResolverConfig(directory, server.port());
+  discovery.Start("dns_sd_configs: [{names: [web.example.com], type: a, port: 9100}]");
+  discovery.AwaitGroups(1);
+  EXPECT_EQ(discovery.Targets().at(0),
+            (Labels{{"__address__", "10.0.0.2:9100"}, {"__meta_dns_name", "web.example.com"}}));
+  EXPECT_EQ(discovery.Metric("prometheus_sd_dns_lookups_total"), 1);
+}
+
+TEST(DnsResolver, KnowsAbsenceFromIgnorance) {
+  const epi::testing::TempDir directory;
+  {
+    const DnsServer absent(3);
+    const auto resolver = MakeSystemResolver(PosixFileSystem(), WriteResolverConfig(directory, absent.port()));
+    const auto records = resolver->Lookup("x.example", DnsType::kA, {});
+    ASSERT_TRUE(records.has_value()) << records.error().message();
+    EXPECT_TRUE(records->empty());
+  }
+  const DnsServer broken(2);
+  const auto resolver = MakeSystemResolver(PosixFileSystem(), WriteResolverConfig(directory, broken.port()));
+  const auto records = resolver->Lookup("x.example", DnsType::kA, {});
+  ASSERT_FALSE(records.has_value());
+  EXPECT_EQ(records.error().message(),
+            "could not resolve \"x.example\": all servers responded with errors to at least one search domain");
+}
+
+}  // namespace
+}  // namespace epi::discovery

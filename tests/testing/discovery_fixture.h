@@ -1,0 +1,182 @@
+// What the tests of this module share: one running discovery with a clock that stands still, and an HTTP server that
+// plays the API it asks. For tests only.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/file_system.h"
+#include "config/discovery_config.h"
+#include "discovery/discoverer.h"
+#include "net/http_client.h"
+#include "net/loopback.h"
+#include "testing/simulated_clock.h"
+
+namespace epi::discovery {
+
+struct ApiAnswer {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};
+};
+
+// The *_sd_configs keys of one section.
+inline Result<config::SdConfigs> ParseSections(const std::string& yaml) {
+  EPI_ASSIGN(const auto document, config::YamlDocument::Parse(yaml, config::DuplicateKeys::kKeep));
+  config::YamlReader reader;
+  config::SdConfigs out;
+  for (const auto& entry : document.root().entries()) {
+    if (!config::ReadSdSection(reader, entry, out)) reader.UnknownField(entry.key, "test");
+  }
+  EPI_TRY(reader.Finish());
+  return out;
+}
+
+class DiscoveryFixture final : public TargetGroupSink {
+ public:
+  DiscoveryFixture()
+      : client_(net::HttpClient::Start({}, PosixFileSystem(), SystemClock(), Logger()).value()),
+        logger_(Logger::ToFunction(LogLevel::kDebug, LogFormat::kLogfmt, &DiscoveryFixture::OnLog, this)) {}
+  ~DiscoveryFixture() override { Stop(); }
+
+  DiscoveryParts parts() { return {*client_, PosixFileSystem(), clock_, logger_, registry_, "job", resolver_config}; }
+  testing::SimulatedClock& clock() { return clock_; }
+  MetricRegistry& registry() { return registry_; }
+
+  // Answers every request by its target (path and query).
+  void Serve(std::function<ApiAnswer(const std::string& target)> answer) {
+    ServeRequests([answer = std::move(answer)](const net::Request& request) { return answer(request.target); });
+  }
+  void ServeRequests(std::function<ApiAnswer(const net::Request& request)> answer) {
+    server_ = std::make_unique<net::TestServer>(
+        [answer = std::move(answer)](net::Request& request, net::ResponseWriter& response) {
+          ApiAnswer result = answer(request);
+          response.SetStatus(result.status);
+          response.headers().Add("Content-Type", result.content_type);
+          for (auto& [name, value] : result.headers) response.headers().Add(name, value);
+          static_cast<void>(response.Write(result.body));
+        });
+  }
+  std::string url() const { return server_->Url(""); }
+  std::string address() const { return server_->Url("").substr(7); }
+
+  void Start(const std::string& yaml) {
+    const auto sections = ParseSections(yaml);
+    ASSERT_TRUE(sections.has_value()) << sections.error().message();
+    ASSERT_EQ(sections->size(), 1u);
+    auto made = MakeDiscoverer(sections->at(0), parts());
+    ASSERT_TRUE(made.has_value()) << made.error().message();
+    discoverer_ = std::move(*made);
+    thread_ = std::thread([this] { discoverer_->Run(*this, stop_.get_token()); });
+  }
+  void Stop() {
+    stop_.request_stop();
+    if (thread_.joinable()) thread_.join();
+    discoverer_.reset();
+  }
+
+  void Update(std::vector<TargetGroup> groups) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (auto& group : groups) {
+      if (group.targets.empty()) {
+        groups_.erase(group.source);
+      } else {
+        groups_[group.source] = std::move(group);
+      }
+    }
+    ++updates_;
+    changed_.notify_all();
+  }
+
+  // The groups there are, by source.
+  std::vector<TargetGroup> Groups() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    std::vector<TargetGroup> out;
+    for (const auto& [source, group] : groups_) out.push_back(group);
+    return out;
+  }
+  // All targets with their group's labels, sorted.
+  std::vector<Labels> Targets() {
+    std::vector<Labels> out;
+    for (const auto& group : Groups()) {
+      for (const auto& target : group.targets) {
+        LabelsBuilder labels(group.labels);
+        for (const auto label : target) labels.Set(label.name, label.value);
+        out.push_back(labels.Build());
+      }
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  void AwaitUpdates(int count) {
+    Await([&] { return updates_ >= count; });
+  }
+  void AwaitGroups(size_t count) {
+    Await([&] { return groups_.size() == count && updates_ > 0; });
+  }
+  // Looks again at least every 10 ms, for conditions that nothing here signals.
+  void Await(const std::function<bool()>& done) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    for (int i = 0; i < 2000 && !done(); ++i) changed_.wait_for(lock, std::chrono::milliseconds(10));
+    ASSERT_TRUE(done()) << log_;
+  }
+  void AwaitMetric(const std::string& name, double value) {
+    for (int i = 0; i < 2000 && Metric(name) != value; ++i) {
+      std::unique_lock<std::mutex> lock(mutex_);
+      changed_.wait_for(lock, std::chrono::milliseconds(10));
+    }
+    EXPECT_EQ(Metric(name), value);
+  }
+  // Until the discovery waits for its clock.
+  void AwaitWaiting(size_t waiters = 1) { clock_.AwaitWaiters(waiters); }
+  void Advance(int64_t ms) { clock_.AdvanceMs(ms); }
+
+  double Metric(const std::string& name) {
+    double out = 0;
+    for (const auto& family : registry_.Collect()) {
+      if (family.name != name) continue;
+      for (const auto& metric : family.points) out += metric.value;
+    }
+    return out;
+  }
+  std::string log() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return log_;
+  }
+
+  std::string resolver_config;
+
+ private:
+  static void OnLog(void* context, std::string_view line) {
+    auto& self = *static_cast<DiscoveryFixture*>(context);
+    const std::lock_guard<std::mutex> lock(self.mutex_);
+    self.log_ += line;
+    self.changed_.notify_all();
+  }
+
+  testing::SimulatedClock clock_;
+  MetricRegistry registry_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, TargetGroup> groups_;  // guarded by mutex_
+  std::string log_;                            // guarded by mutex_
+  int updates_ = 0;                            // guarded by mutex_
+  std::unique_ptr<net::TestServer> server_;
+  std::unique_ptr<net::HttpClient> client_;
+  Logger logger_;
+  std::stop_source stop_;
+  std::unique_ptr<Discoverer> discoverer_;
+  std::thread thread_;
+};
+
+}  // namespace epi::discovery
