@@ -38,6 +38,8 @@ std::string ErrnoText(int number) {
 
 std::string CertificateText(const TransferFailure& failure) {
   const std::string prefix = "tls: failed to verify certificate: x509: ";
+  if (failure.detail.find("subject name") != std::string::npos)
+    return prefix + "certificate is not valid for any names, but wanted to match " + failure.host;
   switch (failure.verify_result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:

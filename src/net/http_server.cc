@@ -564,7 +564,8 @@ void Connection::ResponseDone() {
   current_.shrink_to_fit();
   exchange_.reset();
   if (abort_) return Close();
-  if (!keep_alive_ || !server_.accepting()) return Linger();
+  if (!server_.accepting()) return Close();
+  if (!keep_alive_) return Linger();
   NextRequest();
 }
 

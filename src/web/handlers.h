@@ -27,7 +27,7 @@ HandlerFunction ServeDeleteSeries, ServeCleanTombstones, ServeSnapshot;
 // api/ingest.cc
 HandlerFunction ServeRemoteWrite, ServeRemoteRead, ServeOtlpWrite;
 // api/search.cc
-HandlerFunction ServeSearch;
+HandlerFunction ServeSearchMetricNames, ServeSearchLabelNames, ServeSearchLabelValues;
 // federate.cc
 HandlerFunction ServeFederate;
 // management.cc

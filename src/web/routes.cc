@@ -77,8 +77,19 @@ constexpr Param kSelfMetricsParams[] = {
     {"metric_name_pattern", "string", false, false, "Anchored regular expression over names."}};
 constexpr Param kDeleteParams[] = {kRequiredMatch, kStart, kEnd};
 constexpr Param kSnapshotParams[] = {{"skip_head", "boolean", false, false, "Leaves the head out."}};
-constexpr Param kSearchParams[] = {
-    {"search[]", "string", false, true, "Terms; any of them."}, kMatch, kStart, kEnd, kLimit};
+#define EPI_SEARCH_PARAMS                                                                                          \
+  {"search[]", "string", false, true, "Terms; any of them."},                                                      \
+      {"fuzz_threshold", "integer", false, false, "Lowest score in percent."},                                     \
+      {"fuzz_alg", "string", false, false, "subsequence or jarowinkler."},                                         \
+      {"case_sensitive", "boolean", false, false, "Whether case counts; true when absent."},                       \
+      {"sort_by", "string", false, false, "alpha or score."}, {"sort_dir", "string", false, false, "asc or dsc."}, \
+      {"include_score", "boolean", false, false, "Adds scores."},                                                  \
+      {"batch_size", "integer", false, false, "Results per line."}, kMatch, kStart, kEnd, kLimit
+constexpr Param kSearchParams[] = {EPI_SEARCH_PARAMS};
+constexpr Param kSearchMetricParams[] = {EPI_SEARCH_PARAMS,
+                                         {"include_metadata", "boolean", false, false, "Adds type, help and unit."}};
+constexpr Param kSearchValuesParams[] = {EPI_SEARCH_PARAMS, {"label", "string", true, false, "Whose values."}};
+#undef EPI_SEARCH_PARAMS
 constexpr Param kFederateParams[] = {kMatch};
 constexpr Param kMetricsParams[] = {{"name[]", "string", false, true, "Families to show."}};
 
@@ -155,6 +166,14 @@ constexpr Route WithParams(Route route, std::span<const Param> params, Compressi
 
 constexpr net::MethodSet kGetOrPost = kGetMethod | kPostMethod;
 
+// Lines that the client reads as they come: not compressed.
+constexpr Route Search(std::string_view path, net::Handler handler, std::string_view doc,
+                       std::span<const Param> params) {
+  Route route = Api(kGetOrPost, path, handler, doc, params);
+  route.compression = Compression::kNone;
+  return route;
+}
+
 constexpr Route kRoutes[] = {
     ServerApi(kGetOrPost, "/api/v1/query", &Bind<ServeQuery>, "Evaluates an expression at one time.", kQueryParams),
     ServerApi(kGetOrPost, "/api/v1/query_range", &Bind<ServeQueryRange>,
@@ -197,9 +216,9 @@ constexpr Route kRoutes[] = {
          Lane::kStream),
     ServerApi(kGetMethod, "/api/v1/alerts", &Bind<ServeAlerts>, "Active alerts."),
     ServerApi(kGetMethod, "/api/v1/rules", &Bind<ServeRules>, "Rules and their state.", kRulesParams),
-    ServerApi(kGetOrPost, "/api/v1/search/metric_names", &Bind<ServeSearch>, "Searches metric names.", kSearchParams),
-    ServerApi(kGetOrPost, "/api/v1/search/label_names", &Bind<ServeSearch>, "Searches label names.", kSearchParams),
-    ServerApi(kGetOrPost, "/api/v1/search/label_values", &Bind<ServeSearch>, "Searches label values.", kSearchParams),
+    Search("/api/v1/search/metric_names", &Bind<ServeSearchMetricNames>, "Searches metric names.", kSearchMetricParams),
+    Search("/api/v1/search/label_names", &Bind<ServeSearchLabelNames>, "Searches label names.", kSearchParams),
+    Search("/api/v1/search/label_values", &Bind<ServeSearchLabelValues>, "Searches label values.", kSearchValuesParams),
     Admin("/api/v1/admin/tsdb/delete_series", &Bind<ServeDeleteSeries>, "Deletes samples.", kDeleteParams),
     Admin("/api/v1/admin/tsdb/clean_tombstones", &Bind<ServeCleanTombstones>, "Removes deleted samples from disk."),
     Admin("/api/v1/admin/tsdb/snapshot", &Bind<ServeSnapshot>, "Makes a snapshot of the database.", kSnapshotParams),

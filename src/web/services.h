@@ -74,7 +74,9 @@ struct WebOptions {
   bool enable_admin_api = false;
   bool enable_remote_write_receiver = false;
   bool enable_otlp_receiver = false;
-  bool per_step_stats = false;  // --enable-feature=promql-per-step-stats
+  bool enable_search = false;         // --enable-feature=search-api
+  int64_t search_max_limit = 10'000;  // --web.search.max-limit; 0: no cap
+  bool per_step_stats = false;        // --enable-feature=promql-per-step-stats
 };
 
 // Thread-safe where the things it points at are. Outlives the HTTP server.
