@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "base/file_system.h"
+#include "promqltest/block_storage.h"
 #include "promqltest/runner.h"
 #include "testing/memory_storage.h"
 #include "testing/simulated_clock.h"
@@ -42,11 +43,16 @@ class HeadStorage final : public Storage {
   std::unique_ptr<tsdb::Db> db_;
 };
 
+Result<std::unique_ptr<Storage>> MakeBlock() {
+  std::unique_ptr<Storage> storage = std::make_unique<BlockStorage>();
+  return storage;
+}
+
 struct Kind {
   std::string_view name;
   Result<std::unique_ptr<Storage>> (*make)();
 };
-constexpr Kind kKinds[] = {{"memory", MakeMemory}, {"head", HeadStorage::Make}};
+constexpr Kind kKinds[] = {{"memory", MakeMemory}, {"head", HeadStorage::Make}, {"block", MakeBlock}};
 
 }  // namespace
 

@@ -160,6 +160,7 @@ void Store(State& state, Series& series, SeriesRef ref, StoredSample sample, Rep
   }
   ++report.report.accepted;
   state.newest = std::max(state.newest, sample.t);
+  if (sample.is_histogram()) sample.appended_hint = sample.floats->counter_reset_hint;
   if (at != samples.end()) {
     if (sample.is_histogram()) sample.floats = WithHint(*sample.floats, CounterResetHint::kUnknown);
   } else if (sample.is_histogram()) {

@@ -30,6 +30,7 @@ struct StoredSample {
   std::shared_ptr<const Histogram> integer;      // as it was appended
   std::shared_ptr<const FloatHistogram> floats;  // what views hand out
   uint64_t commit = 0;
+  CounterResetHint appended_hint = CounterResetHint::kUnknown;  // of a histogram; views show what chunks would say
   bool is_histogram() const { return floats != nullptr; }
 };
 

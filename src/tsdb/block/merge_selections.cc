@@ -34,7 +34,7 @@ class SampleWalk {
   bool is_histogram() const { return histogram_next_; }
   double value() const { return samples_->v[float_]; }
   TimestampMs start() const { return samples_->start_times.empty() ? 0 : samples_->start_times[float_]; }
-  const FloatHistogram* histogram() const { return samples_->histograms[point_].h; }
+  const HistogramPoint& histogram() const { return samples_->histograms[point_]; }
   void Next() {
     ++(histogram_next_ ? point_ : float_);
     Settle();
@@ -66,15 +66,15 @@ TimestampMs LastTime(const SeriesSamples& s) {
 }
 bool Empty(const SeriesSamples& s) { return s.t.empty() && s.histograms.empty(); }
 
-void AppendHistogram(SeriesArrays& out, TimestampMs time, const FloatHistogram* h, bool other_source) {
-  const bool compared =
-      h->counter_reset_hint == CounterResetHint::kNotReset || h->counter_reset_hint == CounterResetHint::kReset;
+void AppendHistogram(SeriesArrays& out, const HistogramPoint& point, bool other_source) {
+  const CounterResetHint hint = point.h->counter_reset_hint;
+  const bool compared = hint == CounterResetHint::kNotReset || hint == CounterResetHint::kReset;
   if (!other_source || !compared) {
-    out.AddHistogram(time, h);
+    out.AddHistogram(point.t, point.h, point.start_time);
     return;
   }
-  FloatHistogram& copy = out.AddHistogram(time);
-  copy = *h;
+  FloatHistogram& copy = out.AddHistogram(point.t, point.start_time);
+  copy = *point.h;
   copy.counter_reset_hint = CounterResetHint::kUnknown;
 }
 
@@ -86,7 +86,7 @@ void AppendWhole(SeriesArrays& out, const SeriesSamples& s, bool other_source) {
     if (room.starts != nullptr) std::copy(s.start_times.begin(), s.start_times.end(), room.starts);
   }
   for (const auto& point : s.histograms) {
-    AppendHistogram(out, point.t, point.h, other_source);
+    AppendHistogram(out, point, other_source);
     other_source = false;
   }
 }
@@ -106,7 +106,7 @@ void AppendOverlapping(SeriesArrays& out, std::span<const SeriesSamples* const> 
     SampleWalk& walk = walks[next];
     const TimestampMs time = walk.time();
     if (walk.is_histogram()) {
-      AppendHistogram(out, time, walk.histogram(), before != parts.size() && before != next);
+      AppendHistogram(out, walk.histogram(), before != parts.size() && before != next);
     } else {
       out.AddFloat(time, walk.value(), walk.start());
     }

@@ -29,9 +29,11 @@ class SeriesArrays {
   void TruncateFloats(size_t count);
   void AddFloat(TimestampMs time, double value, TimestampMs start);
   // A histogram of the arrays' own, to be filled in; stays where it is until Clear.
-  FloatHistogram& AddHistogram(TimestampMs time);
+  FloatHistogram& AddHistogram(TimestampMs time, TimestampMs start);
   // One that lives elsewhere at least until Clear.
-  void AddHistogram(TimestampMs time, const FloatHistogram* h) { points_.push_back({time, h}); }
+  void AddHistogram(TimestampMs time, const FloatHistogram* h, TimestampMs start) {
+    points_.push_back({time, h, start});
+  }
   void DropLastHistogram() { points_.pop_back(); }
 
   // Of the open series.
