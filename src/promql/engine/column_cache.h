@@ -18,7 +18,8 @@ struct Column {
   std::vector<TimestampMs> times;
   Windows windows;
   RateTerms rate_terms;
-  std::vector<int32_t> picks;   // instant selectors: index of the sample a step sees, or -1
+  std::vector<int32_t> picks;  // instant selectors: index of the sample a step sees, or -1
+  bool picks_every_step = false;
   std::vector<uint32_t> fresh;  // samples of the window that the step before did not see
   uint32_t widest = 0;          // window
   uint32_t last = 0;            // window at the last step

@@ -1,34 +1,16 @@
 // The accumulators of sum, avg, min, max, count, group, stddev and stdvar.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 
 #include "model/histogram_math.h"
 #include "model/kahan_sum.h"
 #include "model/sample.h"
 #include "promql/engine/aggregate.h"
+#include "promql/functions/dense_kernels.h"
 
 namespace epi::promql {
 namespace {
-
-// Adds `count` values to sums with compensation, in exactly KahanSum's operations but without branches, so that the
-// loop becomes SIMD code.
-void KahanAddRow(const double* __restrict values, double* __restrict sums, double* __restrict compensations,
-                 size_t count) {
-  constexpr double kMax = std::numeric_limits<double>::max();
-  for (size_t i = 0; i < count; ++i) {
-    const double value = values[i];
-    const double sum = sums[i];
-    const double total = sum + value;
-    const bool sum_larger = std::fabs(sum) >= std::fabs(value);
-    const double large = sum_larger ? sum : value;
-    const double small = sum_larger ? value : sum;
-    const double compensation = compensations[i] + ((large - total) + small);
-    compensations[i] = std::fabs(total) > kMax ? 0 : compensation;
-    sums[i] = total;
-  }
-}
 
 // What sum and avg do with histograms at one group and step.
 struct HistogramSum {

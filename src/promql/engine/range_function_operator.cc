@@ -2,15 +2,10 @@
 
 #include "promql/engine/column_cache.h"
 #include "promql/engine/leaf.h"
+#include "promql/functions/dense_kernels.h"
 
 namespace epi::promql {
 namespace {
-
-bool AnyStale(std::span<const double> v) {
-  uint64_t found = 0;
-  for (const double x : v) found |= static_cast<uint64_t>(IsStaleNaN(x));
-  return found != 0;
-}
 
 // Window sizes and what is new in each, for statistics.
 void CountWindows(Column& column, const StepGrid& grid, const WindowSpec& spec) {
@@ -94,7 +89,7 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
   std::span<const TimestampMs> starts = use_starts ? samples.start_times : std::span<const TimestampMs>();
   std::span<const double> v = samples.v;
   Column* column = nullptr;
-  if (!AnyStale(samples.v)) {
+  if (!AnyStale(samples.v.data(), samples.v.size())) {
     column = &cache.Get(samples, fill, flush);
   } else {
     column = &cache.own;

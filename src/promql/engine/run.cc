@@ -81,6 +81,11 @@ class Evaluation {
       const RowView row = matrix.row(order[i]);
       MatrixSeries& to = out[i];
       to.labels = state_.labels.ToLabels(series[row.series].labels);
+      if (row.floats == grid.count) {
+        to.floats.resize(grid.count);
+        for (size_t k = 0; k < grid.count; ++k) to.floats[k] = {grid.Time(k), row.values[k]};
+        continue;
+      }
       to.floats.reserve(row.floats);
       ForEachBit(row.bits, WordsFor(grid.count), [&](size_t k) { to.floats.push_back({grid.Time(k), row.values[k]}); });
       to.histograms.reserve(row.histograms->size());

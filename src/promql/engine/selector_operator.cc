@@ -23,6 +23,25 @@ void PickSamples(size_t count, TimeOf time_of, const StepGrid& grid, const Selec
 
 double Seconds(TimestampMs t) { return static_cast<double>(t) / 1000; }
 
+// Values of a series whose column has a sample for every step.
+void PutEveryStep(Block& block, size_t row, const SeriesSamples& samples, const std::vector<int32_t>& picks) {
+  double* values = block.values(row);
+  uint64_t* bits = block.bits(row);
+  const double* v = samples.v.data();
+  for (size_t base = 0; base < picks.size(); base += 64) {
+    const size_t count = std::min<size_t>(64, picks.size() - base);
+    uint64_t stale = 0;
+    for (size_t i = 0; i < count; ++i) {
+      const double value = v[picks[base + i]];
+      values[base + i] = value;
+      stale |= static_cast<uint64_t>(IsStaleNaN(value)) << i;
+    }
+    bits[base / 64] = ~stale;
+  }
+  if (picks.size() % 64 != 0) bits[picks.size() / 64] &= (uint64_t{1} << (picks.size() % 64)) - 1;
+  block.CountFloats(row);
+}
+
 void PutFloats(Block& block, size_t row, const SeriesSamples& samples, const std::vector<int32_t>& picks,
                SelectorOperator::Output output) {
   double* values = block.values(row);
@@ -74,7 +93,11 @@ void SelectorOperator::Compute(Piece& piece, size_t, size_t first_row) {
             column.picks);
       };
       const Column& column = piece.columns->Get(samples, fill, [](Column&) {});
-      PutFloats(piece.block, row, samples, column.picks, options_.output);
+      if (column.picks_every_step && options_.output == Output::kValue) {
+        PutEveryStep(piece.block, row, samples, column.picks);
+      } else {
+        PutFloats(piece.block, row, samples, column.picks, options_.output);
+      }
       continue;
     }
     // Both kinds: the newer of the two picks counts.

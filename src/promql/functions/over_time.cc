@@ -1,6 +1,7 @@
 #include "promql/functions/over_time.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -8,6 +9,7 @@
 #include "model/histogram_reset.h"
 #include "model/kahan_sum.h"
 #include "model/sample.h"
+#include "promql/functions/dense_kernels.h"
 #include "promql/functions/quantile.h"
 #include "promql/functions/rate.h"
 
@@ -230,6 +232,42 @@ void EachWindow(const FloatRow& row, OfWindow of_window) {
   }
 }
 
+// Compensated sums of all windows, four at a time: each is its own chain of additions, so they run beside each other. A
+// sum begins with the first `given` values as they are. `finish(values, sum)` makes the result.
+template <typename Finish>
+void EachFourSums(const FloatRow& row, size_t given, Finish finish) {
+  std::array<size_t, 4> steps{};
+  size_t filled = 0;
+  const auto flush = [&] {
+    FourSums four{};
+    std::array<size_t, 4> lengths{};
+    size_t common = ~size_t{0};
+    for (size_t w = 0; w < 4; ++w) {
+      const size_t k = steps[w < filled ? w : 0];
+      lengths[w] = row.windows.hi[k] - row.windows.lo[k] - given;
+      four.at[w] = row.v + row.windows.lo[k] + given;
+      four.sums[w] = given == 0 ? 0 : row.v[row.windows.lo[k]];
+      common = std::min(common, lengths[w]);
+    }
+    KahanSumFour(four, common);
+    for (size_t w = 0; w < filled; ++w) {
+      const size_t k = steps[w];
+      KahanSum sum{four.sums[w], four.compensations[w]};
+      for (size_t i = common; i < lengths[w]; ++i) sum.Add(four.at[w][i]);
+      const uint32_t lo = row.windows.lo[k];
+      row.values[k] = finish(std::span<const double>(row.v + lo, row.windows.hi[k] - lo), sum);
+      SetBit(row.bits, k);
+    }
+    filled = 0;
+  };
+  for (size_t k = 0; k < row.grid.count; ++k) {
+    if (row.windows.lo[k] == row.windows.hi[k]) continue;
+    steps[filled++] = k;
+    if (filled == 4) flush();
+  }
+  if (filled > 0) flush();
+}
+
 // Sliding extreme in amortised constant time: a queue of positions whose values get worse from front to back. NaN loses
 // against every number; among equals the earlier one is kept, as in a scan from the left.
 template <typename Better>
@@ -373,8 +411,18 @@ StepValue Resets(const Window& window, RangeContext& context) {
   return any ? StepValue::Float(static_cast<double>(resets)) : StepValue::None();
 }
 
-void AvgRow(const FloatRow& row, RangeContext&) { EachWindow(row, Average); }
-void SumRow(const FloatRow& row, RangeContext&) { EachWindow(row, Sum); }
+void AvgRow(const FloatRow& row, RangeContext&) {
+  EachFourSums(row, 1, [](std::span<const double> v, const KahanSum& sum) {
+    // Infinite sums have a way of their own.
+    if (!std::isfinite(sum.sum)) return Average(v);
+    const auto count = static_cast<double>(v.size());
+    return sum.sum / count + sum.compensation / count;
+  });
+}
+void SumRow(const FloatRow& row, RangeContext&) {
+  EachFourSums(
+      row, 0, [](std::span<const double>, const KahanSum& sum) { return std::isinf(sum.sum) ? sum.sum : sum.Total(); });
+}
 void CountRow(const FloatRow& row, RangeContext&) {
   EachWindow(row, [](std::span<const double> v) { return static_cast<double>(v.size()); });
 }

@@ -58,12 +58,16 @@ struct StepValue {
 
 using StepKernel = StepValue (*)(const Window& window, RangeContext& context);
 
-// Everything about rate that depends on the times alone, one entry a step; shared by all series of a timestamp column.
-// Only steps with at least two samples are meaningful.
+// Everything about rate that depends on the times alone, one entry a step, padded to a multiple of 64; shared by all
+// series of a timestamp column. Only steps in `present`, those with at least two samples, are meaningful.
 struct RateTerms {
   std::vector<double> sampled_interval;  // seconds
   std::vector<double> to_start;          // after the threshold, before the zero rule
   std::vector<double> to_end;
+  std::vector<double> factor;   // of the increase, where the zero rule does not apply
+  std::vector<uint32_t> first;  // index of the window's first sample
+  std::vector<uint32_t> last;
+  std::vector<uint64_t> present;
   bool ready = false;
 };
 

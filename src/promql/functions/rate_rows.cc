@@ -1,30 +1,34 @@
-// rate, increase and delta over a whole series of floats. Time-only terms come from the column; a series adds two
-// loads, a subtraction, the resets and two or three divisions a step, in the operation order of the definition.
+// rate, increase and delta over a whole series of floats. What depends on times alone comes from the column; a series
+// adds two loads, a subtraction, the resets and a multiplication a step, and divisions only where a counter may be
+// close to zero.
 #include <algorithm>
 #include <array>
 #include <cmath>
 
+#include "promql/functions/dense_kernels.h"
 #include "promql/functions/rate.h"
 
 namespace epi::promql {
 namespace {
 
-constexpr size_t kChunk = 64;  // steps a time: the arithmetic loops have a fixed length, so they become SIMD code
+constexpr size_t kChunk = ExtrapolationChunk::kSteps;
 
-void FillRateTerms(const FloatRow& row) {
+void FillRateTerms(const FloatRow& row, double range_seconds) {
   RateTerms& terms = row.rate_terms;
+  // Padded to whole chunks: steps beyond the last are computed and not used.
   const size_t steps = row.grid.count;
-  terms.sampled_interval.resize(steps);
-  terms.to_start.resize(steps);
-  terms.to_end.resize(steps);
+  const size_t padded = (steps + kChunk - 1) / kChunk * kChunk;
+  terms.sampled_interval.assign(padded, 1);
+  terms.to_start.assign(padded, 0);
+  terms.to_end.assign(padded, 0);
+  terms.factor.assign(padded, 1);
+  terms.first.assign(padded, 0);
+  terms.last.assign(padded, 0);
+  terms.present.assign(padded / 64, 0);
   for (size_t k = 0; k < steps; ++k) {
     const uint32_t lo = row.windows.lo[k];
     const uint32_t hi = row.windows.hi[k];
-    if (hi < lo + 2) {
-      terms.sampled_interval[k] = 1;
-      terms.to_start[k] = terms.to_end[k] = 0;
-      continue;
-    }
+    if (hi < lo + 2) continue;
     const TimestampMs time = row.grid.Time(k);
     const TimestampMs first = row.t[lo];
     const TimestampMs last = row.t[hi - 1];
@@ -35,9 +39,15 @@ void FillRateTerms(const FloatRow& row) {
     double to_end = static_cast<double>(row.spec.RangeEnd(time) - last) / 1000;
     if (to_start >= threshold) to_start = average / 2;
     if (to_end >= threshold) to_end = average / 2;
+    double factor = (sampled + to_start + to_end) / sampled;
+    if (range_seconds != 0) factor /= range_seconds;
     terms.sampled_interval[k] = sampled;
     terms.to_start[k] = to_start;
     terms.to_end[k] = to_end;
+    terms.factor[k] = factor;
+    terms.first[k] = lo;
+    terms.last[k] = hi - 1;
+    terms.present[k / 64] |= uint64_t{1} << (k % 64);
   }
   terms.ready = true;
 }
@@ -46,6 +56,7 @@ void FillRateTerms(const FloatRow& row) {
 class ResetWalk {
  public:
   ResetWalk(const double* v, size_t count) : v_(v) {
+    if (!AnyDescent(v, count)) return;
     for (size_t i = 1; i < count; ++i) {
       if (v[i] < v[i - 1]) positions_.push_back(static_cast<uint32_t>(i));
     }
@@ -64,80 +75,79 @@ class ResetWalk {
   size_t first_ = 0;
 };
 
-template <bool kCounter, bool kRate>
-void ExtrapolateChunk(const double* first, const double* delta, const double* sampled, const double* to_start,
-                      const double* to_end, double range_seconds, double* out) {
-  for (size_t i = 0; i < kChunk; ++i) {
-    double start = to_start[i];
-    if constexpr (kCounter) {
-      // A counter is not extrapolated below zero.
-      const double to_zero = sampled[i] * (first[i] / delta[i]);
-      const bool applies = (delta[i] > 0) & (first[i] >= 0) & (to_zero < start);
-      start = applies ? to_zero : start;
+// Instant queries: one step after the other.
+constexpr size_t kFewSteps = 8;
+
+void FewSteps(const FloatRow& row, bool counter, double range_seconds, ResetWalk& resets) {
+  const RateTerms& terms = row.rate_terms;
+  for (size_t k = 0; k < row.grid.count; ++k) {
+    if (!TestBit(terms.present.data(), k)) continue;
+    const double first = row.v[terms.first[k]];
+    double increase = row.v[terms.last[k]] - first;
+    if (counter && resets.any()) increase = resets.Correct(increase, terms.first[k], terms.last[k] + 1);
+    double factor = terms.factor[k];
+    if (counter && increase > 0 && first >= 0) {
+      const double to_zero = terms.sampled_interval[k] * (first / increase);
+      if (to_zero < terms.to_start[k]) {
+        factor = (terms.sampled_interval[k] + to_zero + terms.to_end[k]) / terms.sampled_interval[k];
+        if (range_seconds != 0) factor /= range_seconds;
+      }
     }
-    double factor = (sampled[i] + start + to_end[i]) / sampled[i];
-    if constexpr (kRate) factor /= range_seconds;
-    out[i] = delta[i] * factor;
+    row.values[k] = increase * factor;
+    SetBit(row.bits, k);
   }
 }
 
-template <bool kCounter, bool kRate>
-void ExtrapolatedRow(const FloatRow& row, RangeContext& context) {
-  if (!row.rate_terms.ready) FillRateTerms(row);
+void ExtrapolatedRow(const FloatRow& row, bool counter, double range_seconds) {
+  if (row.t.empty()) return;
+  if (!row.rate_terms.ready) FillRateTerms(row, range_seconds);
   const RateTerms& terms = row.rate_terms;
   const size_t steps = row.grid.count;
-  const uint32_t* lo = row.windows.lo.data();
-  const uint32_t* hi = row.windows.hi.data();
   const double* v = row.v;
-  const uint32_t used = steps == 0 ? 0 : hi[steps - 1];
-  ResetWalk resets(kCounter ? v : nullptr, kCounter ? used : 0);
-
+  ResetWalk resets(v, counter ? row.windows.hi[steps - 1] : 0);
+  if (steps < kFewSteps) return FewSteps(row, counter, range_seconds, resets);
   std::array<double, kChunk> first;
-  std::array<double, kChunk> delta;
-  std::array<std::array<double, kChunk>, 4> padded;
+  std::array<double, kChunk> increase;
+  std::array<double, kChunk> out;
   for (size_t base = 0; base < steps; base += kChunk) {
-    const size_t count = std::min(kChunk, steps - base);
-    uint64_t present = 0;
-    for (size_t i = 0; i < count; ++i) {
-      const uint32_t low = lo[base + i];
-      const uint32_t high = hi[base + i];
-      const bool enough = high >= low + 2;
-      present |= static_cast<uint64_t>(enough) << i;
-      const uint32_t last = enough ? high - 1 : low;
-      // Where there is nothing, any two loads from the series will do; an empty series has no steps with anything.
-      first[i] = used == 0 ? 0 : v[low < used ? low : used - 1];
-      delta[i] = (used == 0 ? 0 : v[last < used ? last : used - 1]) - first[i];
-    }
+    const uint64_t present = terms.present[base / 64];
     if (present == 0) continue;
-    if (kCounter && resets.any()) {
-      for (size_t i = 0; i < count; ++i) {
-        if ((present >> i) & 1) delta[i] = resets.Correct(delta[i], lo[base + i], hi[base + i]);
+    const uint32_t* first_at = terms.first.data() + base;
+    const uint32_t* last_at = terms.last.data() + base;
+    for (size_t i = 0; i < kChunk; ++i) {
+      first[i] = v[first_at[i]];
+      increase[i] = v[last_at[i]] - first[i];
+    }
+    if (counter && resets.any()) {
+      for (uint64_t left = present; left != 0; left &= left - 1) {
+        const auto i = static_cast<size_t>(std::countr_zero(left));
+        increase[i] = resets.Correct(increase[i], first_at[i], last_at[i] + 1);
       }
     }
     row.bits[base / 64] = present;
-    const double* sampled = terms.sampled_interval.data() + base;
-    const double* to_start = terms.to_start.data() + base;
-    const double* to_end = terms.to_end.data() + base;
-    if (count == kChunk) {
-      ExtrapolateChunk<kCounter, kRate>(first.data(), delta.data(), sampled, to_start, to_end, context.range_seconds,
-                                        row.values + base);
-      continue;
+    const size_t count = std::min(kChunk, steps - base);
+    double* to = count == kChunk ? row.values + base : out.data();
+    const ExtrapolationChunk chunk{first.data(),
+                                   increase.data(),
+                                   terms.sampled_interval.data() + base,
+                                   terms.to_start.data() + base,
+                                   terms.to_end.data() + base,
+                                   range_seconds,
+                                   to};
+    if (counter && !ZeroRuleIsIdle(chunk)) {
+      ExtrapolateCounter(chunk);
+    } else {
+      const double* factor = terms.factor.data() + base;
+      for (size_t i = 0; i < kChunk; ++i) to[i] = increase[i] * factor[i];
     }
-    for (auto& column : padded) column.fill(1);
-    for (size_t i = count; i < kChunk; ++i) first[i] = delta[i] = 1;
-    std::copy_n(sampled, count, padded[0].data());
-    std::copy_n(to_start, count, padded[1].data());
-    std::copy_n(to_end, count, padded[2].data());
-    ExtrapolateChunk<kCounter, kRate>(first.data(), delta.data(), padded[0].data(), padded[1].data(), padded[2].data(),
-                                      context.range_seconds, padded[3].data());
-    std::copy_n(padded[3].data(), count, row.values + base);
+    if (to == out.data()) std::copy_n(out.data(), count, row.values + base);
   }
 }
 
 }  // namespace
 
-void RateRow(const FloatRow& row, RangeContext& context) { ExtrapolatedRow<true, true>(row, context); }
-void IncreaseRow(const FloatRow& row, RangeContext& context) { ExtrapolatedRow<true, false>(row, context); }
-void DeltaRow(const FloatRow& row, RangeContext& context) { ExtrapolatedRow<false, false>(row, context); }
+void RateRow(const FloatRow& row, RangeContext& context) { ExtrapolatedRow(row, true, context.range_seconds); }
+void IncreaseRow(const FloatRow& row, RangeContext&) { ExtrapolatedRow(row, true, 0); }
+void DeltaRow(const FloatRow& row, RangeContext&) { ExtrapolatedRow(row, false, 0); }
 
 }  // namespace epi::promql
