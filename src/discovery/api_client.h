@@ -1,0 +1,51 @@
+// Questions to a JSON API, the way most discoveries ask them.
+#pragma once
+
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "discovery/discoverer.h"
+#include "discovery/json.h"
+#include "net/http_client.h"
+
+namespace epi::discovery {
+
+struct ApiResponse {
+  Json json;
+  net::HttpHeaders headers;
+};
+
+// Not thread-safe; a copy may be used by another thread. Must not outlive the HTTP client.
+class ApiClient {
+ public:
+  // `base` is the URL in front of every path, without a slash at its end. kInvalid when the settings can never work.
+  static Result<ApiClient> Make(net::HttpClient& http, std::string base, const net::HttpClientSettings& settings);
+  // The same over a socket in the file system.
+  void UseUnixSocket(std::string path) { unix_socket_ = std::move(path); }
+  void AddHeader(std::string name, std::string value) { headers_.emplace_back(std::move(name), std::move(value)); }
+  void SetTimeoutMs(int64_t timeout_ms) { timeout_ms_ = timeout_ms; }
+
+  // kUnavailable for any status but 200: "404 Not Found: what the body begins with".
+  Result<ApiResponse> Get(const std::string& path_and_query, std::stop_token stop) const;
+  // The same request for streams: ready to be sent with an on_bytes.
+  net::HttpRequest MakeRequest(const std::string& path_and_query) const;
+  net::HttpClient& http() const { return *http_; }
+
+ private:
+  net::HttpClient* http_ = nullptr;
+  std::string base_;
+  std::shared_ptr<const net::HttpProfile> profile_;
+  std::string unix_socket_;
+  std::vector<std::pair<std::string, std::string>> headers_;
+  int64_t timeout_ms_ = 60'000;
+};
+
+// Sets `prefix` + the name, sanitised, to the value, for every member of a JSON object of strings.
+void SetPrefixed(LabelsBuilder& labels, std::string_view prefix, const Json& members);
+
+}  // namespace epi::discovery

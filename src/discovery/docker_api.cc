@@ -1,0 +1,76 @@
+#include "discovery/docker_api.h"
+
+#include <arpa/inet.h>
+
+#include "config/yaml_json.h"
+#include "net/url.h"
+
+namespace epi::discovery {
+
+Result<ApiClient> MakeDockerClient(net::HttpClient& http, const std::string& host,
+                                   const net::HttpClientSettings& settings) {
+  EPI_ASSIGN(const auto url, net::ParseUrl(host));
+  if (url.scheme == "http" || url.scheme == "https") return ApiClient::Make(http, host, settings);
+  if (url.scheme == "unix") {
+    EPI_ASSIGN(auto out, ApiClient::Make(http, "http://localhost", {}));
+    out.UseUnixSocket(url.host + url.path);
+    return out;
+  }
+  if (url.scheme == "tcp") return ApiClient::Make(http, "http://" + url.host + url.path, {});
+  return Fail(ErrorCode::kInvalid, "unable to parse docker host `" + host + "`");
+}
+
+std::string DockerFilterQuery(const std::vector<config::NamedFilter>& filters) {
+  if (filters.empty()) return {};
+  std::map<std::string, std::vector<std::string>> merged;
+  for (const auto& filter : filters) {
+    auto& values = merged[filter.name];
+    values.insert(values.end(), filter.values.begin(), filter.values.end());
+  }
+  std::string json = "{";
+  for (const auto& [name, values] : merged) {
+    if (json.size() > 1) json += ',';
+    config::AppendJsonString(json, name);
+    json += ":{";
+    for (const auto& value : values) {
+      if (json.back() != '{') json += ',';
+      config::AppendJsonString(json, value);
+      json += ":true";
+    }
+    json += '}';
+  }
+  return "?filters=" + net::EscapeQuery(json + "}");
+}
+
+Result<std::map<std::string, Labels>> DockerNetworkLabels(const ApiClient& api, const std::string& label_prefix,
+                                                          std::stop_token stop) {
+  EPI_ASSIGN(const auto networks, api.Get("/networks", stop));
+  std::map<std::string, Labels> out;
+  const std::string prefix = label_prefix + "network_";
+  for (const auto& network : networks.json.items()) {
+    LabelsBuilder labels;
+    SetPrefixed(labels, prefix + "label_", network["Labels"]);
+    labels.Set(prefix + "id", network["Id"].text());
+    labels.Set(prefix + "name", network["Name"].text());
+    labels.Set(prefix + "scope", network["Scope"].text());
+    labels.Set(prefix + "internal", network["Internal"].boolean() ? "true" : "false");
+    labels.Set(prefix + "ingress", network["Ingress"].boolean() ? "true" : "false");
+    out[network["Id"].text()] = labels.Build();
+  }
+  return out;
+}
+
+void SetAll(LabelsBuilder& labels, const Labels& from) {
+  for (const auto label : from) labels.Set(label.name, label.value);
+}
+
+Result<std::string> AddressOfCidr(const std::string& text) {
+  const std::string address = text.substr(0, text.find('/'));
+  unsigned char bytes[16];
+  const bool valid =
+      ::inet_pton(AF_INET, address.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, address.c_str(), bytes) == 1;
+  if (valid && text.size() > address.size() + 1) return address;
+  return Fail(ErrorCode::kInvalid, "error while parsing address " + text);
+}
+
+}  // namespace epi::discovery

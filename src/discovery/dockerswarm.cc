@@ -1,0 +1,219 @@
+// dockerswarm_sd_configs: services, tasks or nodes of a Docker swarm.
+#include "discovery/docker_api.h"
+#include "discovery/kinds.h"
+#include "discovery/refresh.h"
+
+namespace epi::discovery {
+namespace {
+
+// A string, because every use adds to it.
+const std::string kPrefix = "__meta_dockerswarm_";
+
+bool IsTcp(const Json& port) { return port["Protocol"].text() == "tcp"; }
+
+// The ports of a service, which its tasks share.
+struct ServiceInfo {
+  Labels labels;
+  std::vector<Json> ports;
+};
+
+std::string ServiceMode(const Json& service) {
+  const Json& mode = service["Spec"]["Mode"];
+  if (!mode["Global"].IsNull()) return "global";
+  return mode["Replicated"].IsNull() ? "" : "replicated";
+}
+
+Labels ServiceLabels(const Json& service) {
+  LabelsBuilder labels;
+  SetPrefixed(labels, kPrefix + "service_label_", service["Spec"]["Labels"]);
+  labels.Set(kPrefix + "service_id", service["ID"].text());
+  labels.Set(kPrefix + "service_name", service["Spec"]["Name"].text());
+  labels.Set(kPrefix + "service_mode", ServiceMode(service));
+  return labels.Build();
+}
+
+Labels NodeLabels(const Json& node) {
+  LabelsBuilder labels;
+  SetPrefixed(labels, kPrefix + "node_label_", node["Spec"]["Labels"]);
+  labels.Set(kPrefix + "node_id", node["ID"].text());
+  labels.Set(kPrefix + "node_role", node["Spec"]["Role"].text());
+  labels.Set(kPrefix + "node_address", node["Status"]["Addr"].text());
+  labels.Set(kPrefix + "node_availability", node["Spec"]["Availability"].text());
+  labels.Set(kPrefix + "node_hostname", node["Description"]["Hostname"].text());
+  labels.Set(kPrefix + "node_platform_architecture", node["Description"]["Platform"]["Architecture"].text());
+  labels.Set(kPrefix + "node_platform_os", node["Description"]["Platform"]["OS"].text());
+  labels.Set(kPrefix + "node_status", node["Status"]["State"].text());
+  return labels.Build();
+}
+
+class SwarmRefresher final : public Refresher {
+ public:
+  SwarmRefresher(const config::DockerSwarmSdConfig& config, ApiClient api)
+      : config_(config), api_(std::move(api)), filters_(DockerFilterQuery(config.filters)) {}
+
+  Result<std::vector<TargetGroup>> Refresh(std::stop_token stop) override {
+    std::vector<TargetGroup> out(1);
+    out[0].source = "DockerSwarm";
+    if (config_.role == "services") {
+      EPI_TRY(AddServices(out[0], stop));
+    } else if (config_.role == "tasks") {
+      EPI_TRY(AddTasks(out[0], stop));
+    } else {
+      EPI_TRY(AddNodes(out[0], stop));
+    }
+    return out;
+  }
+
+ private:
+  using NetworkLabels = std::map<std::string, Labels>;
+
+  Result<NetworkLabels> Networks(std::stop_token stop) const {
+    auto networks = DockerNetworkLabels(api_, kPrefix, stop);
+    if (!networks) return Fail(networks.error().WithContext("error while computing swarm network labels"));
+    return networks;
+  }
+
+  Result<Json> List(const std::string& path, const char* complaint, std::stop_token stop) const {
+    auto answer = api_.Get(path, stop);
+    if (!answer) return Fail(answer.error().WithContext(complaint));
+    return std::move(answer->json);
+  }
+
+  void Add(TargetGroup& group, LabelsBuilder labels, std::string_view host, const std::string& port) const {
+    labels.Set("__address__", JoinHostPort(host, port));
+    group.targets.push_back(labels.Build());
+  }
+
+  static void SetNetwork(LabelsBuilder& labels, const NetworkLabels& networks, const std::string& id) {
+    if (const auto network = networks.find(id); network != networks.end()) SetAll(labels, network->second);
+  }
+
+  Result<void> AddServices(TargetGroup& group, std::stop_token stop) const {
+    EPI_ASSIGN(const Json services, List("/services" + filters_, "error while listing swarm services", stop));
+    EPI_ASSIGN(const NetworkLabels networks, Networks(stop));
+    for (const auto& service : services.items()) {
+      LabelsBuilder common(ServiceLabels(service));
+      const Json& container = service["Spec"]["TaskTemplate"]["ContainerSpec"];
+      common.Set(kPrefix + "service_task_container_hostname", container["Hostname"].text());
+      common.Set(kPrefix + "service_task_container_image", container["Image"].text());
+      common.Set(kPrefix + "service_updating_status", service["UpdateStatus"]["State"].text());
+      for (const auto& virtual_ip : service["Endpoint"]["VirtualIPs"].items()) {
+        EPI_ASSIGN(const std::string address, AddressOfCidr(virtual_ip["Addr"].text()));
+        LabelsBuilder in_network = common;
+        SetNetwork(in_network, networks, virtual_ip["NetworkID"].text());
+        bool added = false;
+        for (const auto& port : service["Endpoint"]["Ports"].items()) {
+          if (!IsTcp(port)) continue;
+          LabelsBuilder labels = in_network;
+          labels.Set(kPrefix + "service_endpoint_port_name", port["Name"].text());
+          labels.Set(kPrefix + "service_endpoint_port_publish_mode", port["PublishMode"].text());
+          Add(group, std::move(labels), address, std::to_string(port["PublishedPort"].integer()));
+          added = true;
+        }
+        if (!added) Add(group, std::move(in_network), address, std::to_string(config_.port));
+      }
+    }
+    return {};
+  }
+
+  Result<std::map<std::string, ServiceInfo>> Services(std::stop_token stop) const {
+    EPI_ASSIGN(const Json services, List("/services", "error while computing services labels and ports", stop));
+    std::map<std::string, ServiceInfo> out;
+    for (const auto& service : services.items()) {
+      out[service["ID"].text()] = {ServiceLabels(service), service["Endpoint"]["Ports"].items()};
+    }
+    return out;
+  }
+
+  Result<std::map<std::string, Labels>> Nodes(std::stop_token stop) const {
+    EPI_ASSIGN(const Json nodes, List("/nodes", "error while computing nodes labels and ports", stop));
+    std::map<std::string, Labels> out;
+    for (const auto& node : nodes.items()) out[node["ID"].text()] = NodeLabels(node);
+    return out;
+  }
+
+  Result<void> AddTasks(TargetGroup& group, std::stop_token stop) const {
+    EPI_ASSIGN(const Json tasks, List("/tasks" + filters_, "error while listing swarm services", stop));
+    EPI_ASSIGN(auto services, Services(stop));
+    EPI_ASSIGN(auto nodes, Nodes(stop));
+    EPI_ASSIGN(const NetworkLabels networks, Networks(stop));
+    for (const auto& task : tasks.items()) {
+      const ServiceInfo& service = services[task["ServiceID"].text()];
+      LabelsBuilder common;
+      SetPrefixed(common, kPrefix + "container_label_", task["Spec"]["ContainerSpec"]["Labels"]);
+      common.Set(kPrefix + "task_id", task["ID"].text());
+      common.Set(kPrefix + "task_desired_state", task["DesiredState"].text());
+      common.Set(kPrefix + "task_state", task["Status"]["State"].text());
+      common.Set(kPrefix + "task_slot", std::to_string(task["Slot"].integer()));
+      common.Set(kPrefix + "task_container_id", task["Status"]["ContainerStatus"]["ContainerID"].text());
+      SetAll(common, service.labels);
+      SetAll(common, nodes[task["NodeID"].text()]);
+      AddTaskPorts(task, common, group);
+      EPI_TRY(AddTaskNetworks(task, service, common, networks, group));
+    }
+    return {};
+  }
+
+  // Ports published on the node itself.
+  void AddTaskPorts(const Json& task, const LabelsBuilder& common, TargetGroup& group) const {
+    for (const auto& port : task["Status"]["PortStatus"]["Ports"].items()) {
+      if (!IsTcp(port)) continue;
+      LabelsBuilder labels = common;
+      labels.Set(kPrefix + "task_port_publish_mode", port["PublishMode"].text());
+      Add(group, std::move(labels), common.Get(kPrefix + "node_address"),
+          std::to_string(port["PublishedPort"].integer()));
+    }
+  }
+
+  Result<void> AddTaskNetworks(const Json& task, const ServiceInfo& service, const LabelsBuilder& common,
+                               const NetworkLabels& networks, TargetGroup& group) const {
+    for (const auto& attachment : task["NetworksAttachments"].items()) {
+      LabelsBuilder in_network = common;
+      SetNetwork(in_network, networks, attachment["Network"]["ID"].text());
+      for (const auto& cidr : attachment["Addresses"].items()) {
+        EPI_ASSIGN(const std::string address, AddressOfCidr(cidr.text()));
+        bool added = false;
+        for (const auto& port : service.ports) {
+          if (!IsTcp(port)) continue;
+          LabelsBuilder labels = in_network;
+          labels.Set(kPrefix + "task_port_publish_mode", port["PublishMode"].text());
+          Add(group, std::move(labels), address, std::to_string(port["PublishedPort"].integer()));
+          added = true;
+        }
+        if (!added) Add(group, in_network, address, std::to_string(config_.port));
+      }
+    }
+    return {};
+  }
+
+  Result<void> AddNodes(TargetGroup& group, std::stop_token stop) const {
+    EPI_ASSIGN(const Json nodes, List("/nodes" + filters_, "error while listing swarm nodes", stop));
+    for (const auto& node : nodes.items()) {
+      LabelsBuilder labels(NodeLabels(node));
+      labels.Set(kPrefix + "node_engine_version", node["Description"]["Engine"]["EngineVersion"].text());
+      const Json& manager = node["ManagerStatus"];
+      if (!manager.IsNull()) {
+        labels.Set(kPrefix + "node_manager_leader", manager["Leader"].boolean() ? "true" : "false");
+        labels.Set(kPrefix + "node_manager_reachability", manager["Reachability"].text());
+        labels.Set(kPrefix + "node_manager_address", manager["Addr"].text());
+      }
+      Add(group, std::move(labels), node["Status"]["Addr"].text(), std::to_string(config_.port));
+    }
+    return {};
+  }
+
+  const config::DockerSwarmSdConfig config_;
+  ApiClient api_;
+  std::string filters_;
+};
+
+}  // namespace
+
+MadeDiscoverer MakeDockerSwarm(const config::DockerSwarmSdConfig& config, const DiscoveryParts& parts) {
+  EPI_ASSIGN(auto api, MakeDockerClient(parts.http, config.host, config.http));
+  api.SetTimeoutMs(config.refresh_interval);
+  return MakeRefreshing(std::make_unique<SwarmRefresher>(config, std::move(api)), "dockerswarm",
+                        config.refresh_interval, parts);
+}
+
+}  // namespace epi::discovery
