@@ -1,0 +1,81 @@
+// Rules whose result elements are alerts: pending for a while, firing, and resolved when they are gone.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "rules/alert.h"
+#include "rules/rule.h"
+#include "telemetry/metrics.h"
+
+namespace epi::rules {
+
+inline constexpr std::string_view kAlertMetric = "ALERTS";
+inline constexpr std::string_view kAlertForStateMetric = "ALERTS_FOR_STATE";
+inline constexpr std::string_view kAlertNameLabel = "alertname";
+inline constexpr std::string_view kAlertStateLabel = "alertstate";
+
+// What templates count; null: not counted.
+struct TemplateCounters {
+  Counter* expansions = nullptr;
+  Counter* failures = nullptr;
+};
+
+class AlertingRule final : public Rule {
+ public:
+  // `restored`: nothing is to be restored from storage, so the synthetic series are written from the first evaluation
+  // on. The spec was checked by ParseRuleFile.
+  static Result<std::unique_ptr<AlertingRule>> Make(const RuleSpec& spec, Labels labels,
+                                                    std::shared_ptr<const promql::ParsedQuery> query, bool restored,
+                                                    TemplateCounters counters = {});
+  bool alerting() const override { return true; }
+  // Moves the alerts on and gives ALERTS and ALERTS_FOR_STATE. An error of the query changes no alert.
+  Result<std::vector<RuleSample>> Evaluate(const RuleContext& context) override;
+
+  // The alerts to send at `now`, which are marked as sent. `valid_for_ms` ends up in their valid_until.
+  std::vector<Alert> TakeAlertsToSend(TimestampMs now, int64_t resend_delay_ms, int64_t valid_for_ms);
+
+  int64_t hold_ms() const { return hold_ms_; }
+  int64_t keep_firing_ms() const { return keep_firing_ms_; }
+  const Labels& annotations() const { return annotations_; }  // templates
+  AlertState state() const;                                   // the highest of its alerts
+  std::vector<Alert> ActiveAlerts() const;                    // pending and firing, sorted by labels
+  size_t active_count() const;                                // resolved ones that are still remembered too
+
+  bool restored() const { return restored_.load(std::memory_order_acquire); }
+  void SetRestored() { restored_.store(true, std::memory_order_release); }
+  // Calls visit(Alert&) for every alert, under the rule's lock.
+  void ForEachAlert(const std::function<void(Alert&)>& visit);
+  // Takes over the alerts of the rule that this one replaces.
+  void CopyAlerts(const AlertingRule& from);
+
+ private:
+  struct Text {
+    std::string name;
+    std::shared_ptr<const Template> text;
+  };
+  AlertingRule(const RuleSpec& spec, Labels labels, std::shared_ptr<const promql::ParsedQuery> query, bool restored,
+               TemplateCounters counters);
+  static Result<std::vector<Text>> Compile(const std::string& alert, const Labels& texts);
+  std::string Expand(const Template& text, const TemplateValue& data, const TemplateEnvironment& environment,
+                     const RuleContext& context) const;
+  Result<std::vector<Alert>> NewAlerts(const RuleContext& context, promql::VectorValue vector) const;
+  void AppendSamples(const Alert& alert, TimestampMs t, std::vector<RuleSample>& out) const;
+
+  int64_t hold_ms_;
+  int64_t keep_firing_ms_;
+  Labels annotations_;
+  std::vector<Text> label_texts_;
+  std::vector<Text> annotation_texts_;
+  TemplateCounters counters_;
+  std::atomic<bool> restored_;
+  mutable std::mutex mutex_;
+  std::unordered_map<Labels, Alert> alerts_;  // guarded by mutex_
+};
+
+}  // namespace epi::rules

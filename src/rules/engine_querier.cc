@@ -1,0 +1,20 @@
+#include "rules/engine_querier.h"
+
+namespace epi::rules {
+
+Result<promql::VectorValue> EngineQuerier::Evaluate(const promql::ParsedQuery& query, TimestampMs at) const {
+  promql::QueryContext context;
+  context.stop = stop_.get_token();
+  EPI_ASSIGN(promql::QueryResult result,
+             engine_.Run(query, promql::QuerySpec::Instant(query.text(), at), storage_, context));
+  if (auto* vector = std::get_if<promql::VectorValue>(&result.value)) return std::move(*vector);
+  if (const auto* scalar = std::get_if<promql::ScalarValue>(&result.value)) {
+    promql::VectorValue out(1);
+    out[0].t = scalar->t;
+    out[0].v = scalar->v;
+    return out;
+  }
+  return Fail(ErrorCode::kExecution, "rule result is not a vector or scalar");
+}
+
+}  // namespace epi::rules

@@ -1,0 +1,99 @@
+// All rule groups: loaded from files, replaced by what differs, evaluated when they are due.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "rules/group.h"
+#include "rules/group_metrics.h"
+#include "rules/rule_options.h"
+#include "rules/status.h"
+
+namespace epi::rules {
+
+// What the configuration says about rules.
+struct RuleConfig {
+  std::vector<std::string> files;  // patterns
+  int64_t interval_ms = 60'000;
+  int64_t query_offset_ms = 0;
+  Labels external_labels;
+};
+
+// Thread-safe. One thread watches the time, `threads` others evaluate groups; a group is never evaluated twice at a
+// time.
+class RuleManager {
+ public:
+  explicit RuleManager(RuleOptions options);
+  ~RuleManager();  // stops
+  RuleManager(const RuleManager&) = delete;
+  RuleManager& operator=(const RuleManager&) = delete;
+
+  // Reads and checks all files first; an error (each is logged, one sentence is returned) changes nothing. Groups that
+  // stay the same go on undisturbed; changed ones keep the state of rules of the same name and labels; those that are
+  // gone get stale markers two intervals later. Waits for iterations of changed groups.
+  Result<void> Load(const RuleConfig& config);
+  // Evaluation begins: storage is ready.
+  void Start();
+  // Waits for running iterations. No stale markers are written. Idempotent.
+  void Stop();
+
+  // By file, then in the order of the file.
+  std::vector<GroupStatus> Groups() const;
+  // For tests: returns when everything that is due by now has been evaluated.
+  void AwaitQuiet();
+
+ private:
+  // A group and where it stands.
+  struct Runner {
+    std::shared_ptr<GroupMetrics> metrics;
+    std::unique_ptr<Group> group;
+    size_t place = 0;     // in its file
+    int64_t slot_ns = 0;  // of the next iteration, or the one running
+    bool started = false;
+    bool busy = false;
+    bool stopped = false;
+    // A group that is gone and waits for its stale markers.
+    std::vector<Labels> leftover;
+    TimestampMs gone_at = 0;
+  };
+  using RunnerPtr = std::shared_ptr<Runner>;
+  struct Due {
+    int64_t at_ns = 0;  // wall clock
+    RunnerPtr runner;
+    bool leftover = false;  // not an iteration: the stale markers
+  };
+
+  Result<std::vector<GroupSettings>> ReadFiles(const RuleConfig& config) const;
+  void Schedule(Due due);                     // with mutex_ held
+  void StartRunner(const RunnerPtr& runner);  // with mutex_ held
+  void StopRunner(const RunnerPtr& runner, std::unique_lock<std::mutex>& lock);
+  void Retire(const RunnerPtr& runner);  // with mutex_ held
+  void Loop();
+  void Run(const Due& due);
+
+  RuleOptions options_;
+  std::unique_ptr<RuleMetrics> metrics_;
+  std::mutex load_mutex_;  // one Load at a time; taken before mutex_
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;                           // of the watching thread
+  std::condition_variable idle_;                           // somebody finished
+  std::map<std::string, RunnerPtr> runners_;               // by group key; guarded by mutex_
+  std::vector<Due> due_;                                   // a heap, the earliest on top; guarded by mutex_
+  std::shared_ptr<const GroupSurroundings> surroundings_;  // guarded by mutex_
+  size_t busy_ = 0;                                        // guarded by mutex_
+  bool loaded_ = false;                                    // guarded by mutex_: some Load succeeded
+  bool running_ = false;                                   // guarded by mutex_
+  bool stopping_ = false;                                  // guarded by mutex_
+  bool changed_ = false;                                   // guarded by mutex_: due_ has a new top
+  std::unique_ptr<ThreadPool> pool_;
+  std::thread thread_;
+};
+
+}  // namespace epi::rules

@@ -1,0 +1,127 @@
+#include "rules/manager.h"
+
+#include <gtest/gtest.h>
+
+#include "rules/rules_fixture.h"
+#include "testing/temp_dir.h"
+
+namespace epi::rules {
+namespace {
+
+constexpr int64_t kMinute = 60'000;
+
+class ManagerTest : public ::testing::Test {
+ protected:
+  void Write(const std::string& text) { ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(Path(), text)); }
+  std::string Path() const { return directory_.path() + "/rules.yml"; }
+  RuleConfig Config() const {
+    RuleConfig config;
+    config.files = {directory_.path() + "/*.yml"};
+    return config;
+  }
+  void Pass(int64_t ms) {
+    fixture_.clock.AdvanceMs(ms);
+    manager_->AwaitQuiet();
+  }
+  void SetUp() override {
+    fixture_.options.metrics = &registry_;
+    manager_ = std::make_unique<RuleManager>(fixture_.options);
+  }
+  double Metric(const std::string& name) {
+    return registry_.AddCounter(name, "", {{"rule_group", GroupKey(Path(), "g")}}).Value();
+  }
+
+  testing::TempDir directory_;
+  MetricRegistry registry_;
+  RulesFixture fixture_;
+  std::unique_ptr<RuleManager> manager_;
+};
+
+TEST_F(ManagerTest, EvaluatesWhenDueAndCountsMissedSlots) {
+  Write("groups:\n- name: g\n  rules:\n  - record: r\n    expr: vector(1)\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Start();
+  manager_->AwaitQuiet();
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_total"), 0);
+  Pass(kMinute);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_total"), 1);
+  Pass(5 * kMinute);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_total"), 6);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_missed_total"), 4);
+  const auto samples = fixture_.storage.Samples({{"__name__", "r"}});
+  ASSERT_EQ(samples.size(), 2u);
+  EXPECT_EQ(samples[1].t - samples[0].t, 5 * kMinute);
+  EXPECT_EQ(manager_->Groups().at(0).rules.at(0).outcome.health, RuleHealth::kOk);
+}
+
+TEST_F(ManagerTest, ReloadKeepsWhatIsTheSameAndTheStateOfWhatChanged) {
+  Write("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: vector(1)\n    for: 5m\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Start();
+  Pass(kMinute);
+  const TimestampMs active_at = manager_->Groups().at(0).rules.at(0).alerts.at(0).active_at;
+  ASSERT_TRUE(manager_->Load(Config()));
+  Write(
+      "groups:\n- name: g\n  rules:\n  - record: new\n    expr: vector(2)\n  - alert: A\n    expr: vector(1)\n    for: "
+      "6m\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  Pass(kMinute);
+  const auto groups = manager_->Groups();
+  ASSERT_EQ(groups.at(0).rules.size(), 2u);
+  EXPECT_EQ(groups.at(0).rules.at(1).alerts.at(0).active_at, active_at);
+}
+
+TEST_F(ManagerTest, BadFilesChangeNothing) {
+  Write("groups:\n- name: g\n  rules:\n  - record: r\n    expr: vector(1)\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  Write("groups:\n- name: g\n  rules:\n  - record: r\n    expr: vector(\n");
+  const auto loaded = manager_->Load(Config());
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().message(), "error loading rules, previous rule set restored");
+  EXPECT_EQ(manager_->Groups().size(), 1u);
+}
+
+TEST_F(ManagerTest, SeriesOfRemovedGroupsGoStaleAfterTwoIntervals) {
+  Write("groups:\n- name: g\n  rules:\n  - record: r\n    expr: vector(1)\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Start();
+  Pass(kMinute);
+  Write("groups: []\n");
+  fixture_.clock.AdvanceMs(1000);
+  ASSERT_TRUE(manager_->Load(Config()));
+  Pass(kMinute);
+  EXPECT_EQ(fixture_.storage.Samples({{"__name__", "r"}}).size(), 1u);
+  Pass(2 * kMinute);
+  EXPECT_EQ(fixture_.At({{"__name__", "r"}}, fixture_.clock.NowMs()), "stale");
+  EXPECT_TRUE(manager_->Groups().empty());
+}
+
+TEST_F(ManagerTest, RenamedGroupsKeepTheirSeriesAlive) {
+  Write("groups:\n- name: g\n  rules:\n  - record: r\n    expr: vector(1)\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Start();
+  Pass(kMinute);
+  Write("groups:\n- name: h\n  rules:\n  - record: r\n    expr: vector(1)\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  for (int i = 0; i < 5; ++i) Pass(kMinute);
+  EXPECT_EQ(fixture_.At({{"__name__", "r"}}, fixture_.clock.NowMs()), "1.00");
+}
+
+TEST_F(ManagerTest, StopWhileManyGroupsRun) {
+  std::string text = "groups:\n";
+  for (int i = 0; i < 200; ++i) {
+    text += "- name: g" + std::to_string(i) + "\n  interval: 1s\n  rules:\n  - record: r" + std::to_string(i) +
+            "\n    expr: vector(1)\n";
+  }
+  Write(text);
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Start();
+  for (int i = 0; i < 20; ++i) fixture_.clock.AdvanceMs(500);
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Stop();
+  manager_->Stop();
+  EXPECT_EQ(manager_->Groups().size(), 200u);
+}
+
+}  // namespace
+}  // namespace epi::rules
