@@ -1,0 +1,34 @@
+// Blocks as tables and lists for people: what `tsdb list`, `tsdb analyze` and `tsdb dump` print, in promtool's form.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/budget.h"
+#include "base/result.h"
+#include "model/matcher.h"
+#include "storage/view.h"
+#include "tsdb/block/block.h"
+
+namespace epi::tsdb {
+
+// One line a block. `human_readable`: times as dates, sizes with units.
+std::string BlockListText(std::span<const std::shared_ptr<const Block>> blocks, bool human_readable);
+
+struct AnalyzeOptions {
+  size_t limit = 20;              // entries a list
+  bool extended = false;          // also how full chunks are
+  std::vector<Matcher> matchers;  // only these series
+};
+// Equal numbers are ordered by text.
+Result<std::string> AnalyzeBlockText(const Block& block, const AnalyzeOptions& options);
+
+// Calls `write` with lines `{labels} value time_ms`, a value being a number or Prometheus's text of a histogram, in
+// order of time.
+Result<void> DumpSamples(const SeriesSelection& selection, const SymbolSpace& symbols,
+                         const std::function<Result<void>(std::string_view)>& write);
+
+}  // namespace epi::tsdb
