@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "model/anchored_regex.h"
 #include "model/label_names.h"
@@ -12,7 +13,9 @@
 #include "promql/engine/leaf.h"
 #include "promql/engine/merge_operator.h"
 #include "promql/engine/row_operators.h"
+#include "promql/engine/shared_operator.h"
 #include "promql/engine/simple_operators.h"
+#include "promql/plan/subtrees.h"
 
 namespace epi::promql {
 namespace {
@@ -25,11 +28,30 @@ OperatorPtr Make(Args&&... args) {
   return OperatorPtr(new T(std::forward<Args>(args)...));
 }
 
+// What all builders of one plan share.
+struct BuildState {
+  const RepeatedSubtrees repeated;
+  std::map<uint32_t, std::shared_ptr<SharedEvaluation>> evaluations;
+};
+
 class OperatorBuilder {
  public:
-  OperatorBuilder(const StepGrid& grid, QueryState& query) : grid_(grid), query_(query) {}
+  OperatorBuilder(const StepGrid& grid, QueryState& query, BuildState& state)
+      : grid_(grid), query_(query), state_(state) {}
 
   Built Build(const PlanNode& node) {
+    const uint32_t number = state_.repeated.Find(node);
+    if (number == RepeatedSubtrees::kOnce) return BuildNode(node);
+    auto& evaluation = state_.evaluations[number];
+    if (evaluation == nullptr) {
+      EPI_ASSIGN(OperatorPtr op, BuildNode(state_.repeated.Last(number)));
+      evaluation = std::make_shared<SharedEvaluation>(query_, std::move(op));
+    }
+    return Make<SharedOperator>(query_, grid_, evaluation);
+  }
+
+ private:
+  Built BuildNode(const PlanNode& node) {
     switch (node.kind) {
       case PlanKind::kNumber:
         return Make<ConstantOperator>(query_, grid_, ConstantOperator::What::kNumber, node.number, nullptr);
@@ -53,7 +75,6 @@ class OperatorBuilder {
     return Fail(ErrorCode::kUnsupported, "a text or range vector cannot be evaluated at this place of a query");
   }
 
- private:
   // Series whose labels an operator made equal are one series, as long as their points do not meet. An instant
   // evaluation with delayed name removal leaves them apart until the end.
   OperatorPtr Merged(OperatorPtr op) const {
@@ -86,8 +107,7 @@ class OperatorBuilder {
   }
 
   Built StepInvariant(const PlanNode& node) {
-    const StepGrid once{grid_.start, grid_.interval, std::min<size_t>(grid_.count, 1)};
-    EPI_ASSIGN(OperatorPtr child, OperatorBuilder(once, query_).Build(*node.children[0]));
+    EPI_ASSIGN(OperatorPtr child, OperatorBuilder(InvariantGrid(grid_), query_, state_).Build(*node.children[0]));
     return Make<StepInvariantOperator>(query_, grid_, std::move(child));
   }
 
@@ -213,7 +233,8 @@ class OperatorBuilder {
         source = Source(*child);
       } else if (child->kind == PlanKind::kSubquery) {
         range = child.get();
-        EPI_ASSIGN(OperatorPtr inner, OperatorBuilder(SubqueryGrid(*child, grid_), query_).Build(*child->children[0]));
+        EPI_ASSIGN(OperatorPtr inner,
+                   OperatorBuilder(SubqueryGrid(*child, grid_), query_, state_).Build(*child->children[0]));
         auto subquery = std::make_unique<SubquerySource>(query_, std::move(inner));
         options.subquery = subquery.get();
         source = std::move(subquery);
@@ -398,24 +419,14 @@ class OperatorBuilder {
 
   const StepGrid grid_;
   QueryState& query_;
+  BuildState& state_;
 };
 
 }  // namespace
 
 Result<OperatorPtr> BuildOperators(const PlanNode& plan, const StepGrid& grid, QueryState& query) {
-  return OperatorBuilder(grid, query).Build(plan);
-}
-
-StepGrid SubqueryGrid(const PlanNode& subquery, const StepGrid& outer) {
-  // The last outer step there really is bounds the inner steps. With @ all of them are shifted to that time.
-  const int64_t length = outer.count == 0 ? -1 : outer.Last() - outer.start;
-  const TimestampMs first = subquery.at.value_or(outer.start) - subquery.offset_ms;
-  const TimestampMs end = first + length;
-  const TimestampMs before = first - subquery.range_ms;
-  // Steps are multiples of the interval, whatever the query's start.
-  TimestampMs start = before / subquery.step_ms * subquery.step_ms;
-  if (start <= before) start += subquery.step_ms;
-  return StepGrid::Range(start, end, subquery.step_ms);
+  BuildState state{RepeatedSubtrees(plan, grid), {}};
+  return OperatorBuilder(grid, query, state).Build(plan);
 }
 
 WindowSpec WindowsOf(const PlanNode& range, const QueryState& query) {

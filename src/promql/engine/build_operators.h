@@ -11,9 +11,6 @@ namespace epi::promql {
 // kExecution for arguments that make no sense, with Prometheus's texts.
 Result<OperatorPtr> BuildOperators(const PlanNode& plan, const StepGrid& grid, QueryState& query);
 
-// The steps of a subquery inside an evaluation over `outer`.
-StepGrid SubqueryGrid(const PlanNode& subquery, const StepGrid& outer);
-
 // The windows of a range selector or subquery.
 WindowSpec WindowsOf(const PlanNode& range, const QueryState& query);
 

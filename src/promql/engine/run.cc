@@ -5,6 +5,7 @@
 #include "promql/engine/build_operators.h"
 #include "promql/engine/range_source.h"
 #include "promql/functions/rate.h"
+#include "promql/plan/subtrees.h"
 
 namespace epi::promql {
 namespace {
