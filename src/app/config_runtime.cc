@@ -56,7 +56,16 @@ config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Fe
   return out;
 }
 
-Result<void> CheckSupported(const config::Config& config) {
+Result<void> CheckSupported(const config::Config& config, const std::vector<config::ScrapeConfig>& jobs) {
+  for (const auto& job : jobs) {
+    for (const auto& discovery : job.service_discovery) {
+      if (!discovery.kind().built) {
+        return Fail(ErrorCode::kUnsupported, "scrape config \"" + job.job_name + "\": service discovery of kind \"" +
+                                                 std::string(discovery.name()) +
+                                                 "\" is not built yet: its targets would silently not be scraped");
+      }
+    }
+  }
   if (!config.remote_write.empty()) {
     return Fail(ErrorCode::kUnsupported,
                 "remote_write is not built yet: samples would silently not be sent; remove the section to start");

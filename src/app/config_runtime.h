@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "config/config.h"
@@ -16,7 +17,7 @@ config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Fe
 
 // kUnsupported, in one sentence, when the configuration asks for something whose absence would change results or lose
 // data. What merely does nothing here is accepted and logged by LogIgnored.
-Result<void> CheckSupported(const config::Config& config);
+Result<void> CheckSupported(const config::Config& config, const std::vector<config::ScrapeConfig>& jobs);
 Result<void> CheckSupported(const config::Features& features);
 // Says once which given flags and configured sections have no effect here.
 void LogIgnored(const config::ParsedFlags& flags, const config::Config& config, const Logger& logger);

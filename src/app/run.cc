@@ -36,7 +36,7 @@ Result<LoadedConfig> LoadFirst(const ServerSetup& setup) {
   LoadedConfig out;
   EPI_ASSIGN(out.config, config::LoadConfig(PosixFileSystem(), flags.config_file, options));
   EPI_ASSIGN(out.scrape_configs, config::LoadScrapeConfigs(PosixFileSystem(), out.config, options));
-  EPI_TRY(CheckSupported(out.config));
+  EPI_TRY(CheckSupported(out.config, out.scrape_configs));
   return out;
 }
 
@@ -65,9 +65,6 @@ int CheckFlags(const config::ParsedFlags& parsed) {
   }
   if (flags.web_search_max_limit < 0) {
     return Complain(kFailed, "--web.search.max-limit must not be negative.");
-  }
-  if (!flags.web_config_file.empty() && !PosixFileSystem().Exists(flags.web_config_file)) {
-    return Complain(kFailed, "error loading web config file \"" + flags.web_config_file + "\": no such file");
   }
   if (const auto origin = AnchoredRegex::Compile(flags.web_cors_origin); !origin) {
     return Complain(kWrongInput, "could not compile CORS regex string \"" + flags.web_cors_origin +

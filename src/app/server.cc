@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "app/static_targets.h"
 #include "app/version.h"
 #include "scrape/job_from_config.h"
 
@@ -53,6 +52,7 @@ Server::Server(ServerSetup setup, LoadedConfig first, SignalSource& signals)
                                "ready for normal operation.")),
       config_(std::make_shared<const LoadedConfig>(std::move(first))),
       last_config_ns_(started_ns_),
+      request_budget_("all HTTP requests", kRequestMemoryLimit),
       pool_(std::max(1u, setup_.host.cpus) - 1),
       notifications_(static_cast<size_t>(setup_.flags.flags.web_max_notifications_subscribers), clock_, metrics_),
       components_(clock_, setup_.logger) {
@@ -179,18 +179,31 @@ Result<void> Server::StartScraping() {
       scrape::ScrapeManagerParts{*db_, *http_client_, files_, clock_, random_, setup_.logger.Named("scrape manager"),
                                  metrics_},
       options);
-  return components_.Add({.name = "scrape",
+  EPI_TRY(components_.Add({.name = "scrape",
+                           .start = {},
+                           .apply = [this](const LoadedConfig& loaded) -> Result<void> {
+                             std::vector<scrape::ScrapeJob> jobs;
+                             for (const auto& job : loaded.scrape_configs) jobs.push_back(scrape::JobFromConfig(job));
+                             const auto seed =
+                                 scrape::OffsetSeed(setup_.host.hostname, loaded.config.global.ExternalLabels());
+                             return scrape_->ApplyConfig(std::move(jobs), seed);
+                           },
+                           .stop = [this] { scrape_->Stop(); }}));
+  discovery::DiscoveryManagerOptions discovery;
+  discovery.max_update_wait_ms = flags.scrape_discovery_reload_interval_ms;
+  discovery_ = std::make_unique<discovery::DiscoveryManager>(
+      discovery::DiscoveryParts{
+          *http_client_, files_, clock_, setup_.logger.Named("discovery manager scrape"), metrics_, {}, {}},
+      discovery, [this](discovery::TargetSets sets) { scrape_->UpdateTargets(std::move(sets)); });
+  return components_.Add({.name = "scrape_sd",
                           .start = {},
                           .apply = [this](const LoadedConfig& loaded) -> Result<void> {
-                            std::vector<scrape::ScrapeJob> jobs;
-                            for (const auto& job : loaded.scrape_configs) jobs.push_back(scrape::JobFromConfig(job));
-                            const auto seed =
-                                scrape::OffsetSeed(setup_.host.hostname, loaded.config.global.ExternalLabels());
-                            EPI_TRY(scrape_->ApplyConfig(std::move(jobs), seed));
-                            scrape_->UpdateTargets(StaticTargets(loaded.scrape_configs));
+                            std::map<std::string, config::SdConfigs> jobs;
+                            for (const auto& job : loaded.scrape_configs) jobs[job.job_name] = job.service_discovery;
+                            discovery_->ApplyConfig(jobs);
                             return {};
                           },
-                          .stop = [this] { scrape_->Stop(); }});
+                          .stop = [this] { discovery_->Stop(); }});
 }
 
 void Server::FillServices() {
@@ -241,6 +254,12 @@ Result<void> Server::StartHttp() {
   options.listen_addresses = flags.web_listen_addresses;
   options.max_connections = static_cast<size_t>(flags.web_max_connections);
   options.read_timeout_ms = flags.web_read_timeout_ms;
+  options.budget = &request_budget_;
+  if (!flags.web_config_file.empty()) {
+    web_settings_ = std::make_unique<WebSettingsSource>(flags.web_config_file, files_);
+    EPI_TRY(web_settings_->Current());
+    options.settings = [this] { return web_settings_->Current(); };
+  }
   EPI_ASSIGN(http_server_,
              net::HttpServer::Start(options, *router_, files_, clock_, metrics_, setup_.logger.Named("web")));
   for (const auto& address : http_server_->bound_addresses()) {
@@ -311,7 +330,7 @@ Result<LoadedConfig> Server::Load() const {
   LoadedConfig out;
   EPI_ASSIGN(out.config, config::LoadConfig(files_, setup_.flags.flags.config_file, options));
   EPI_ASSIGN(out.scrape_configs, config::LoadScrapeConfigs(files_, out.config, options));
-  EPI_TRY(CheckSupported(out.config));
+  EPI_TRY(CheckSupported(out.config, out.scrape_configs));
   return out;
 }
 

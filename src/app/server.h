@@ -13,9 +13,11 @@
 #include "app/external_url.h"
 #include "app/host.h"
 #include "app/signals.h"
+#include "app/web_settings_source.h"
 #include "base/thread_pool.h"
 #include "config/features.h"
 #include "config/flags.h"
+#include "discovery/manager.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "net/router.h"
@@ -88,6 +90,7 @@ class Server {
   Result<void> failure_;  // guarded by failure_mutex_: why the server must end
 
   // In order of dependence: what stands further down uses what stands above.
+  Budget request_budget_;
   ThreadPool pool_;
   web::Notifications notifications_;
   std::unique_ptr<net::HttpClient> http_client_;
@@ -95,9 +98,11 @@ class Server {
   std::unique_ptr<DatabaseAdapter> database_;
   std::unique_ptr<promql::Engine> engine_;
   std::unique_ptr<scrape::ScrapeManager> scrape_;
+  std::unique_ptr<discovery::DiscoveryManager> discovery_;
   std::unique_ptr<remote::WriteReceiver> write_receiver_;
   std::unique_ptr<remote::ReadServer> read_server_;
   web::Services services_;
+  std::unique_ptr<WebSettingsSource> web_settings_;
   std::unique_ptr<net::Router> router_;
   std::unique_ptr<net::HttpServer> http_server_;
   std::thread loader_;

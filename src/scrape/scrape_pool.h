@@ -12,7 +12,7 @@
 
 namespace epi::scrape {
 
-using TargetGroups = std::vector<std::shared_ptr<const TargetGroup>>;
+using discovery::TargetGroups;
 
 // Not thread-safe: the manager serialises. Loops run on their own.
 class ScrapePool {

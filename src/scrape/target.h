@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "discovery/target_group.h"
 #include "model/duration.h"
 #include "model/labels.h"
 #include "scrape/ingest.h"
@@ -17,12 +18,7 @@
 namespace epi::scrape {
 
 // Targets that service discovery found together.
-struct TargetGroup {
-  std::string source;           // identifies the group within its provider
-  std::vector<Labels> targets;  // each with __address__
-  Labels labels;                // of all of them
-  friend bool operator==(const TargetGroup&, const TargetGroup&) = default;
-};
+using discovery::TargetGroup;
 
 // What service discovery says of a target, with the job's defaults added: what relabeling starts from.
 Labels DiscoveredLabels(const Labels& target, const Labels& group, const ScrapeJob& job);
