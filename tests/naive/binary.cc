@@ -153,13 +153,20 @@ Result<Table> SetOperation(const BinaryExpr& node, const Table& lhs, const Table
   return Merge(std::move(out));
 }
 
+// An element of the result and the row it stands for: of the many side, or behind all those of the one side.
+struct Joined {
+  Labels labels;
+  Sample sample;
+  size_t row = 0;
+};
+
 // One step of an operation with matching.
 class StepJoin {
  public:
   StepJoin(const BinaryExpr& node, const Table& many, const Table& one, size_t step)
       : node_(node), matching_(*node.matching), many_(many), one_(one), step_(step) {}
 
-  Result<std::vector<std::pair<Labels, Sample>>> Run() {
+  Result<std::vector<Joined>> Run() {
     bool any_many = false;
     for (const Row& row : many_) any_many = any_many || row.at[step_];
     for (size_t i = 0; i < one_.size(); ++i) {
@@ -169,33 +176,33 @@ class StepJoin {
     const bool fills = matching_.fill_left || matching_.fill_right;
     if ((!any_many && partners_.empty()) || ((!any_many || partners_.empty()) && !fills)) return out_;
     if (duplicate_) return Fail(ErrorCode::kExecution, "found duplicate series for the match group");
-    const bool swapped = matching_.card == MatchCardinality::kOneToMany;
     const auto& fill_one = matching_.fill_right;
     const auto& fill_many = matching_.fill_left;
-    static_cast<void>(swapped);
-    for (const Row& row : many_) {
+    for (size_t r = 0; r < many_.size(); ++r) {
+      const Row& row = many_[r];
       if (!row.at[step_]) continue;
       const Labels signature = Signature(matching_, row.labels);
       const auto partner = partners_.find(signature);
       if (partner != partners_.end()) {
-        EPI_TRY(Combine(signature, row.labels, *row.at[step_], one_[partner->second].labels,
-                        *one_[partner->second].at[step_]));
+        const Row& one = one_[partner->second];
+        EPI_TRY(Combine(r, signature, row.labels, *row.at[step_], one.labels, *one.at[step_]));
       } else if (fill_one) {
-        EPI_TRY(Combine(signature, row.labels, *row.at[step_], signature, Sample{*fill_one, nullptr}));
+        EPI_TRY(Combine(r, signature, row.labels, *row.at[step_], signature, Sample{*fill_one, nullptr}));
       }
     }
-    for (const Row& row : one_) {
+    for (size_t r = 0; r < one_.size(); ++r) {
+      const Row& row = one_[r];
       if (!fill_many || !row.at[step_]) continue;
       const Labels signature = Signature(matching_, row.labels);
       if (matched_.count(signature) > 0) continue;
-      EPI_TRY(Combine(signature, signature, Sample{*fill_many, nullptr}, row.labels, *row.at[step_]));
+      EPI_TRY(Combine(many_.size() + r, signature, signature, Sample{*fill_many, nullptr}, row.labels, *row.at[step_]));
     }
     return out_;
   }
 
  private:
-  Result<void> Combine(const Labels& signature, const Labels& many_labels, const Sample& many, const Labels& one_labels,
-                       const Sample& one) {
+  Result<void> Combine(size_t row, const Labels& signature, const Labels& many_labels, const Sample& many,
+                       const Labels& one_labels, const Sample& one) {
     const bool swapped = matching_.card == MatchCardinality::kOneToMany;
     std::optional<Outcome> outcome = Apply(node_.op, swapped ? one : many, swapped ? many : one);
     if (!outcome) return {};
@@ -209,7 +216,7 @@ class StepJoin {
     } else if (!matched_[signature].insert(labels).second) {
       return Fail(ErrorCode::kExecution, "multiple matches for labels: grouping labels must ensure unique matches");
     }
-    if (outcome->keep || node_.return_bool) out_.emplace_back(labels, outcome->sample);
+    if (outcome->keep || node_.return_bool) out_.push_back({labels, outcome->sample, row});
     return {};
   }
 
@@ -221,7 +228,7 @@ class StepJoin {
   std::map<Labels, size_t> partners_;
   std::map<Labels, std::set<Labels>> matched_;
   bool duplicate_ = false;
-  std::vector<std::pair<Labels, Sample>> out_;
+  std::vector<Joined> out_;
 };
 
 }  // namespace
@@ -233,19 +240,27 @@ double BinaryScalars(BinaryOp op, double lhs, double rhs) {
 Result<Table> BinaryVectors(const BinaryExpr& node, const Table& lhs, const Table& rhs, size_t steps) {
   if (promql::IsSetOperator(node.op)) return SetOperation(node, lhs, rhs, steps);
   const bool swapped = node.matching->card == MatchCardinality::kOneToMany;
-  Table out;
-  std::map<Labels, size_t> rows;
+  // Rows in the order of the many side, whatever step they show up at first.
+  struct Ordered {
+    size_t row;
+    std::vector<std::optional<Sample>> at;
+  };
+  std::map<Labels, Ordered> rows;
   for (size_t step = 0; step < steps; ++step) {
     EPI_ASSIGN(const auto elements, StepJoin(node, swapped ? rhs : lhs, swapped ? lhs : rhs, step).Run());
-    for (const auto& [labels, sample] : elements) {
-      const auto [at, fresh] = rows.emplace(labels, out.size());
-      if (fresh) out.push_back({labels, std::vector<std::optional<Sample>>(steps)});
-      if (out[at->second].at[step]) {
-        return Fail(ErrorCode::kExecution, "vector cannot contain metrics with the same labelset");
-      }
-      out[at->second].at[step] = sample;
+    for (const Joined& joined : elements) {
+      Ordered& into =
+          rows.emplace(joined.labels, Ordered{joined.row, std::vector<std::optional<Sample>>(steps)}).first->second;
+      into.row = std::min(into.row, joined.row);
+      if (into.at[step]) return Fail(ErrorCode::kExecution, "vector cannot contain metrics with the same labelset");
+      into.at[step] = joined.sample;
     }
   }
+  std::vector<std::pair<size_t, Row>> ordered;
+  for (auto& [labels, row] : rows) ordered.emplace_back(row.row, Row{labels, std::move(row.at)});
+  std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  Table out;
+  for (auto& [row, result] : ordered) out.push_back(std::move(result));
   return out;
 }
 

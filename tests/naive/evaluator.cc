@@ -50,6 +50,10 @@ struct RangeVector {
   }
 };
 
+bool HasSample(const Row& row) {
+  return std::any_of(row.at.begin(), row.at.end(), [](const std::optional<Sample>& s) { return s.has_value(); });
+}
+
 // A subquery leaves samples out or repeats them, so what a sample says about the one before it no longer holds.
 HistogramPtr WithoutResetHint(const HistogramPtr& h) {
   if (h == nullptr || h->counter_reset_hint == CounterResetHint::kGauge) return h;
@@ -166,9 +170,7 @@ class Evaluator {
         if (newest == nullptr || IsStale(*newest)) continue;
         row.at.back() = times ? Sample{static_cast<double>(newest->t) / 1000, nullptr} : Sample{newest->v, newest->h};
       }
-      if (std::any_of(row.at.begin(), row.at.end(), [](const auto& s2) { return s2.has_value(); })) {
-        out.push_back(std::move(row));
-      }
+      if (HasSample(row)) out.push_back(std::move(row));
     }
     return out;
   }
@@ -331,9 +333,14 @@ class Evaluator {
         if (window.all.empty()) continue;
         EPI_ASSIGN(row.at.back(), function(window, arguments[i]));
       }
+      if (!HasSample(row)) continue;
+      // Prometheus refuses equal labels here even where the samples are at different steps.
+      const bool taken =
+          std::any_of(out.begin(), out.end(), [&](const Row& other) { return other.labels == row.labels; });
+      if (taken) return Fail(ErrorCode::kExecution, "vector cannot contain metrics with the same labelset");
       out.push_back(std::move(row));
     }
-    return Merge(std::move(out));
+    return out;
   }
 
   Result<Table> CallFloat(const Call& call, FloatFunction function, const std::vector<TimestampMs>& steps) {
@@ -403,12 +410,18 @@ class Evaluator {
     const bool quantile = call.function->id == FunctionId::kHistogramQuantile;
     EPI_ASSIGN(const auto arguments, ScalarArguments(call, steps));
     EPI_ASSIGN(const Table table, Vector(*call.args.back(), steps));
+    // A row for every histogram: native ones in the order of the input, then classic ones in that of their first
+    // bucket.
+    std::vector<Labels> names;
+    for (const Row& row : table) names.push_back(row.labels);
+    for (const Row& row : table) {
+      const Labels name = row.labels.Without(kBucketLabel);
+      if (std::find(names.begin() + static_cast<std::ptrdiff_t>(table.size()), names.end(), name) == names.end()) {
+        names.push_back(name);
+      }
+    }
     Table out;
-    const auto add = [&](const Labels& labels, size_t step, double v) {
-      Row row{labels, std::vector<std::optional<Sample>>(steps.size())};
-      row.at[step] = Sample{v, nullptr};
-      out.push_back(std::move(row));
-    };
+    for (const Labels& name : names) out.push_back({DropNames(name), std::vector<std::optional<Sample>>(steps.size())});
     for (size_t i = 0; i < steps.size(); ++i) {
       std::map<Labels, std::vector<LeCount>> classic;
       for (const Row& row : table) {
@@ -418,13 +431,17 @@ class Evaluator {
         }
       }
       const std::vector<double>& a = arguments[i];
-      for (const Row& row : table) {
-        if (!row.at[i] || row.at[i]->h == nullptr || classic.erase(row.labels) > 0) continue;
-        const FloatHistogram& h = *row.at[i]->h;
-        add(DropNames(row.labels), i, quantile ? NativeQuantile(a[0], h) : NativeFraction(a[0], a[1], h));
+      for (size_t r = 0; r < table.size(); ++r) {
+        const auto& sample = table[r].at[i];
+        if (!sample || sample->h == nullptr || classic.erase(table[r].labels) > 0) continue;
+        out[r].at[i] =
+            Sample{quantile ? NativeQuantile(a[0], *sample->h) : NativeFraction(a[0], a[1], *sample->h), nullptr};
       }
-      for (const auto& [labels, buckets] : classic) {
-        add(DropNames(labels), i, quantile ? ClassicQuantile(a[0], buckets) : ClassicFraction(a[0], a[1], buckets));
+      for (size_t r = table.size(); r < names.size(); ++r) {
+        const auto buckets = classic.find(names[r]);
+        if (buckets == classic.end()) continue;
+        out[r].at[i] = Sample{
+            quantile ? ClassicQuantile(a[0], buckets->second) : ClassicFraction(a[0], a[1], buckets->second), nullptr};
       }
     }
     return Merge(std::move(out));

@@ -78,7 +78,8 @@ class Generator {
 
   std::string Matchers() {
     const std::string name = Pick({"requests_total", "requests_total", "seconds_total", "temperature", "temperature",
-                                   "load", "latency", "latency", "sizes", "mixed", "classic_bucket", "absent_metric"});
+                                   "load", "latency", "latency", "sizes", "mixed", "classic_bucket"});
+    if (OneIn(40)) return "absent_metric";
     if (OneIn(12)) return Pick({"{__name__=~\"requests_total|seconds_total\"}", "{job=\"x\"}", "{__name__=~\"l.+\"}"});
     std::string out = name;
     if (OneIn(3))
@@ -96,7 +97,7 @@ class Generator {
   }
 
   std::string RangeCall(int depth) {
-    if (OneIn(12)) return "quantile_over_time(" + Scalar(0) + ", " + Range(depth) + ")";
+    if (OneIn(12)) return "quantile_over_time(" + Share() + ", " + Range(depth) + ")";
     if (OneIn(16)) return "predict_linear(" + Range(depth) + ", " + Scalar(0) + ")";
     if (OneIn(20)) return "double_exponential_smoothing(" + Range(depth) + ", 0.5, 0.3)";
     return Pick({"rate",
@@ -128,13 +129,15 @@ class Generator {
            "(" + Range(depth) + ")";
   }
 
+  std::string Share() { return OneIn(6) ? Scalar(0) : Pick({"0.5", "0.9", "0.99", "0.1", "0", "1", "0.333"}); }
+
   std::string Grouping() {
     return Pick({"", " by (instance)", " by (job)", " by (instance, job)", " without (instance)", " without (le)",
                  " by (absent)", " by (__name__)"});
   }
 
   std::string Aggregate(int depth) {
-    if (OneIn(10)) return "quantile" + Grouping() + "(" + Scalar(0) + ", " + Vector(depth - 1) + ")";
+    if (OneIn(10)) return "quantile" + Grouping() + "(" + Share() + ", " + Vector(depth - 1) + ")";
     if (OneIn(14)) return "count_values" + Grouping() + "(\"value\", " + Vector(depth - 1) + ")";
     return Pick({"sum", "sum", "sum", "avg", "avg", "min", "max", "count", "group", "stddev", "stdvar"}) + Grouping() +
            "(" + Vector(depth - 1) + ")";
@@ -169,7 +172,7 @@ class Generator {
     const std::string inner = OneIn(2) ? Pick({"latency", "sizes", "classic_bucket", "mixed", "rate(latency[5m])",
                                                "sum(rate(latency[2m]))", "sum by (le) (rate(classic_bucket[5m]))"})
                                        : Vector(depth - 1);
-    if (OneIn(3)) return "histogram_quantile(" + Scalar(0) + ", " + inner + ")";
+    if (OneIn(3)) return "histogram_quantile(" + Share() + ", " + inner + ")";
     if (OneIn(4)) return "histogram_fraction(" + Scalar(0) + ", " + Scalar(0) + ", " + inner + ")";
     return Pick({"histogram_count", "histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar"}) + "(" +
            inner + ")";
