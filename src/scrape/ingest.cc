@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "model/histogram_validate.h"
 #include "model/utf8.h"
 #include "scrape/histogram_limits.h"
 #include "scrape/parse/openmetrics_parser.h"
@@ -469,6 +470,12 @@ Result<void> SampleIngest::Run::AddHistogram(ExpositionParser& parser, SeriesRef
     if (fitted.error().code() != ErrorCode::kLimit) return epi::Fail(fitted.error());
     over_bucket_limit_ = true;
     return {};
+  }
+  // What does not add up fails the scrape, as any other mistake in the body.
+  if (sample.integer) {
+    EPI_TRY(Validate(*sample.integer));
+  } else {
+    EPI_TRY(Validate(*sample.floats));
   }
   appender_.AddHistogram(std::move(sample));
   return {};

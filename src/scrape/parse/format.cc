@@ -2,7 +2,9 @@
 
 #include "model/labels.h"
 #include "scrape/parse/media_type.h"
+#include "scrape/parse/nhcb_parser.h"
 #include "scrape/parse/openmetrics_parser.h"
+#include "scrape/parse/protobuf_parser.h"
 #include "scrape/parse/text_parser.h"
 
 namespace epi::scrape {
@@ -98,12 +100,22 @@ std::string AcceptHeader(std::span<const ScrapeProtocol> protocols, NameEscaping
 
 std::unique_ptr<ExpositionParser> MakeParser(ExpositionFormat format, std::string_view body,
                                              const ParserOptions& options) {
+  std::unique_ptr<ExpositionParser> parser;
   switch (format) {
+    case ExpositionFormat::kText:
+      parser = std::make_unique<TextParser>(body, options);
+      break;
     case ExpositionFormat::kOpenMetrics:
-      return std::make_unique<OpenMetricsParser>(body, options);
-    default:
-      return std::make_unique<TextParser>(body, options);
+      parser = std::make_unique<OpenMetricsParser>(body, options);
+      break;
+    case ExpositionFormat::kProtobuf:
+      parser = std::make_unique<ProtobufParser>(body, options);
+      break;
   }
+  if (options.convert_classic_to_nhcb) {
+    parser = std::make_unique<NhcbParser>(std::move(parser), options.keep_classic_histograms);
+  }
+  return parser;
 }
 
 }  // namespace epi::scrape

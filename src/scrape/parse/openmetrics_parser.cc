@@ -1,6 +1,7 @@
 #include "scrape/parse/openmetrics_parser.h"
 
 #include <cmath>
+#include <utility>
 
 #include "model/number_format.h"
 #include "model/utf8.h"
@@ -20,21 +21,11 @@ constexpr TypeWord kTypeWords[] = {
 };
 
 constexpr std::string_view kCreatedSuffix = "_created";
-constexpr std::string_view kFamilySuffixes[] = {"_created", "_count",  "_sum",  "_bucket",
-                                                "_total",   "_gcount", "_gsum", "_info"};
 
 Error NoEof() { return Error(ErrorCode::kInvalid, "data does not end with # EOF"); }
 
 bool HasStartTime(MetricType type) {
   return type == MetricType::kCounter || type == MetricType::kSummary || type == MetricType::kHistogram;
-}
-
-std::string_view FamilyOf(std::string_view metric) {
-  for (const auto suffix : kFamilySuffixes) {
-    if (metric.size() > suffix.size() && metric.ends_with(suffix))
-      return metric.substr(0, metric.size() - suffix.size());
-  }
-  return metric;
 }
 
 // int64(seconds * 1000), as Go converts.
@@ -46,6 +37,19 @@ TimestampMs SecondsToMs(double seconds) {
 
 Labels IdentityOf(const Labels& labels) {
   return labels.Without(kMetricName).Without(kBucketLabel).Without(kQuantileLabel);
+}
+
+// A value: one space and a word.
+Token LexValue(TextCursor& cursor, bool brace_allowed) {
+  if (cursor.done()) return Token::kEof;
+  cursor.BeginToken();
+  if (brace_allowed && cursor.peek() == '{') {
+    cursor.Advance();
+    return Token::kBraceOpen;
+  }
+  if (cursor.peek() != ' ') return Token::kInvalid;
+  cursor.Advance();
+  return cursor.TakeWord(/*tabs=*/false) ? Token::kValue : Token::kInvalid;
 }
 
 }  // namespace
@@ -64,6 +68,9 @@ Result<EntryKind> OpenMetricsParser::NextLine() {
   has_exemplar_ = false;
   cursor_.BeginEntry();
   if (cursor_.done()) return Fail(NoEof());
+  if (std::exchange(stray_, false)) {
+    return Fail(cursor_.Unexpected("expected a valid start token", LexAfterValue(/*exemplar_allowed=*/true)));
+  }
   cursor_.BeginToken();
   if (cursor_.peek() == '#') return ReadHash();
   return ReadSample();
@@ -220,7 +227,10 @@ Result<void> OpenMetricsParser::ReadLabels(bool exemplar) {
     const bool at_end = cursor_.done();
     if (!at_end) cursor_.BeginToken();
     if (!cursor_.TakeQuoted(/*newlines=*/false, /*nuls=*/!exemplar)) {
-      return Fail(cursor_.Unexpected("expected label value", at_end ? Token::kEof : Token::kInvalid));
+      Token got = at_end ? Token::kEof : Token::kInvalid;
+      // Values of exemplars and their labels are read alike, which shows in what was found instead.
+      if (exemplar && cursor_.token_text().empty()) got = LexValue(cursor_, /*brace_allowed=*/false);
+      return Fail(cursor_.Unexpected("expected label value", got));
     }
     const std::string_view value = cursor_.token_text();
     if (!IsValidUtf8(value)) {
@@ -278,23 +288,6 @@ Token OpenMetricsParser::LexAfterValue(bool exemplar_allowed) {
   return cursor_.TakeWord(/*tabs=*/false) ? Token::kTimestamp : Token::kInvalid;
 }
 
-namespace {
-
-// A value: one space and a word.
-Token LexValue(TextCursor& cursor, bool brace_allowed) {
-  if (cursor.done()) return Token::kEof;
-  cursor.BeginToken();
-  if (brace_allowed && cursor.peek() == '{') {
-    cursor.Advance();
-    return Token::kBraceOpen;
-  }
-  if (cursor.peek() != ' ') return Token::kInvalid;
-  cursor.Advance();
-  return cursor.TakeWord(/*tabs=*/false) ? Token::kValue : Token::kInvalid;
-}
-
-}  // namespace
-
 Result<EntryKind> OpenMetricsParser::ReadSampleTail() {
   const Token token = LexValue(cursor_, /*brace_allowed=*/true);
   if (!raw_.has_metric) return Fail(cursor_.WhileParsing("metric name not set"));
@@ -314,10 +307,12 @@ Result<EntryKind> OpenMetricsParser::ReadSampleTail() {
       EPI_TRY(ReadExemplar());
       break;
     case Token::kEof:
-      return Fail(NoEof());
+      if (!timed) return Fail(NoEof());
+      [[fallthrough]];
     default:
-      return Fail(
-          cursor_.Unexpected(timed ? "expected next entry after timestamp" : "expected timestamp or comment", after));
+      if (timed) return Fail(cursor_.Unexpected("expected next entry after timestamp", after));
+      // Prometheus takes the sample and stumbles over the rest of the line as the next entry.
+      stray_ = true;
   }
   return entry_.kind = EntryKind::kSeries;
 }
@@ -368,8 +363,7 @@ void OpenMetricsParser::FindCreated() {
     if (ahead.raw_.metric.ends_with(kCreatedSuffix)) break;
   }
   const Labels labels = ahead.SampleLabels();
-  created_.found = true;
-  created_.family = FamilyOf(labels.MetricName());
+  created_.found = labels.MetricName() == std::string(family_).append(kCreatedSuffix);
   created_.labels = IdentityOf(labels);
   created_.time = SecondsToMs(ahead.entry_.value);
 }
@@ -379,8 +373,7 @@ TimestampMs OpenMetricsParser::StartTime() {
   FindCreated();
   if (!created_.found) return 0;
   const Labels labels = SampleLabels();
-  if (FamilyOf(labels.MetricName()) != created_.family || IdentityOf(labels) != created_.labels) return 0;
-  return created_.time;
+  return labels.MetricName().starts_with(family_) && IdentityOf(labels) == created_.labels ? created_.time : 0;
 }
 
 }  // namespace epi::scrape

@@ -57,12 +57,12 @@ class OpenMetricsParser final : public ExpositionParser {
   std::vector<RawLabels::Pair> exemplar_labels_;
   Exemplar exemplar_;
   bool has_exemplar_ = false;
+  bool stray_ = false;  // the last sample's line has something behind it that is neither timestamp nor exemplar
 
   struct Created {
     size_t searched_until = 0;  // no other search needed while the cursor is before this
     bool found = false;
     Labels labels;  // of the line, without name, le and quantile
-    std::string family;
     TimestampMs time = 0;
   };
   Created created_;

@@ -101,6 +101,7 @@ json HistogramJson(const H& h) {
 }
 
 json WithoutZeros(json object) {
+  if (object.value("counter_reset_hint", "") == "unknown") object.erase("counter_reset_hint");
   for (auto it = object.begin(); it != object.end();) {
     const bool empty = it->is_array() ? it->empty() : it->is_number() && it->get<double>() == 0;
     it = empty ? object.erase(it) : std::next(it);
@@ -206,7 +207,7 @@ TEST_P(ParseConformance, EveryCase) {
   EXPECT_GT(cases, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, ParseConformance, ::testing::Values("text_parse.json"));
+INSTANTIATE_TEST_SUITE_P(Files, ParseConformance, ::testing::Values("text_parse.json", "protobuf.json", "nhcb.json"));
 
 TEST(ContentTypeConformance, EveryCase) {
   const std::string dir = testing::ConformanceDir();

@@ -26,8 +26,6 @@ constexpr std::array<unsigned char, 256> MakeNameClasses() {
 }
 constexpr auto kNameClasses = MakeNameClasses();
 
-bool NormalizesLe(MetricType type) { return type == MetricType::kHistogram || type == MetricType::kGaugeHistogram; }
-
 }  // namespace
 
 std::string_view TokenName(Token token) { return kTokenNames[static_cast<size_t>(token)]; }
@@ -110,8 +108,9 @@ std::string Unescape(std::string_view text, bool quotes) {
 }
 
 std::string NormalizeFloatLabel(std::string_view value) {
-  auto parsed = ParseSampleValue(value);
-  if (!parsed) return std::string(value);
+  bool out_of_range = false;
+  const auto parsed = ParseGoFloat(value, &out_of_range);  // hexadecimal floats too, unlike sample values
+  if (!parsed || out_of_range) return std::string(value);
   std::string out;
   AppendOpenMetricsValue(out, *parsed);
   return out;
@@ -154,7 +153,7 @@ Labels BuildLabels(const RawLabels& raw, const TypeContext& context, bool type_a
     const std::string_view name = plain(pair.name);
     if (type_and_unit_labels && (name == kMetricName || name == "__type__" || name == "__unit__")) continue;
     std::string_view value = plain(pair.value);
-    if ((name == kBucketLabel && NormalizesLe(context.type)) ||
+    if ((name == kBucketLabel && context.type == MetricType::kHistogram) ||
         (name == kQuantileLabel && context.type == MetricType::kSummary)) {
       value = owned.emplace_back(NormalizeFloatLabel(value));
     }

@@ -1,0 +1,170 @@
+#include "scrape/parse/nhcb_parser.h"
+
+#include <cmath>
+#include <utility>
+
+#include "model/number_format.h"
+
+namespace epi::scrape {
+namespace {
+
+constexpr std::string_view kBucketSuffix = "_bucket", kCountSuffix = "_count", kSumSuffix = "_sum";
+
+std::string_view BaseName(std::string_view name) {
+  for (const auto suffix : {kBucketSuffix, kCountSuffix, kSumSuffix}) {
+    if (name.ends_with(suffix)) return name.substr(0, name.size() - suffix.size());
+  }
+  return name;
+}
+
+Labels IdentityOf(const Labels& labels) { return labels.Without(kMetricName).Without(kBucketLabel); }
+
+}  // namespace
+
+EntryKind NhcbParser::Forward(EntryKind kind) {
+  entry_ = parser_->entry();
+  return entry_.kind = kind;
+}
+
+Result<EntryKind> NhcbParser::Next() {
+  while (true) {
+    if (state_ == State::kEmitting) {
+      state_ = State::kPlain;
+      if (pending_ == EntryKind::kSeries && Collect(parser_->SampleLabels()) && !keep_classic_) continue;
+      return Forward(pending_);
+    }
+    held_exemplars_ = false;
+    EPI_ASSIGN(pending_, parser_->Next());
+    switch (pending_) {
+      case EntryKind::kSeries: {
+        const Labels labels = parser_->SampleLabels();
+        if (IsOther(labels) && Emit()) return EntryKind::kHistogram;
+        const bool after_exponential = state_ == State::kPlain && last_exponential_ &&
+                                       BaseName(labels.MetricName()) == last_name_ &&
+                                       IdentityOf(labels) == last_labels_;
+        if (!after_exponential && Collect(labels) && !keep_classic_) continue;
+        return Forward(pending_);
+      }
+      case EntryKind::kHistogram: {
+        const Labels labels = parser_->SampleLabels();
+        last_name_.assign(labels.MetricName());
+        last_labels_ = IdentityOf(labels);
+        last_exponential_ = true;
+        break;
+      }
+      case EntryKind::kType:
+        family_.assign(parser_->entry().family);
+        type_ = parser_->entry().type;
+        break;
+      default:
+        break;
+    }
+    if (Emit()) return EntryKind::kHistogram;
+    return Forward(pending_);
+  }
+}
+
+bool NhcbParser::IsOther(const Labels& labels) const {
+  if (state_ != State::kCollecting) return false;
+  if (type_ != MetricType::kHistogram || BaseName(labels.MetricName()) != last_name_) return true;
+  return IdentityOf(labels) != last_labels_;
+}
+
+NhcbParser::Part NhcbParser::PartOf(const Labels& labels) const {
+  if (type_ != MetricType::kHistogram) return Part::kNone;
+  const std::string_view name = labels.MetricName();
+  if (BaseName(name) != family_) return Part::kNone;
+  if (name.ends_with(kBucketSuffix)) return Part::kBucket;
+  if (name.ends_with(kCountSuffix)) return Part::kCount;
+  return name.ends_with(kSumSuffix) ? Part::kSum : Part::kNone;
+}
+
+bool NhcbParser::Collect(const Labels& labels) {
+  const Part part = PartOf(labels);
+  if (part == Part::kNone) return false;
+  double bound = 0;
+  if (part == Part::kBucket) {
+    const auto parsed = ParseGoFloat(labels.Get(kBucketLabel));
+    if (!parsed || std::isnan(*parsed)) return false;
+    bound = *parsed;
+  }
+  const ExpositionEntry& entry = parser_->entry();
+  if (state_ != State::kCollecting) {
+    state_ = State::kCollecting;
+    last_name_.assign(BaseName(labels.MetricName()));
+    last_labels_ = IdentityOf(labels);
+    last_exponential_ = false;
+    collected_labels_ = labels.Without(kBucketLabel).With(kMetricName, last_name_);
+    collected_start_ = parser_->StartTime();
+  }
+  collected_has_time_ = entry.has_time;
+  collected_time_ = entry.time;
+  series_exemplars_.clear();
+  for (Exemplar exemplar; parser_->NextExemplar(exemplar); exemplar = {}) {
+    collected_exemplars_.push_back(exemplar);
+    series_exemplars_.push_back(std::move(exemplar));
+  }
+  held_exemplars_ = true;
+  next_exemplar_ = 0;
+  switch (part) {
+    case Part::kBucket:
+      collected_.AddBucket(bound, entry.value);
+      break;
+    case Part::kCount:
+      collected_.SetCount(entry.value);
+      break;
+    default:
+      collected_.SetSum(entry.value);
+  }
+  return true;
+}
+
+bool NhcbParser::Emit() {
+  if (state_ != State::kCollecting) return false;
+  auto converted = collected_.Convert();
+  state_ = State::kPlain;
+  collected_.Clear();
+  if (converted) {
+    state_ = State::kEmitting;
+    emitted_labels_ = std::move(collected_labels_);
+    emitted_series_ = emitted_labels_.ToMetricString();
+    emitted_start_ = collected_start_;
+    emitted_exemplars_ = std::move(collected_exemplars_);
+    next_exemplar_ = 0;
+    entry_ = {};
+    entry_.kind = EntryKind::kHistogram;
+    entry_.series = emitted_series_;
+    entry_.has_time = collected_has_time_;
+    entry_.time = collected_time_;
+    entry_.histogram = std::move(converted->integer);
+    entry_.float_histogram = std::move(converted->floats);
+  }
+  collected_exemplars_.clear();
+  return converted.has_value();
+}
+
+Labels NhcbParser::SampleLabels() { return state_ == State::kEmitting ? emitted_labels_ : parser_->SampleLabels(); }
+
+bool NhcbParser::HasEmptyLabel(std::string_view name) const {
+  return state_ != State::kEmitting && parser_->HasEmptyLabel(name);
+}
+
+std::string NhcbParser::RepeatedLabel() const {
+  return state_ == State::kEmitting ? std::string() : parser_->RepeatedLabel();
+}
+
+TimestampMs NhcbParser::StartTime() { return state_ == State::kEmitting ? emitted_start_ : parser_->StartTime(); }
+
+bool NhcbParser::NextExemplar(Exemplar& exemplar) {
+  if (state_ != State::kEmitting && !held_exemplars_) return parser_->NextExemplar(exemplar);
+  const auto& exemplars = state_ == State::kEmitting ? emitted_exemplars_ : series_exemplars_;
+  // Exemplars of a histogram need times.
+  while (next_exemplar_ < exemplars.size()) {
+    const Exemplar& next = exemplars[next_exemplar_++];
+    exemplar = next;
+    return true;
+  }
+  return false;
+}
+
+}  // namespace epi::scrape

@@ -1,0 +1,350 @@
+#include "scrape/parse/protobuf_messages.h"
+
+#include <exception>
+#include <protozero/pbf_reader.hpp>
+
+namespace epi::scrape::proto {
+namespace {
+
+using protozero::pbf_reader;
+
+std::string_view View(const protozero::data_view& data) { return {data.data(), data.size()}; }
+
+TimestampMs ReadTimestamp(pbf_reader reader) {
+  int64_t seconds = 0;
+  int32_t nanos = 0;
+  while (reader.next()) {
+    switch (reader.tag()) {
+      case 1:
+        seconds = reader.get_int64();
+        break;
+      case 2:
+        nanos = reader.get_int32();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  // Seconds far beyond any date wrap, as they do in Go.
+  return static_cast<TimestampMs>(static_cast<uint64_t>(seconds) * 1000 +
+                                  static_cast<uint64_t>(int64_t{nanos / 1'000'000}));
+}
+
+Label ReadLabel(pbf_reader reader) {
+  Label label;
+  while (reader.next()) {
+    switch (reader.tag()) {
+      case 1:
+        label.name = View(reader.get_view());
+        break;
+      case 2:
+        label.value = View(reader.get_view());
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return label;
+}
+
+ExemplarMessage ReadExemplar(pbf_reader reader) {
+  ExemplarMessage exemplar;
+  while (reader.next()) {
+    switch (reader.tag()) {
+      case 1:
+        exemplar.labels.push_back(ReadLabel(reader.get_message()));
+        break;
+      case 2:
+        exemplar.value = reader.get_double();
+        break;
+      case 3:
+        exemplar.has_time = true;
+        exemplar.time = ReadTimestamp(reader.get_message());
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return exemplar;
+}
+
+Bucket ReadBucket(pbf_reader reader) {
+  Bucket bucket;
+  while (reader.next()) {
+    switch (reader.tag()) {
+      case 1:
+        bucket.cumulative_count = reader.get_uint64();
+        break;
+      case 2:
+        bucket.upper_bound = reader.get_double();
+        break;
+      case 3:
+        bucket.has_exemplar = true;
+        bucket.exemplar = ReadExemplar(reader.get_message());
+        break;
+      case 4:
+        bucket.cumulative_count_float = reader.get_double();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return bucket;
+}
+
+HistogramSpan ReadSpan(pbf_reader reader) {
+  HistogramSpan span;
+  while (reader.next()) {
+    switch (reader.tag()) {
+      case 1:
+        span.offset = reader.get_sint32();
+        break;
+      case 2:
+        span.length = reader.get_uint32();
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return span;
+}
+
+// Repeated numbers come packed or one by one.
+void ReadDeltas(pbf_reader& reader, std::vector<int64_t>& out) {
+  if (reader.wire_type() != protozero::pbf_wire_type::length_delimited) {
+    out.push_back(reader.get_sint64());
+    return;
+  }
+  for (const int64_t delta : reader.get_packed_sint64()) out.push_back(delta);
+}
+
+void ReadCounts(pbf_reader& reader, std::vector<double>& out) {
+  if (reader.wire_type() != protozero::pbf_wire_type::length_delimited) {
+    out.push_back(reader.get_double());
+    return;
+  }
+  for (const double count : reader.get_packed_double()) out.push_back(count);
+}
+
+void ReadHistogram(pbf_reader reader, Metric& metric) {
+  HistogramMessage& h = metric.histogram;
+  while (reader.next()) {
+    switch (reader.tag()) {
+      case 1:
+        h.sample_count = reader.get_uint64();
+        break;
+      case 2:
+        h.sample_sum = reader.get_double();
+        break;
+      case 3:
+        h.buckets.push_back(ReadBucket(reader.get_message()));
+        break;
+      case 4:
+        h.sample_count_float = reader.get_double();
+        break;
+      case 5:
+        h.schema = reader.get_sint32();
+        break;
+      case 6:
+        h.zero_threshold = reader.get_double();
+        break;
+      case 7:
+        h.zero_count = reader.get_uint64();
+        break;
+      case 8:
+        h.zero_count_float = reader.get_double();
+        break;
+      case 9:
+        h.negative_spans.push_back(ReadSpan(reader.get_message()));
+        break;
+      case 10:
+        ReadDeltas(reader, h.negative_deltas);
+        break;
+      case 11:
+        ReadCounts(reader, h.negative_counts);
+        break;
+      case 12:
+        h.positive_spans.push_back(ReadSpan(reader.get_message()));
+        break;
+      case 13:
+        ReadDeltas(reader, h.positive_deltas);
+        break;
+      case 14:
+        ReadCounts(reader, h.positive_counts);
+        break;
+      case 15:
+        metric.start_time = ReadTimestamp(reader.get_message());
+        break;
+      case 16:
+        h.exemplars.push_back(ReadExemplar(reader.get_message()));
+        break;
+      default:
+        reader.skip();
+    }
+  }
+}
+
+void ReadSummary(pbf_reader reader, Metric& metric) {
+  while (reader.next()) {
+    switch (reader.tag()) {
+      case 1:
+        metric.summary_count = reader.get_uint64();
+        break;
+      case 2:
+        metric.summary_sum = reader.get_double();
+        break;
+      case 3: {
+        Quantile quantile;
+        for (pbf_reader inner = reader.get_message(); inner.next();) {
+          switch (inner.tag()) {
+            case 1:
+              quantile.quantile = inner.get_double();
+              break;
+            case 2:
+              quantile.value = inner.get_double();
+              break;
+            default:
+              inner.skip();
+          }
+        }
+        metric.quantiles.push_back(quantile);
+        break;
+      }
+      case 4:
+        metric.start_time = ReadTimestamp(reader.get_message());
+        break;
+      default:
+        reader.skip();
+    }
+  }
+}
+
+// Counter, gauge and untyped: a value, and for counters an exemplar and a start time.
+void ReadSimple(pbf_reader reader, Metric& metric, bool counter) {
+  while (reader.next()) {
+    switch (reader.tag()) {
+      case 1:
+        metric.value = reader.get_double();
+        break;
+      case 2:
+        if (!counter) {
+          reader.skip();
+          break;
+        }
+        metric.has_exemplar = true;
+        metric.exemplar = ReadExemplar(reader.get_message());
+        break;
+      case 3:
+        if (counter) {
+          metric.start_time = ReadTimestamp(reader.get_message());
+        } else {
+          reader.skip();
+        }
+        break;
+      default:
+        reader.skip();
+    }
+  }
+}
+
+// Numbers of the fields of Metric that hold its value.
+constexpr uint32_t kGaugeField = 2, kCounterField = 3, kSummaryField = 4, kUntypedField = 5, kHistogramField = 7;
+
+uint32_t ValueField(FamilyType type) {
+  switch (type) {
+    case FamilyType::kCounter:
+      return kCounterField;
+    case FamilyType::kGauge:
+      return kGaugeField;
+    case FamilyType::kSummary:
+      return kSummaryField;
+    case FamilyType::kUntyped:
+      return kUntypedField;
+    default:
+      return kHistogramField;
+  }
+}
+
+Metric ReadMetric(std::string_view message, FamilyType type) {
+  Metric metric;
+  const uint32_t value_field = ValueField(type);
+  pbf_reader reader(message.data(), message.size());
+  while (reader.next()) {
+    const uint32_t tag = reader.tag();
+    if (tag == 1) {
+      metric.labels.push_back(ReadLabel(reader.get_message()));
+    } else if (tag == 6) {
+      metric.time = reader.get_int64();
+    } else if (tag != value_field) {
+      reader.skip();
+    } else if (tag == kSummaryField) {
+      ReadSummary(reader.get_message(), metric);
+    } else if (tag == kHistogramField) {
+      ReadHistogram(reader.get_message(), metric);
+    } else {
+      ReadSimple(reader.get_message(), metric, tag == kCounterField);
+    }
+  }
+  return metric;
+}
+
+Family ReadFamily(std::string_view message) {
+  Family family;
+  pbf_reader reader(message.data(), message.size());
+  while (reader.next()) {
+    switch (reader.tag()) {
+      case 1:
+        family.name = View(reader.get_view());
+        break;
+      case 2:
+        family.help = View(reader.get_view());
+        break;
+      case 3:
+        family.type = reader.get_enum();
+        break;
+      case 4:
+        family.metrics.push_back(View(reader.get_view()));
+        break;
+      case 5:
+        family.unit = View(reader.get_view());
+        break;
+      default:
+        reader.skip();
+    }
+  }
+  return family;
+}
+
+// protozero throws on malformed input, and its accessors trust that the wire type was checked.
+template <typename Read>
+auto Guarded(Read read) -> Result<decltype(read())> {
+  try {
+    return read();
+  } catch (const std::exception& e) {
+    return Fail(ErrorCode::kInvalid, std::string("malformed protobuf: ") + e.what());
+  }
+}
+
+}  // namespace
+
+Result<Delimited> TakeDelimited(std::string_view data) {
+  return Guarded([data]() -> Delimited {
+    const char* at = data.data();
+    const char* const end = data.data() + data.size();
+    const uint64_t length = protozero::decode_varint(&at, end);
+    const auto left = static_cast<uint64_t>(end - at);
+    if (length > left) throw protozero::end_of_buffer_exception();
+    return {std::string_view(at, static_cast<size_t>(length)),
+            static_cast<size_t>(at - data.data()) + static_cast<size_t>(length)};
+  });
+}
+
+Result<Family> DecodeFamily(std::string_view message) {
+  return Guarded([message] { return ReadFamily(message); });
+}
+
+Result<Metric> DecodeMetric(std::string_view message, FamilyType type) {
+  return Guarded([message, type] { return ReadMetric(message, type); });
+}
+
+}  // namespace epi::scrape::proto

@@ -1,0 +1,310 @@
+#include "scrape/parse/protobuf_parser.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "model/histogram_math.h"
+#include "model/number_format.h"
+#include "model/utf8.h"
+
+namespace epi::scrape {
+namespace {
+
+using proto::FamilyType;
+
+constexpr char kSeparator = '\xff';
+
+std::string Quoted(std::string_view text) {
+  std::string out;
+  AppendQuoted(out, text);
+  return out;
+}
+
+MetricType TypeOf(FamilyType type) {
+  switch (type) {
+    case FamilyType::kCounter:
+      return MetricType::kCounter;
+    case FamilyType::kGauge:
+      return MetricType::kGauge;
+    case FamilyType::kSummary:
+      return MetricType::kSummary;
+    case FamilyType::kHistogram:
+      return MetricType::kHistogram;
+    case FamilyType::kGaugeHistogram:
+      return MetricType::kGaugeHistogram;
+    case FamilyType::kUntyped:
+      break;
+  }
+  return MetricType::kUnknown;
+}
+
+bool IsHistogram(FamilyType type) { return type == FamilyType::kHistogram || type == FamilyType::kGaugeHistogram; }
+
+bool SpansFit(const std::vector<HistogramSpan>& spans, size_t buckets) {
+  uint64_t length = 0;
+  for (const auto& span : spans) length += span.length;
+  return length == buckets;
+}
+
+// Leaves out empty spans and buckets. What does not fit together stays as it is: validation refuses it later.
+template <typename H>
+void CompactIfSound(H& h) {
+  if (!SpansFit(h.positive_spans, h.positive_buckets.size())) return;
+  if (!SpansFit(h.negative_spans, h.negative_buckets.size())) return;
+  Compact(h);
+}
+
+bool IsUnitOf(std::string_view name, std::string_view unit) {
+  return name.size() > unit.size() && name.ends_with(unit) && name[name.size() - unit.size() - 1] == '_';
+}
+
+}  // namespace
+
+Result<EntryKind> ProtobufParser::Next() {
+  while (true) {
+    switch (stage_) {
+      case Stage::kFamily:
+        return NextFamily();
+      case Stage::kUnit:
+        stage_ = Stage::kType;
+        entry_.text = family_.unit;
+        return entry_.kind = EntryKind::kUnit;
+      case Stage::kType:
+        return EmitType();
+      case Stage::kMetric:
+        if (next_metric_ == family_.metrics.size()) {
+          stage_ = Stage::kFamily;
+          break;
+        }
+        EPI_TRY(BeginMetric());
+        break;
+      case Stage::kNative: {
+        const bool classic = options_.keep_classic_histograms && !metric_.histogram.buckets.empty();
+        stage_ = classic ? Stage::kClassic : Stage::kMetric;
+        return EmitNative();
+      }
+      case Stage::kClassic:
+        if (EmitClassic()) return entry_.kind = EntryKind::kSeries;
+        stage_ = Stage::kMetric;
+        break;
+    }
+  }
+}
+
+Result<void> ProtobufParser::BeginMetric() {
+  EPI_ASSIGN(metric_, proto::DecodeMetric(family_.metrics[next_metric_++], type_));
+  field_ = 0;
+  saw_infinity_ = false;
+  const bool native = IsHistogram(type_) && metric_.histogram.is_native() && !options_.ignore_native_histograms;
+  stage_ = native ? Stage::kNative : Stage::kClassic;
+  return {};
+}
+
+Result<void> ProtobufParser::CheckFamily() const {
+  const auto invalid = [](std::string message) { return Fail(ErrorCode::kInvalid, std::move(message)); };
+  const std::string_view name = family_.name;
+  if (name.empty() || !IsValidUtf8(name)) return invalid("invalid metric name: " + std::string(name));
+  if (!IsValidUtf8(family_.help)) {
+    return invalid("invalid help for metric " + Quoted(name) + ": " + std::string(family_.help));
+  }
+  if (family_.type < 0 || family_.type > static_cast<int>(FamilyType::kGaugeHistogram)) {
+    return invalid("unknown metric type for metric " + Quoted(name) + ": " + std::to_string(family_.type));
+  }
+  if (family_.unit.empty()) return {};
+  constexpr std::string_view kTotal = "_total";
+  const bool total = static_cast<FamilyType>(family_.type) == FamilyType::kCounter && name.ends_with(kTotal);
+  if (IsUnitOf(total ? name.substr(0, name.size() - kTotal.size()) : name, family_.unit)) return {};
+  return invalid("unit " + Quoted(family_.unit) + " not a suffix of " + (total ? "counter " : "metric ") +
+                 Quoted(name));
+}
+
+Result<EntryKind> ProtobufParser::NextFamily() {
+  do {
+    if (rest_.empty()) return entry_.kind = EntryKind::kEnd;
+    EPI_ASSIGN(const proto::Delimited delimited, proto::TakeDelimited(rest_));
+    rest_.remove_prefix(delimited.size);
+    EPI_ASSIGN(family_, proto::DecodeFamily(delimited.message));
+  } while (family_.metrics.empty());
+  EPI_TRY(CheckFamily());
+  type_ = static_cast<FamilyType>(family_.type);
+  next_metric_ = 0;
+  entry_.family = family_.name;
+  entry_.text = family_.help;
+  stage_ = family_.unit.empty() ? Stage::kType : Stage::kUnit;
+  return entry_.kind = EntryKind::kHelp;
+}
+
+EntryKind ProtobufParser::EmitType() {
+  stage_ = Stage::kMetric;
+  entry_.type = TypeOf(type_);
+  entry_.text = {};
+  return entry_.kind = EntryKind::kType;
+}
+
+EntryKind ProtobufParser::EmitNative() {
+  const proto::HistogramMessage& h = metric_.histogram;
+  BuildSeries({}, {}, 0);
+  bucket_ = nullptr;
+  next_exemplar_ = 0;
+  entry_.has_time = metric_.time != 0;
+  entry_.time = metric_.time;
+  entry_.histogram.reset();
+  entry_.float_histogram.reset();
+  const auto fill = [&](auto& out) {
+    out.counter_reset_hint =
+        type_ == FamilyType::kGaugeHistogram ? CounterResetHint::kGauge : CounterResetHint::kUnknown;
+    out.schema = h.schema;
+    out.zero_threshold = h.zero_threshold;
+    out.sum = h.sample_sum;
+    out.positive_spans = h.positive_spans;
+    out.negative_spans = h.negative_spans;
+  };
+  if (h.is_float()) {
+    auto out = std::make_shared<FloatHistogram>();
+    fill(*out);
+    out->count = h.sample_count_float;
+    out->zero_count = h.zero_count_float;
+    out->positive_buckets = h.positive_counts;
+    out->negative_buckets = h.negative_counts;
+    CompactIfSound(*out);
+    entry_.float_histogram = std::move(out);
+  } else {
+    auto out = std::make_shared<Histogram>();
+    fill(*out);
+    out->count = h.sample_count;
+    out->zero_count = h.zero_count;
+    out->positive_buckets = h.positive_deltas;
+    out->negative_buckets = h.negative_deltas;
+    CompactIfSound(*out);
+    entry_.histogram = std::move(out);
+  }
+  return entry_.kind = EntryKind::kHistogram;
+}
+
+bool ProtobufParser::EmitClassic() {
+  const size_t field = field_++;
+  if (type_ == FamilyType::kSummary) {
+    if (field == 0) {
+      EmitSeries("_count", static_cast<double>(metric_.summary_count));
+    } else if (field == 1) {
+      EmitSeries("_sum", metric_.summary_sum);
+    } else if (field - 2 < metric_.quantiles.size()) {
+      const proto::Quantile& quantile = metric_.quantiles[field - 2];
+      EmitSeries({}, quantile.value, kQuantileLabel, quantile.quantile);
+    } else {
+      return false;
+    }
+    return true;
+  }
+  if (!IsHistogram(type_)) {
+    if (field > 0) return false;
+    EmitSeries({}, metric_.value);
+    return true;
+  }
+  const proto::HistogramMessage& h = metric_.histogram;
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (field == 0) {
+    EmitSeries("_count", h.count());
+  } else if (field == 1) {
+    EmitSeries("_sum", h.sample_sum);
+  } else if (field - 2 < h.buckets.size() && !saw_infinity_) {
+    const proto::Bucket& bucket = h.buckets[field - 2];
+    saw_infinity_ = bucket.upper_bound == kInfinity;
+    EmitSeries("_bucket", bucket.count(), kBucketLabel, bucket.upper_bound);
+    bucket_ = &bucket;
+  } else if (!saw_infinity_) {
+    saw_infinity_ = true;
+    EmitSeries("_bucket", h.count(), kBucketLabel, kInfinity);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void ProtobufParser::EmitSeries(std::string_view suffix, double value, std::string_view label, double label_value) {
+  BuildSeries(suffix, label, label_value);
+  bucket_ = nullptr;
+  next_exemplar_ = 0;
+  entry_.value = std::isnan(value) ? NormalNaN() : value;
+  entry_.has_time = metric_.time != 0;
+  entry_.time = metric_.time;
+  entry_.histogram.reset();
+  entry_.float_histogram.reset();
+}
+
+void ProtobufParser::BuildSeries(std::string_view suffix, std::string_view label, double label_value) {
+  metric_name_.assign(family_.name).append(suffix);
+  labels_.clear();
+  labels_.push_back({kMetricName, metric_name_});
+  if (options_.type_and_unit_labels) {
+    if (type_ != FamilyType::kUntyped) labels_.push_back({"__type__", MetricTypeName(TypeOf(type_))});
+    if (!family_.unit.empty()) labels_.push_back({"__unit__", family_.unit});
+  }
+  for (const auto& [name, value] : metric_.labels) labels_.push_back({name, value});
+  if (!label.empty()) {
+    extra_value_.clear();
+    AppendOpenMetricsValue(extra_value_, label_value);
+    labels_.push_back({label, extra_value_});
+  }
+  std::stable_sort(labels_.begin(), labels_.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  series_.clear();
+  for (const LabelView& pair : labels_) {
+    if (pair.name == kMetricName) {
+      series_ += pair.value;
+      continue;
+    }
+    series_ += kSeparator;
+    series_ += pair.name;
+    series_ += kSeparator;
+    series_ += pair.value;
+  }
+  entry_.series = series_;
+}
+
+Labels ProtobufParser::SampleLabels() { return Labels::FromPairs(labels_); }
+
+bool ProtobufParser::HasEmptyLabel(std::string_view name) const {
+  return std::any_of(labels_.begin(), labels_.end(),
+                     [name](const LabelView& pair) { return pair.name == name && pair.value.empty(); });
+}
+
+std::string ProtobufParser::RepeatedLabel() const {
+  const auto twice =
+      std::adjacent_find(labels_.begin(), labels_.end(), [](const auto& a, const auto& b) { return a.name == b.name; });
+  return twice == labels_.end() ? std::string() : std::string(twice->name);
+}
+
+bool ProtobufParser::ExemplarFrom(const proto::ExemplarMessage& message, Exemplar& exemplar) const {
+  std::vector<LabelView> pairs;
+  for (const auto& [name, value] : message.labels) pairs.push_back({name, value});
+  exemplar.labels = Labels::FromPairs(std::move(pairs));
+  exemplar.value = message.value;
+  exemplar.has_time = message.has_time;
+  exemplar.time = message.time;
+  return true;
+}
+
+bool ProtobufParser::NextExemplar(Exemplar& exemplar) {
+  if (entry_.kind == EntryKind::kSeries) {
+    if (next_exemplar_++ > 0) return false;
+    if (type_ == FamilyType::kCounter) return metric_.has_exemplar && ExemplarFrom(metric_.exemplar, exemplar);
+    return bucket_ != nullptr && bucket_->has_exemplar && ExemplarFrom(bucket_->exemplar, exemplar);
+  }
+  // Of a native histogram: those of its own, or else those of the classic buckets; only with times.
+  const proto::HistogramMessage& h = metric_.histogram;
+  if (!h.exemplars.empty()) {
+    while (next_exemplar_ < h.exemplars.size()) {
+      const auto& message = h.exemplars[next_exemplar_++];
+      if (message.has_time) return ExemplarFrom(message, exemplar);
+    }
+    return false;
+  }
+  while (next_exemplar_ < h.buckets.size()) {
+    const auto& bucket = h.buckets[next_exemplar_++];
+    if (bucket.has_exemplar && bucket.exemplar.has_time) return ExemplarFrom(bucket.exemplar, exemplar);
+  }
+  return false;
+}
+
+}  // namespace epi::scrape
