@@ -9,6 +9,7 @@
 #include "model/histogram_format.h"
 #include "model/number_format.h"
 #include "naive/workload.h"
+#include "promqltest/runner.h"
 
 namespace epi::naive {
 namespace {
@@ -79,24 +80,44 @@ std::string Difference(const MatrixSeries& naive, const MatrixSeries& engine) {
   return {};
 }
 
-void Store(const Data& data, testing::MemoryStorage& storage) {
+// A batch for every series and kind, for inside a batch floats come before histograms.
+Result<void> Store(const Data& data, Storage& storage) {
+  EPI_ASSIGN(const auto appender, storage.OpenGroup({GroupIdentity::Kind::kImport, "fuzz"}));
   for (const Series& s : data) {
-    for (const TimedSample& sample : s.samples) {
+    EPI_ASSIGN(const SeriesRef ref, appender->Intern(s.labels));
+    for (size_t i = 0; i < s.samples.size(); ++i) {
+      const TimedSample& sample = s.samples[i];
       if (sample.h != nullptr) {
-        storage.Append(s.labels, sample.t, *sample.h);
+        appender->AddHistogram({ref, sample.t, 0, nullptr, sample.h});
       } else {
-        storage.Append(s.labels, sample.t, sample.v);
+        appender->AddAt(ref, sample.t, sample.v);
       }
+      const bool last = i + 1 == s.samples.size();
+      if (!last && (s.samples[i + 1].h != nullptr) == (sample.h != nullptr)) continue;
+      EPI_ASSIGN(const AppendReport report, appender->Commit(sample.t));
+      if (!report.all_accepted()) return Fail(ErrorCode::kInternal, "a sample was refused");
     }
   }
+  return {};
 }
 
-// Storage decides about counter reset hints, so the naive evaluator reads back what was stored.
-Data ReadBack(const testing::MemoryStorage& storage) {
+// Storage decides about the order of series and about counter reset hints, so the naive evaluator reads back what is
+// there.
+Result<Data> ReadBack(const Storage& storage) {
+  Budget budget("fuzz");
+  EPI_ASSIGN(const auto view, storage.OpenView({}));
+  EPI_ASSIGN(const Matcher all, Matcher::Make(MatchType::kRegexp, "__name__", ".+"));
+  EPI_ASSIGN(const auto selection, view->Select(std::span(&all, 1), {}, budget));
   Data out;
-  for (const Labels& labels : storage.SeriesLabels()) {
-    Series s{labels, {}};
-    for (const auto& sample : storage.Samples(labels)) s.samples.push_back({sample.t, sample.value, sample.floats});
+  SeriesBatch batch;
+  for (size_t i = 0; i < selection->size(); ++i) {
+    EPI_TRY(selection->Read(i, 1, batch));
+    const SeriesSamples& from = batch.series[0];
+    Series s{ToLabels(selection->labels(i), view->symbols()), {}};
+    for (size_t k = 0; k < from.t.size(); ++k) s.samples.push_back({from.t[k], from.v[k], nullptr});
+    for (const HistogramPoint& p : from.histograms)
+      s.samples.push_back({p.t, 0, std::make_shared<FloatHistogram>(*p.h)});
+    std::sort(s.samples.begin(), s.samples.end(), [](const auto& a, const auto& b) { return a.t < b.t; });
     out.push_back(std::move(s));
   }
   return out;
@@ -132,11 +153,9 @@ class FuzzRun {
   void Refill(uint64_t seed) {
     data_seed_ = seed;
     SeededRandom random(seed * 2);
-    testing::MemoryStorageOptions options;
-    options.share_columns = seed % 3 != 0;
-    storage_ = std::make_unique<testing::MemoryStorage>(options);
-    Store(MakeData(random), *storage_);
-    data_ = ReadBack(*storage_);
+    storage_ = promqltest::FindStorage(options_.storage)().value();
+    EPI_CHECK(Store(MakeData(random), *storage_).has_value());
+    data_ = ReadBack(*storage_).value();
   }
 
   void Compare(const Query& query, uint64_t seed) {
@@ -164,7 +183,7 @@ class FuzzRun {
     ++report_.differences;
     const std::string text = "query " + Describe(query) + "\n    naive against engine: " + difference +
                              "\n    repeat: --seed " + std::to_string(data_seed_) + " --queries " +
-                             std::to_string(seed - data_seed_ + 1) + "\n";
+                             std::to_string(seed - data_seed_ + 1) + " --storage " + options_.storage + "\n";
     std::cout << text;
     if (report_.first_difference.empty()) report_.first_difference = text;
   }
@@ -172,7 +191,7 @@ class FuzzRun {
   const FuzzOptions& options_;
   ThreadPool pool_;
   std::unique_ptr<promql::Engine> engine_;
-  std::unique_ptr<testing::MemoryStorage> storage_;
+  std::unique_ptr<Storage> storage_;
   Data data_;
   uint64_t data_seed_ = 0;
   FuzzReport report_;

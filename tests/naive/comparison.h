@@ -6,7 +6,6 @@
 
 #include "naive/evaluator.h"
 #include "promql/engine/engine.h"
-#include "testing/memory_storage.h"
 
 namespace epi::naive {
 
@@ -18,6 +17,7 @@ struct FuzzOptions {
   int queries = 2000;
   int queries_per_data = 50;
   size_t threads = 2;
+  std::string storage = "memory";  // see promqltest::FindStorage
   bool verbose = false;
 };
 struct FuzzReport {

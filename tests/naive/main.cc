@@ -1,4 +1,4 @@
-// query_fuzz [--seed N] [--queries N] [--threads N] [--verbose 1]
+// query_fuzz [--seed N] [--queries N] [--threads N] [--storage memory|head|block] [--verbose 1]
 //
 // Random queries over random data, through the engine and through the naive evaluator. Prints the seed, every
 // difference with the arguments that repeat it, and a summary; fails when there is a difference.
@@ -7,6 +7,7 @@
 #include <string>
 
 #include "naive/comparison.h"
+#include "promqltest/runner.h"
 
 int main(int argc, char** argv) {
   epi::naive::FuzzOptions options;
@@ -19,12 +20,19 @@ int main(int argc, char** argv) {
       options.queries = static_cast<int>(value);
     } else if (name == "--threads") {
       options.threads = value;
+    } else if (name == "--storage") {
+      options.storage = argv[i + 1];
     } else if (name == "--verbose") {
       options.verbose = value != 0;
     } else {
-      std::cerr << "usage: query_fuzz [--seed N] [--queries N] [--threads N] [--verbose 1]\n";
+      std::cerr
+          << "usage: query_fuzz [--seed N] [--queries N] [--threads N] [--storage memory|head|block] [--verbose 1]\n";
       return 2;
     }
+  }
+  if (epi::promqltest::FindStorage(options.storage) == nullptr) {
+    std::cerr << "no storage is called " << options.storage << "\n";
+    return 2;
   }
   std::cout << "seed " << options.seed << ", " << options.queries << " queries" << std::endl;
   const epi::naive::FuzzReport report = epi::naive::Fuzz(options);
