@@ -233,8 +233,9 @@ class OperatorBuilder {
         source = Source(*child);
       } else if (child->kind == PlanKind::kSubquery) {
         range = child.get();
-        EPI_ASSIGN(OperatorPtr inner,
-                   OperatorBuilder(SubqueryGrid(*child, grid_), query_, state_).Build(*child->children[0]));
+        const StepGrid inside = SubqueryGrid(*child, grid_);
+        EPI_TRY(query_.ReserveSteps(inside));
+        EPI_ASSIGN(OperatorPtr inner, OperatorBuilder(inside, query_, state_).Build(*child->children[0]));
         auto subquery = std::make_unique<SubquerySource>(query_, std::move(inner));
         options.subquery = subquery.get();
         source = std::move(subquery);

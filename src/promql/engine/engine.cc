@@ -44,8 +44,45 @@ struct Engine::Slots {
   std::condition_variable wake;
   size_t running = 0;  // guarded by mutex
 
-  Counter* queries_total = nullptr;
   Gauge* queries_running = nullptr;
+  Counter* samples = nullptr;
+  Counter* samples_read = nullptr;
+  // How long queries wait, are prepared, evaluated and sorted: a summary and a histogram for each.
+  struct Slice {
+    Observer* summary = nullptr;
+    Observer* histogram = nullptr;
+    void Observe(double seconds) const {
+      if (summary == nullptr) return;
+      summary->Observe(seconds);
+      histogram->Observe(seconds);
+    }
+  };
+  Slice queue_time;
+  Slice prepare_time;
+  Slice inner_eval;
+  Slice result_sort;
+
+  void Register(MetricRegistry& metrics, size_t max_concurrency) {
+    queries_running =
+        &metrics.AddGauge("prometheus_engine_queries", "The current number of queries being executed or waiting.");
+    metrics.AddGauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
+        .Set(static_cast<double>(max_concurrency));
+    samples = &metrics.AddCounter("prometheus_engine_query_samples_total",
+                                  "The total number of samples loaded by all queries.");
+    samples_read = &metrics.AddCounter("prometheus_engine_query_samples_read_total",
+                                       "The total number of samples read by all queries.");
+    const auto slice = [&](Slice& to, const char* name) {
+      to.summary = &metrics.AddSummary("prometheus_engine_query_duration_seconds", "Query timings", {0.5, 0.9, 0.99},
+                                       {{"slice", name}});
+      to.histogram = &metrics.AddHistogram("prometheus_engine_query_duration_histogram_seconds",
+                                           "The duration of various parts of PromQL query execution.",
+                                           {0.01, 0.1, 1, 10}, {{"slice", name}});
+    };
+    slice(queue_time, "queue_time");
+    slice(prepare_time, "prepare_time");
+    slice(inner_eval, "inner_eval");
+    slice(result_sort, "result_sort");
+  }
 };
 
 ParsedQuery::ParsedQuery(std::string text, std::unique_ptr<Expr> expr)
@@ -59,13 +96,7 @@ Engine::Engine(EngineOptions options)
   if (options_.lookback_delta_ms <= 0) options_.lookback_delta_ms = kDefaultLookbackMs;
   if (options_.clock == nullptr) options_.clock = &SystemClock();
   options_.threads = std::max<size_t>(options_.threads, 1);
-  if (options_.metrics == nullptr) return;
-  slots_->queries_running = &options_.metrics->AddGauge("prometheus_engine_queries",
-                                                        "The current number of queries being executed or waiting.");
-  options_.metrics->AddGauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
-      .Set(static_cast<double>(options_.max_concurrency));
-  slots_->queries_total = &options_.metrics->AddCounter("prometheus_engine_query_samples_total",
-                                                        "The total number of samples loaded by all queries.");
+  if (options_.metrics != nullptr) slots_->Register(*options_.metrics, options_.max_concurrency);
 }
 
 Engine::~Engine() = default;
@@ -174,8 +205,13 @@ Result<QueryResult> Engine::Run(const ParsedQuery& query, const QuerySpec& spec,
   result.stats.timings.eval_total = Seconds(queued, done);
   result.stats.timings.exec_total = Seconds(began, done);
   result.stats.peak_bytes = budget.peak();
-  if (slots_->queries_total != nullptr) {
-    slots_->queries_total->Increment(static_cast<double>(result.stats.samples.total_queryable));
+  slots_->queue_time.Observe(result.stats.timings.exec_queue);
+  slots_->prepare_time.Observe(result.stats.timings.query_preparation);
+  slots_->inner_eval.Observe(result.stats.timings.inner_eval);
+  slots_->result_sort.Observe(result.stats.timings.result_sort);
+  if (slots_->samples != nullptr) {
+    slots_->samples->Increment(static_cast<double>(result.stats.samples.total_queryable));
+    slots_->samples_read->Increment(static_cast<double>(result.stats.samples.samples_read));
   }
   return result;
 }

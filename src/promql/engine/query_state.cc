@@ -14,6 +14,16 @@ Error TooManySamplesError() {
   return Error(ErrorCode::kLimit, "query processing would load too many samples into memory in query execution");
 }
 
+Result<void> QueryState::ReserveSteps(const StepGrid& grid) {
+  // No series could fill so many steps within the default limit of samples.
+  constexpr size_t kMaxSteps = size_t{1} << 26;
+  // One row, its bits and the counts that operators keep by step.
+  constexpr int64_t kBytesPerStep = 48;
+  if (grid.count > kMaxSteps) return Fail(TooManySamplesError());
+  meter.Charge(static_cast<int64_t>(grid.count) * kBytesPerStep);
+  return meter.status();
+}
+
 Result<void> QueryState::Check() const {
   if (stop.stop_requested()) return Fail(CanceledError("expression evaluation"));
   if (clock.Monotonic() >= deadline) return Fail(TimeoutError("expression evaluation"));

@@ -12,6 +12,7 @@
 #include "promql/engine/features.h"
 #include "promql/engine/label_store.h"
 #include "promql/engine/memory_meter.h"
+#include "promql/engine/steps.h"
 #include "storage/view.h"
 
 namespace epi::promql {
@@ -33,6 +34,8 @@ struct QueryState {
   ThreadPool* pool = nullptr;
   size_t threads = 1;
 
+  // Before operators over `grid` are made: kLimit when its steps alone would be too many samples or too much memory.
+  Result<void> ReserveSteps(const StepGrid& grid);
   // Between batches, from any thread: cancelled, out of time, out of memory.
   Result<void> Check() const;
 };

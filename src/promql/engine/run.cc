@@ -18,6 +18,7 @@ class Evaluation {
       : grid_(grid), state_(state), account_(grid, per_step_stats, 0) {}
 
   Result<Value> Run(const PlanNode& plan, bool instant) {
+    EPI_TRY(state_.ReserveSteps(grid_));
     switch (plan.kind) {
       case PlanKind::kString:
         return Value(StringValue{grid_.start, plan.text});
@@ -47,6 +48,7 @@ class Evaluation {
   const SampleAccount& account() const { return account_; }
   const Annotations& notes() const { return notes_; }
   MonotonicNs prepared() const { return prepared_; }
+  double sort_seconds() const { return sort_seconds_; }
 
  private:
   Result<void> CheckSamples() const {
@@ -69,14 +71,16 @@ class Evaluation {
     return out;
   }
 
-  MatrixValue ToMatrix(const Matrix& matrix, const Operator& root) const {
+  MatrixValue ToMatrix(const Matrix& matrix, const Operator& root) {
     MatrixValue out(matrix.size());
     std::vector<uint32_t> order(matrix.size());
     for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
     const SeriesList& series = root.series();
+    const MonotonicNs began = state_.clock.Monotonic();
     std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
       return state_.labels.Compare(series[matrix.row(a).series].labels, series[matrix.row(b).series].labels) < 0;
     });
+    sort_seconds_ = Seconds(began, state_.clock.Monotonic());
     const StepGrid& grid = root.grid();
     for (size_t i = 0; i < order.size(); ++i) {
       const RowView row = matrix.row(order[i]);
@@ -165,6 +169,7 @@ class Evaluation {
   // A subquery as the whole query: its points at their own times.
   Result<Value> RawSubquery(const PlanNode& plan) {
     const StepGrid inner = SubqueryGrid(plan, grid_);
+    EPI_TRY(state_.ReserveSteps(inner));
     EPI_ASSIGN(OperatorPtr root, BuildOperators(*plan.children[0], inner, state_));
     root = RemoveNames(std::move(root), state_);
     EPI_TRY(root->Prepare());
@@ -186,6 +191,7 @@ class Evaluation {
   SampleAccount account_;
   Annotations notes_;
   MonotonicNs prepared_ = 0;
+  double sort_seconds_ = 0;
 };
 
 void FillPerStep(const std::vector<int64_t>& counts, const StepGrid& grid,
@@ -212,6 +218,7 @@ Result<QueryResult> RunPlan(const PlanNode& plan, const StepGrid& grid, bool ins
   FillPerStep(account.read_per_step(), grid, result.stats.samples.samples_read_per_step);
   const MonotonicNs prepared = evaluation.prepared() == 0 ? began : evaluation.prepared();
   result.stats.timings.query_preparation = Seconds(began, prepared);
+  result.stats.timings.result_sort = evaluation.sort_seconds();
   result.stats.timings.inner_eval = Seconds(prepared, done);
   return result;
 }
