@@ -113,7 +113,8 @@ std::unique_ptr<ExpositionParser> MakeParser(ExpositionFormat format, std::strin
       break;
   }
   if (options.convert_classic_to_nhcb) {
-    parser = std::make_unique<NhcbParser>(std::move(parser), options.keep_classic_histograms);
+    parser = std::make_unique<NhcbParser>(std::move(parser), options.keep_classic_histograms,
+                                          format == ExpositionFormat::kProtobuf);
   }
   return parser;
 }

@@ -17,6 +17,21 @@ std::string_view BaseName(std::string_view name) {
   return name;
 }
 
+// What names the series, as Prometheus has it: in the manner of the body's other series.
+std::string SeriesText(const Labels& labels, bool protobuf) {
+  std::string text(labels.MetricName());
+  const Labels rest = labels.Without(kMetricName);
+  if (!protobuf) return rest.empty() ? text : text + rest.ToString();
+  constexpr char kSeparator = '\xff';
+  for (const LabelView label : rest) {
+    text += kSeparator;
+    text += label.name;
+    text += kSeparator;
+    text += label.value;
+  }
+  return text;
+}
+
 Labels IdentityOf(const Labels& labels) { return labels.Without(kMetricName).Without(kBucketLabel); }
 
 }  // namespace
@@ -101,7 +116,7 @@ bool NhcbParser::Collect(const Labels& labels) {
   collected_time_ = entry.time;
   series_exemplars_.clear();
   for (Exemplar exemplar; parser_->NextExemplar(exemplar); exemplar = {}) {
-    collected_exemplars_.push_back(exemplar);
+    if (exemplar.has_time || !protobuf_) collected_exemplars_.push_back(exemplar);
     series_exemplars_.push_back(std::move(exemplar));
   }
   held_exemplars_ = true;
@@ -127,7 +142,7 @@ bool NhcbParser::Emit() {
   if (converted) {
     state_ = State::kEmitting;
     emitted_labels_ = std::move(collected_labels_);
-    emitted_series_ = emitted_labels_.ToMetricString();
+    emitted_series_ = SeriesText(emitted_labels_, protobuf_);
     emitted_start_ = collected_start_;
     emitted_exemplars_ = std::move(collected_exemplars_);
     next_exemplar_ = 0;
@@ -158,13 +173,9 @@ TimestampMs NhcbParser::StartTime() { return state_ == State::kEmitting ? emitte
 bool NhcbParser::NextExemplar(Exemplar& exemplar) {
   if (state_ != State::kEmitting && !held_exemplars_) return parser_->NextExemplar(exemplar);
   const auto& exemplars = state_ == State::kEmitting ? emitted_exemplars_ : series_exemplars_;
-  // Exemplars of a histogram need times.
-  while (next_exemplar_ < exemplars.size()) {
-    const Exemplar& next = exemplars[next_exemplar_++];
-    exemplar = next;
-    return true;
-  }
-  return false;
+  if (next_exemplar_ >= exemplars.size()) return false;
+  exemplar = exemplars[next_exemplar_++];
+  return true;
 }
 
 }  // namespace epi::scrape

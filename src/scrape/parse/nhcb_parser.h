@@ -15,8 +15,9 @@ namespace epi::scrape {
 // histogram.
 class NhcbParser final : public ExpositionParser {
  public:
-  NhcbParser(std::unique_ptr<ExpositionParser> parser, bool keep_classic)
-      : parser_(std::move(parser)), keep_classic_(keep_classic) {}
+  // `protobuf`: the body is one. Then exemplars without a time are left out of the histogram entries.
+  NhcbParser(std::unique_ptr<ExpositionParser> parser, bool keep_classic, bool protobuf)
+      : parser_(std::move(parser)), keep_classic_(keep_classic), protobuf_(protobuf) {}
 
   Result<EntryKind> Next() override;
   Labels SampleLabels() override;
@@ -44,6 +45,7 @@ class NhcbParser final : public ExpositionParser {
 
   std::unique_ptr<ExpositionParser> parser_;
   const bool keep_classic_;
+  const bool protobuf_;
   State state_ = State::kPlain;
   EntryKind pending_ = EntryKind::kEnd;
   std::string family_;  // of the last TYPE line
