@@ -50,6 +50,7 @@ constexpr int64_t kMsNs = 1'000'000;
 // A connection that is idle for so long may be closed when somebody else waits for a place: a client that has just
 // connected, or that sends one request after another, keeps its own.
 constexpr int64_t kIdleBeforeEvictionNs = 250 * kMsNs;
+constexpr int64_t kFreshBeforeEvictionNs = 1'000 * kMsNs;  // one that has not asked anything yet
 // A connection that has not finished its head for this long may be closed when somebody else waits for a place.
 constexpr int64_t kSlowHeadNs = 5'000 * kMsNs;
 
@@ -95,6 +96,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void Cancel();
   // While stopping: makes the answer under way the last one of this connection. False when its handler still runs.
   bool LastAnswer();
+  // Whether bytes have arrived that were not read yet.
+  bool HasInput();
+  bool used() const { return used_; }  // a request has come
   Stage stage() const { return stage_; }
   MonotonicNs stage_since() const { return stage_since_; }
 
@@ -136,6 +140,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   beast::flat_buffer buffer_;
   std::optional<Parser> parser_;
   bool head_seen_ = false;
+  bool used_ = false;
   bool continue_wanted_ = false;
   BudgetCharge head_charge_;
   std::shared_ptr<Exchange> exchange_;
@@ -361,7 +366,7 @@ void Connection::Parse() {
     if (!ChargeInput()) return Refuse(503, "too much request data in flight");
     if (error && error != http::error::need_more) return ParseProblem(error);
     if (parser_->is_header_done() && !head_seen_) {
-      head_seen_ = true;
+      head_seen_ = used_ = true;
       return HeadRead();
     }
     if (parser_->is_done()) return Dispatch();
@@ -483,6 +488,11 @@ void Connection::CheckGone() {
 
 void Connection::Cancel() {
   if (exchange_) exchange_->stop.request_stop();
+}
+
+bool Connection::HasInput() {
+  error_code error;
+  return stream_.socket().available(error) > 0 && !error;
 }
 
 bool Connection::LastAnswer() {
@@ -708,10 +718,13 @@ bool Server::Evict() {
     const Stage stage = connection->stage();
     auto& oldest = stage == Stage::kIdle ? idle : slow;
     const int64_t age = now - connection->stage_since();
+    const int64_t patience = connection->used() ? kIdleBeforeEvictionNs : kFreshBeforeEvictionNs;
     const bool waits = stage == Stage::kIdle || stage == Stage::kLinger;
     const bool slow_head = stage == Stage::kHead || stage == Stage::kHandshake;
-    const bool closable = (waits && age > kIdleBeforeEvictionNs) || (slow_head && age > kSlowHeadNs);
-    if (closable && (!oldest || connection->stage_since() < oldest->stage_since())) oldest = connection;
+    const bool closable = (waits && age > patience) || (slow_head && age > kSlowHeadNs);
+    const bool older = !oldest || connection->stage_since() < oldest->stage_since();
+    // A request that has arrived but was not read yet, because we are busy accepting, is not idleness.
+    if (closable && older && !(waits && connection->HasInput())) oldest = connection;
   }
   const auto victim = idle ? idle : slow;
   if (victim) victim->Close();

@@ -110,6 +110,10 @@ Result<std::string> ParseHost(std::string_view host) {
     if (!plain && std::string_view("!$&'()*+,;=:[]<>\"%").find(c) == std::string_view::npos)
       return Fail(ErrorCode::kInvalid, "invalid character " + Quoted(std::string_view(&c, 1)) + " in host name");
   }
+  // Only what no plain character could stand for may be escaped.
+  for (size_t i = 0; i + 2 < host.size(); ++i)
+    if (host[i] == '%' && HexDigit(host[i + 1]) < 8)
+      return Fail(ErrorCode::kInvalid, "invalid URL escape " + Quoted(host.substr(i, 3)));
   return Unescape(host, false);
 }
 
@@ -223,7 +227,9 @@ std::string Url::ToString() const {
     if (has_authority) {
       out += "//";
       if (!userinfo.empty()) out += userinfo + "@";
-      out += host;
+      for (const char c : host)
+        out += static_cast<unsigned char>(c) < 0x80 ? std::string(1, c)
+                                                    : Escape({&c, 1}, false, [](char) { return false; });
     }
     const auto decoded = Unescape(raw_path, false);
     const std::string shown = decoded && *decoded == path ? raw_path : EscapePath(path);
