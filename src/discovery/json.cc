@@ -104,6 +104,17 @@ const Json& Json::operator[](std::string_view key) const {
   return NullJson();
 }
 
+void Json::Remove(std::string_view key) {
+  std::erase_if(members_, [&](const auto& member) { return member.first == key; });
+}
+
+Json* Json::mutable_member(std::string_view key) {
+  for (auto& [name, value] : members_) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
 const Json& Json::at(size_t index) const { return index < items_.size() ? items_[index] : NullJson(); }
 
 }  // namespace epi::discovery

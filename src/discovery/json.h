@@ -32,6 +32,9 @@ class Json {
   const std::vector<std::pair<std::string, Json>>& members() const { return members_; }
   const Json& operator[](std::string_view key) const;  // of an object, the last of duplicates
   const Json& at(size_t index) const;                  // of an array
+  std::vector<Json>& mutable_items() { return items_; }
+  void Remove(std::string_view key);           // of an object, every member with that name
+  Json* mutable_member(std::string_view key);  // null when there is none
 
  private:
   friend class JsonBuilder;

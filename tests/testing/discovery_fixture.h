@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -91,7 +92,9 @@ class DiscoveryFixture final : public TargetGroupSink {
       if (group.targets.empty()) {
         groups_.erase(group.source);
       } else {
-        groups_[group.source] = std::move(group);
+        sources_.insert(group.source);
+        std::string source = group.source;
+        groups_[std::move(source)] = std::move(group);
       }
     }
     ++updates_;
@@ -129,6 +132,16 @@ class DiscoveryFixture final : public TargetGroupSink {
     std::unique_lock<std::mutex> lock(mutex_);
     for (int i = 0; i < 2000 && !done(); ++i) changed_.wait_for(lock, std::chrono::milliseconds(10));
     ASSERT_TRUE(done()) << log_;
+  }
+  // For something to happen, but no longer.
+  void AwaitAtMost(int milliseconds) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    changed_.wait_for(lock, std::chrono::milliseconds(milliseconds));
+  }
+  // Every source that ever had targets.
+  std::set<std::string> Sources() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return sources_;
   }
   void AwaitMetric(const std::string& name, double value) {
     for (int i = 0; i < 2000 && Metric(name) != value; ++i) {
@@ -169,6 +182,7 @@ class DiscoveryFixture final : public TargetGroupSink {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<std::string, TargetGroup> groups_;  // guarded by mutex_
+  std::set<std::string> sources_;              // guarded by mutex_
   std::string log_;                            // guarded by mutex_
   int updates_ = 0;                            // guarded by mutex_
   std::unique_ptr<net::TestServer> server_;
