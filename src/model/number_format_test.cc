@@ -123,9 +123,9 @@ TEST(NumberParse, RangeIsReportedAndUnderflowIsZero) {
 }
 
 TEST(Numbers, EveryFormReadsBackToTheSameBits) {
-  SeededRandom random(7);
+  SeededRandom seeded(7);
   for (int i = 0; i < 200'000; ++i) {
-    const double v = std::bit_cast<double>(random.Next());
+    const double v = std::bit_cast<double>(seeded.Next());
     if (!std::isfinite(v)) continue;
     for (const std::string& text : {FormatFloatPlain(v), FormatFloatExponent(v), FormatFloatGeneral(v)}) {
       ASSERT_EQ(std::bit_cast<uint64_t>(*ParseGoFloat(text)), std::bit_cast<uint64_t>(v)) << text;

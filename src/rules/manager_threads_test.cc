@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "rules/rules_fixture.h"
+#include "testing/rules_fixture.h"
 #include "testing/temp_dir.h"
 
 namespace epi::rules {

@@ -3,7 +3,7 @@
 #include "rules/dependencies.h"
 #include "rules/group.h"
 #include "rules/recording_rule.h"
-#include "rules/rules_fixture.h"
+#include "testing/rules_fixture.h"
 #include "testing/conformance.h"
 #include "testing/temp_dir.h"
 

@@ -1,0 +1,37 @@
+// An alert as Alertmanagers get it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/labels.h"
+#include "model/relabel.h"
+#include "rules/alert.h"
+
+namespace epi::rules {
+
+struct Notification {
+  Labels labels;
+  Labels annotations;
+  TimestampMs starts_at = 0;
+  TimestampMs ends_at = 0;
+  std::string generator_url;
+};
+
+// "http://host/graph?g0.expr=up+%3D%3D+0&g0.tab=1": where the alert comes from.
+std::string GeneratorUrl(const std::string& external_url, const std::string& query);
+Notification ToNotification(const Alert& alert, std::string generator_url);
+
+// Adds what the labels lack (or have empty) of `external`, then relabels; dropped ones are left out.
+std::vector<Notification> RelabelNotifications(std::vector<Notification> notifications, const Labels& external,
+                                               std::span<const RelabelConfig> configs);
+
+// The body of POST /api/v2/alerts.
+std::string ToJson(std::span<const Notification> notifications);
+
+// "/prefix/api/v2/alerts".
+std::string AlertsPath(const std::string& path_prefix, const std::string& api_version);
+
+}  // namespace epi::rules

@@ -1,0 +1,147 @@
+#include "rules/notifier/notifier.h"
+
+#include <algorithm>
+
+#include "config/config_schema.h"
+
+namespace epi::rules {
+namespace {
+
+// Everything a section says, secrets included: equal texts mean equal sections.
+std::string FingerprintOf(const config::AlertmanagerConfig& section) {
+  config::Config whole;
+  whole.alerting.alertmanagers.push_back(section);
+  config::WriteOptions options;
+  options.redact = false;
+  return config::Codec<config::Config>::Write(whole, options).Text();
+}
+
+}  // namespace
+
+Notifier::Notifier(NotifierOptions options)
+    : options_(std::move(options)),
+      discovered_(options_.metrics->AddGauge("prometheus_notifications_alertmanagers_discovered",
+                                             "The number of alertmanagers discovered and active.")) {
+  options_.metrics
+      ->AddGauge("prometheus_notifications_queue_capacity", "The capacity of the alert notifications queue.")
+      .Set(static_cast<double>(options_.limits.queue_capacity));
+}
+
+Notifier::~Notifier() { Stop(); }
+
+Result<std::unique_ptr<Notifier::Section>> Notifier::MakeSection(const config::AlertmanagerConfig& config,
+                                                                 const std::string& name, std::string fingerprint) {
+  EPI_ASSIGN(auto profile, options_.client->Prepare(config.http));
+  auto section = std::make_unique<Section>();
+  section->fingerprint = std::move(fingerprint);
+  section->set = std::make_shared<AlertmanagerSet>(config, std::move(profile), *options_.client, options_.limits,
+                                                   options_.metrics, options_.logger);
+  const discovery::DiscoveryParts parts{*options_.client,        *options_.files,   *options_.clock,
+                                        options_.logger,         *options_.metrics, name,
+                                        options_.resolver_config};
+  section->discovery = std::make_unique<DiscoveryRunner>(
+      config.service_discovery, parts, [this, set = section->set](const discovery::TargetGroups& groups) {
+        set->Sync(groups);
+        CountDiscovered();
+      });
+  return section;
+}
+
+Result<void> Notifier::Load(const config::AlertingConfig& config, const Labels& external_labels) {
+  const std::lock_guard load_lock(load_mutex_);
+  std::vector<std::shared_ptr<Section>> old;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return {};
+    old = sections_;
+  }
+  std::vector<std::shared_ptr<Section>> next;
+  for (size_t i = 0; i < config.alertmanagers.size(); ++i) {
+    std::string fingerprint = FingerprintOf(config.alertmanagers[i]);
+    const auto same = std::find_if(old.begin(), old.end(), [&](const std::shared_ptr<Section>& section) {
+      return section != nullptr && section->fingerprint == fingerprint;
+    });
+    if (same != old.end()) {
+      next.push_back(std::move(*same));
+      same->reset();
+      continue;
+    }
+    EPI_ASSIGN(std::shared_ptr<Section> made,
+               MakeSection(config.alertmanagers[i], "config-" + std::to_string(i), std::move(fingerprint)));
+    next.push_back(std::move(made));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    sections_ = std::move(next);
+    relabel_configs_ = config.alert_relabel_configs;
+    external_labels_ = external_labels;
+  }
+  CountDiscovered();
+  for (const auto& section : old) {
+    if (section == nullptr) continue;
+    section->discovery.reset();
+    section->set->Stop();
+    section->set->AwaitEnd();
+  }
+  return {};
+}
+
+void Notifier::CountDiscovered() { discovered_.Set(static_cast<double>(ActiveAlertmanagers().size())); }
+
+void Notifier::Send(const std::string& query, std::vector<Alert> alerts) {
+  const std::string url = GeneratorUrl(options_.external_url, query);
+  std::vector<Notification> notifications;
+  notifications.reserve(alerts.size());
+  for (const Alert& alert : alerts) notifications.push_back(ToNotification(alert, url));
+  Send(std::move(notifications));
+}
+
+void Notifier::Send(std::vector<Notification> notifications) {
+  std::vector<std::shared_ptr<Section>> sections;
+  std::vector<RelabelConfig> relabel_configs;
+  Labels external_labels;
+  {
+    const std::lock_guard lock(mutex_);
+    sections = sections_;
+    relabel_configs = relabel_configs_;
+    external_labels = external_labels_;
+  }
+  notifications = RelabelNotifications(std::move(notifications), external_labels, relabel_configs);
+  if (notifications.empty()) return;
+  for (const auto& section : sections) section->set->Send(notifications);
+}
+
+void Notifier::Stop() {
+  std::vector<std::shared_ptr<Section>> sections;
+  {
+    const std::lock_guard load_lock(load_mutex_);
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    sections.swap(sections_);
+  }
+  for (const auto& section : sections) section->discovery.reset();
+  for (const auto& section : sections) section->set->Stop();
+  for (const auto& section : sections) section->set->AwaitEnd();
+}
+
+std::vector<std::string> Notifier::ActiveAlertmanagers() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const auto& section : sections_) {
+    const auto urls = section->set->active();
+    out.insert(out.end(), urls.begin(), urls.end());
+  }
+  return out;
+}
+
+std::vector<std::string> Notifier::DroppedAlertmanagers() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> out;
+  for (const auto& section : sections_) {
+    const auto urls = section->set->dropped();
+    out.insert(out.end(), urls.begin(), urls.end());
+  }
+  return out;
+}
+
+}  // namespace epi::rules

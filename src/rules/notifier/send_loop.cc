@@ -1,0 +1,144 @@
+#include "rules/notifier/send_loop.h"
+
+#include <algorithm>
+
+namespace epi::rules {
+namespace {
+
+constexpr const char* kSent = "prometheus_notifications_sent_total";
+constexpr const char* kErrors = "prometheus_notifications_errors_total";
+constexpr const char* kDropped = "prometheus_notifications_dropped_total";
+constexpr const char* kLatency = "prometheus_notifications_latency_seconds";
+constexpr const char* kQueueLength = "prometheus_notifications_queue_length";
+
+}  // namespace
+
+AlertmanagerMetrics::AlertmanagerMetrics(MetricRegistry& metric_registry, const std::string& url)
+    : registry(metric_registry),
+      labels{{"alertmanager", url}},
+      sent(registry.AddCounter(kSent, "Total number of alerts sent.", labels)),
+      errors(registry.AddCounter(kErrors, "Total number of sent alerts affected by errors.", labels)),
+      dropped(registry.AddCounter(
+          kDropped, "Total number of alerts dropped due to errors when sending to Alertmanager.", labels)),
+      latency(registry.AddSummary(kLatency, "Latency quantiles for sending alert notifications.", {0.5, 0.9, 0.99},
+                                  labels)),
+      queue_length(registry.AddGauge(kQueueLength, "The number of alert notifications in the queue.", labels)) {}
+
+AlertmanagerMetrics::~AlertmanagerMetrics() {
+  for (const char* name : {kSent, kErrors, kDropped, kLatency, kQueueLength}) registry.Remove(name, labels);
+}
+
+SendLoop::SendLoop(Settings settings, net::HttpClient& client, MetricRegistry* metrics, Logger logger)
+    : settings_(std::move(settings)), client_(client), logger_(std::move(logger)) {
+  if (metrics != nullptr) metrics_ = std::make_unique<AlertmanagerMetrics>(*metrics, settings_.url);
+}
+
+std::shared_ptr<SendLoop> SendLoop::Make(Settings settings, net::HttpClient& client, MetricRegistry* metrics,
+                                         Logger logger) {
+  return std::shared_ptr<SendLoop>(new SendLoop(std::move(settings), client, metrics, std::move(logger)));
+}
+
+void SendLoop::Drop(size_t count) {
+  if (metrics_ != nullptr) metrics_->dropped.Increment(static_cast<double>(count));
+}
+
+void SendLoop::Add(std::vector<Notification> notifications) {
+  std::unique_lock lock(mutex_);
+  if (stopping_) return;
+  const size_t capacity = settings_.limits.queue_capacity;
+  if (notifications.size() > capacity) {
+    const size_t excess = notifications.size() - capacity;
+    notifications.erase(notifications.begin(), notifications.begin() + static_cast<int64_t>(excess));
+    logger_.Warn("Alert batch larger than queue capacity, dropping alerts",
+                 {{"alertmanager", settings_.url}, {"count", excess}});
+    Drop(excess);
+  }
+  if (queue_.size() + notifications.size() > capacity) {
+    const size_t excess = queue_.size() + notifications.size() - capacity;
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<int64_t>(excess));
+    logger_.Warn("Alert notification queue full, dropping alerts",
+                 {{"alertmanager", settings_.url}, {"count", excess}});
+    Drop(excess);
+  }
+  for (Notification& notification : notifications) queue_.push_back(std::move(notification));
+  SendNext(lock);
+}
+
+// Sends a batch unless one is under way. Releases the lock to send.
+void SendLoop::SendNext(std::unique_lock<std::mutex>& lock) {
+  if (metrics_ != nullptr) metrics_->queue_length.Set(static_cast<double>(queue_.size()));
+  if (in_flight_ || queue_.empty()) {
+    if (!in_flight_) idle_.notify_all();
+    return;
+  }
+  const size_t count = std::min(settings_.limits.batch_size, queue_.size());
+  const std::vector<Notification> batch(std::make_move_iterator(queue_.begin()),
+                                        std::make_move_iterator(queue_.begin() + static_cast<int64_t>(count)));
+  queue_.erase(queue_.begin(), queue_.begin() + static_cast<int64_t>(count));
+  if (metrics_ != nullptr) metrics_->queue_length.Set(static_cast<double>(queue_.size()));
+  in_flight_ = true;
+  lock.unlock();
+  net::HttpRequest request;
+  request.url = settings_.url;
+  request.method = "POST";
+  request.headers.Set("Content-Type", "application/json");
+  request.body = ToJson(batch);
+  request.profile = settings_.profile;
+  request.timeout_ms = settings_.timeout_ms;
+  constexpr uint64_t kMaxAnswerBytes = 1 << 20;
+  request.max_body_bytes = kMaxAnswerBytes;
+  client_.Send(std::move(request),
+               [self = shared_from_this(), count](Result<net::HttpResponse> result) { self->Sent(count, result); });
+}
+
+void SendLoop::Sent(size_t count, const Result<net::HttpResponse>& result) {
+  std::string error;
+  if (!result) {
+    error = result.error().message();
+  } else if (result->status / 100 != 2) {
+    error = "bad response status " + result->status_text;
+  }
+  const auto number = static_cast<double>(count);
+  if (!error.empty()) {
+    logger_.Error("Error sending alerts", {{"alertmanager", settings_.url}, {"count", count}, {"err", error}});
+  }
+  if (metrics_ != nullptr) {
+    if (result) metrics_->latency.Observe(static_cast<double>(result->elapsed_ns) / 1e9);
+    (error.empty() ? metrics_->sent : metrics_->errors).Increment(number);
+  }
+  if (!error.empty()) Drop(count);
+  std::unique_lock lock(mutex_);
+  in_flight_ = false;
+  // At the end a peer that does not answer is not waited for again and again.
+  const bool silent =
+      !result && (result.error().code() == ErrorCode::kTimeout || result.error().code() == ErrorCode::kCanceled);
+  if (stopping_ && silent) {
+    Drop(queue_.size());
+    queue_.clear();
+  }
+  SendNext(lock);
+}
+
+void SendLoop::Stop() {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  if (!settings_.limits.drain_on_shutdown && !queue_.empty()) {
+    logger_.Warn("Alert notification queue is not drained, dropping alerts",
+                 {{"alertmanager", settings_.url}, {"count", queue_.size()}});
+    Drop(queue_.size());
+    queue_.clear();
+  }
+  SendNext(lock);
+}
+
+bool SendLoop::ended() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_ && !in_flight_ && queue_.empty();
+}
+
+void SendLoop::AwaitEnd() {
+  std::unique_lock lock(mutex_);
+  idle_.wait(lock, [this] { return !in_flight_ && queue_.empty(); });
+}
+
+}  // namespace epi::rules

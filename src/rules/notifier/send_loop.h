@@ -1,0 +1,78 @@
+// The queue of one Alertmanager: batches go out one after the other, so that a slow or dead one delays nobody else.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "net/http_client.h"
+#include "rules/notifier/notification.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace epi::rules {
+
+struct NotifierLimits {
+  size_t queue_capacity = 10'000;  // alerts for one Alertmanager; the oldest make room
+  size_t batch_size = 256;         // alerts in one request
+  bool drain_on_shutdown = true;   // what is queued is sent before the end, not dropped
+};
+
+// Of one Alertmanager; removed with it.
+struct AlertmanagerMetrics {
+  AlertmanagerMetrics(MetricRegistry& metric_registry, const std::string& url);
+  ~AlertmanagerMetrics();
+  AlertmanagerMetrics(const AlertmanagerMetrics&) = delete;
+  AlertmanagerMetrics& operator=(const AlertmanagerMetrics&) = delete;
+  MetricRegistry& registry;
+  MetricLabels labels;
+  Counter& sent;
+  Counter& errors;
+  Counter& dropped;
+  Observer& latency;
+  Gauge& queue_length;
+};
+
+// Thread-safe. Held by shared pointers: a request in flight holds one too.
+class SendLoop : public std::enable_shared_from_this<SendLoop> {
+ public:
+  struct Settings {
+    std::string url;
+    std::shared_ptr<const net::HttpProfile> profile;
+    int64_t timeout_ms = 10'000;
+    NotifierLimits limits;
+  };
+  // `client` outlives it. `metrics` may be null.
+  static std::shared_ptr<SendLoop> Make(Settings settings, net::HttpClient& client, MetricRegistry* metrics,
+                                        Logger logger);
+
+  void Add(std::vector<Notification> notifications);
+  // Nothing is taken any more; what is queued is sent or dropped. Returns at once.
+  void Stop();
+  // After Stop: returns when the last request has ended.
+  void AwaitEnd();
+  bool ended() const;
+  const std::string& url() const { return settings_.url; }
+
+ private:
+  SendLoop(Settings settings, net::HttpClient& client, MetricRegistry* metrics, Logger logger);
+  void SendNext(std::unique_lock<std::mutex>& lock);
+  void Sent(size_t count, const Result<net::HttpResponse>& result);
+  void Drop(size_t count);
+
+  Settings settings_;
+  net::HttpClient& client_;
+  Logger logger_;
+  std::unique_ptr<AlertmanagerMetrics> metrics_;
+  mutable std::mutex mutex_;
+  std::condition_variable idle_;
+  std::deque<Notification> queue_;  // guarded by mutex_
+  bool in_flight_ = false;          // guarded by mutex_
+  bool stopping_ = false;           // guarded by mutex_
+};
+
+}  // namespace epi::rules
