@@ -147,8 +147,7 @@ void ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uin
     return;
   }
   const double ratio = std::clamp(parameter, -1.0, 1.0);
-  std::vector<ChoiceHeap> heaps(grouping_.groups.size(), ChoiceHeap(!top));
-  std::vector<std::vector<uint32_t>> taken(by_value ? 0 : grouping_.groups.size());
+  std::vector<ChoiceHeap> heaps(grouping_.groups.size(), ChoiceHeap(options_.op == AggregateOp::kBottomk));
   std::vector<uint32_t> group_order;
   std::vector<bool> seen(grouping_.groups.size(), false);
   for (uint32_t i = 0; i < rows; ++i) {
@@ -165,7 +164,9 @@ void ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uin
       group_order.push_back(group);
     }
     if (!by_value) {
-      if (by_ratio ? InRatio(ratio, i) : taken[group].size() < k) taken[group].push_back(i);
+      // Nothing is thrown out, but the heap settles the order of an instant query's answer. A histogram counts as zero.
+      if (by_ratio ? InRatio(ratio, i) : heaps[group].size() < k)
+        heaps[group].Push({is_float ? row.values[step] : 0, i});
       continue;
     }
     if (is_histogram) {
@@ -189,11 +190,7 @@ void ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uin
   };
   std::sort(group_order.begin(), group_order.end());
   for (const uint32_t group : group_order) {
-    if (!by_value) {
-      for (const uint32_t row : taken[group]) choose(row);
-      continue;
-    }
-    if (order != nullptr) heaps[group].SortBestFirst();
+    if (order != nullptr && by_value) heaps[group].SortBestFirst();
     for (const Chosen& item : heaps[group].items()) choose(item.row);
   }
 }

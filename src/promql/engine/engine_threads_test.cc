@@ -164,13 +164,15 @@ TEST(EngineThreads, AQueryThatWaitsTooLongGivesUp) {
 
 TEST(EngineThreads, MemoryIsLimited) {
   EngineOptions options;
-  options.max_memory_per_query = 200'000;
+  options.max_memory_per_query = 1'500'000;
   const Engine engine(options);
   const auto result =
       engine.Run(QuerySpec::Range("requests_total + requests_total", 2 * kMinute, 10 * kMinute, 250), Store());
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().code(), ErrorCode::kLimit);
-  EXPECT_NE(result.error().message().find("200000"), std::string::npos) << result.error().message();
+  EXPECT_NE(result.error().message().find("1500000"), std::string::npos) << result.error().message();
+  EXPECT_NE(result.error().message().find("{__name__=\"requests_total\"} with 300"), std::string::npos)
+      << result.error().message();
   // What was charged is given back: a small query runs afterwards.
   EXPECT_TRUE(engine.Run(QuerySpec::Instant("sum(requests_total)", kMinute), Store()));
 }

@@ -251,8 +251,29 @@ void JoinOperator::PairSteps(const Pair& pair, std::vector<uint64_t>& steps) con
   const Match& match = matches_[fill_right ? left_signature_[pair.left] : right_signature_[pair.right]];
   for (const uint32_t row : fill_right ? match.right : match.left) {
     PresentSteps(fill_right ? right_.row(row) : left_.row(row), other);
+    if (!fill_right) DropUndefinedSteps(left_.row(row), right_.row(pair.right), other);
     for (size_t w = 0; w < words; ++w) steps[w] &= ~other[w];
   }
+}
+
+void JoinOperator::DropUndefinedSteps(const RowView& left, const RowView& right, std::vector<uint64_t>& steps) const {
+  const bool trims = !IsArithmetic(options_.op) && !IsComparison(options_.op);
+  if (left.histograms->empty() && right.histograms->empty() && !trims) return;
+  Annotations ignored;
+  size_t next_left = 0;
+  size_t next_right = 0;
+  const std::vector<uint64_t> asked = steps;
+  std::vector<uint64_t> also(steps.size());
+  PresentSteps(right, also);
+  ForEachBit(asked.data(), asked.size(), [&](size_t k) {
+    if (!TestBit(also.data(), k)) return;
+    if (!trims && TestBit(left.bits, k) && TestBit(right.bits, k)) return;
+    Operand a = OperandAt(left, k, next_left);
+    Operand b = OperandAt(right, k, next_right);
+    if (swapped_) std::swap(a, b);
+    const BinaryOutcome outcome = HistogramBinary(options_.op, a, b, ignored, options_.pos);
+    if (!outcome.defined || outcome.collision) ClearBit(steps.data(), k);
+  });
 }
 
 void JoinOperator::ComputeFloats(const double* left, const double* right, const std::vector<uint64_t>& both,

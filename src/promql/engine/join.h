@@ -83,6 +83,8 @@ class JoinOperator final : public StepwiseOperator {
                      size_t row);
   // Steps at which both rows of a pair have an element; a fill value is there where the other side has no match.
   void PairSteps(const Pair& pair, std::vector<uint64_t>& steps) const;
+  // Takes away the steps at which the two rows have operands that do not go together: there they count as not matched.
+  void DropUndefinedSteps(const RowView& left, const RowView& right, std::vector<uint64_t>& steps) const;
   static void PresentSteps(const RowView& row, std::vector<uint64_t>& steps);
   LabelTuple LeftLabels(uint32_t row) const;
   LabelTuple RightLabels(uint32_t row) const;

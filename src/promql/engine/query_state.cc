@@ -14,6 +14,17 @@ Error TooManySamplesError() {
   return Error(ErrorCode::kLimit, "query processing would load too many samples into memory in query execution");
 }
 
+void QueryState::NoteSelector(std::span<const Matcher> matchers, size_t series) {
+  if (series <= widest_series) return;
+  widest_series = series;
+  widest_selector = "{";
+  for (const auto& matcher : matchers) {
+    if (widest_selector.size() > 1) widest_selector += ", ";
+    widest_selector += matcher.ToString();
+  }
+  widest_selector += "}";
+}
+
 Result<void> QueryState::ReserveSteps(const StepGrid& grid) {
   // No series could fill so many steps within the default limit of samples.
   constexpr size_t kMaxSteps = size_t{1} << 26;

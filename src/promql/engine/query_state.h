@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <span>
 #include <stop_token>
 #include <string>
 
@@ -33,6 +34,11 @@ struct QueryState {
   std::stop_token stop;
   ThreadPool* pool = nullptr;
   size_t threads = 1;
+
+  // The selector with most series so far, for the text of an error about memory.
+  void NoteSelector(std::span<const Matcher> matchers, size_t series);
+  std::string widest_selector;
+  size_t widest_series = 0;
 
   // Before operators over `grid` are made: kLimit when its steps alone would be too many samples or too much memory.
   Result<void> ReserveSteps(const StepGrid& grid);

@@ -14,6 +14,7 @@ Result<void> SelectionSource::Prepare() {
     return Fail(error.code(), "expanding series: " + error.message());
   }
   selection_ = std::move(*selected);
+  query_.NoteSelector(matchers_, selection_->size());
   series_.resize(selection_->size());
   for (size_t i = 0; i < series_.size(); ++i) series_[i] = {selection_->labels(i), false};
   return query_.meter.status();

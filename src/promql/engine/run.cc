@@ -205,7 +205,16 @@ Result<QueryResult> RunPlan(const PlanNode& plan, const StepGrid& grid, bool ins
                             bool per_step_stats, QueryState& state) {
   const MonotonicNs began = state.clock.Monotonic();
   Evaluation evaluation(grid, state, per_step_stats);
-  EPI_ASSIGN(Value value, evaluation.Run(plan, instant));
+  auto evaluated = evaluation.Run(plan, instant);
+  if (!evaluated) {
+    const Error& error = evaluated.error();
+    // Too many samples have a text of their own, which clients know.
+    const bool memory = error.code() == ErrorCode::kLimit && error.message() != TooManySamplesError().message();
+    if (!memory || state.widest_series == 0) return Fail(error);
+    return Fail(ErrorCode::kLimit, error.message() + "; the selector with most series is " + state.widest_selector +
+                                       " with " + std::to_string(state.widest_series));
+  }
+  Value value = std::move(*evaluated);
   const MonotonicNs done = state.clock.Monotonic();
   QueryResult result;
   result.value = std::move(value);
