@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <optional>
 
+#include "base/xxhash64.h"
 #include "model/histogram_format.h"
 #include "model/histogram_math.h"
 #include "model/kahan_sum.h"
@@ -164,21 +166,119 @@ std::optional<Sample> Fold(AggregateOp op, const Elements& elements, double para
   return Float(QuantileOf(param, floats));
 }
 
-// Which elements topk, bottomk and limitk keep. Of equal values the earlier ones stay.
-Elements Choose(AggregateOp op, Elements elements, double k) {
-  const size_t count = static_cast<size_t>(k);
-  if (op != AggregateOp::kLimitk) {
-    elements.erase(
-        std::remove_if(elements.begin(), elements.end(), [](const Element& e) { return e.sample.h != nullptr; }),
-        elements.end());
-    const bool top = op == AggregateOp::kTopk;
-    std::stable_sort(elements.begin(), elements.end(), [top](const Element& a, const Element& b) {
-      if (std::isnan(a.sample.v) || std::isnan(b.sample.v)) return !std::isnan(a.sample.v) && std::isnan(b.sample.v);
-      return top ? a.sample.v > b.sample.v : a.sample.v < b.sample.v;
-    });
+// Go's container/heap, for which of several equal elements topk throws out depends on its moves.
+class GoHeap {
+ public:
+  explicit GoHeap(bool largest_first) : largest_first_(largest_first) {}
+  const Elements& elements() const { return elements_; }
+  void Push(const Element& e) {
+    elements_.push_back(e);
+    for (size_t j = elements_.size() - 1; j > 0;) {
+      const size_t parent = (j - 1) / 2;
+      if (!Less(j, parent)) break;
+      std::swap(elements_[parent], elements_[j]);
+      j = parent;
+    }
   }
-  if (elements.size() > count) elements.resize(count);
+  void ReplaceFirst(const Element& e) {
+    elements_[0] = e;
+    for (size_t i = 0;;) {
+      size_t child = 2 * i + 1;
+      if (child >= elements_.size()) break;
+      if (child + 1 < elements_.size() && Less(child + 1, child)) ++child;
+      if (!Less(child, i)) break;
+      std::swap(elements_[i], elements_[child]);
+      i = child;
+    }
+  }
+
+ private:
+  bool Less(size_t i, size_t j) const {
+    const double a = elements_[i].sample.v;
+    const double b = elements_[j].sample.v;
+    return std::isnan(a) || (largest_first_ ? a > b : a < b);
+  }
+  bool largest_first_;
+  Elements elements_;
+};
+
+// The best first, as an instant query shows them: what topk answers at one step alone is in this order.
+Elements BestFirst(Elements elements, bool top) {
+  const auto less = [top](const Element& a, const Element& b) {
+    return std::isnan(a.sample.v) || (top ? a.sample.v < b.sample.v : a.sample.v > b.sample.v);
+  };
+  for (size_t i = 1; i < elements.size(); ++i) {
+    for (size_t j = i; j > 0 && less(elements[j - 1], elements[j]); --j) std::swap(elements[j], elements[j - 1]);
+  }
   return elements;
+}
+
+Elements ChooseByValue(const Elements& elements, size_t k, bool top) {
+  GoHeap heap(!top);
+  for (const Element& e : elements) {
+    if (e.sample.h != nullptr) continue;
+    if (heap.elements().size() < k) {
+      heap.Push(e);
+      continue;
+    }
+    const double first = heap.elements()[0].sample.v;
+    const double v = e.sample.v;
+    if ((top ? first < v : first > v) || (std::isnan(first) && !std::isnan(v))) heap.ReplaceFirst(e);
+  }
+  return BestFirst(heap.elements(), top);
+}
+
+// limitk and limit_ratio throw nothing out of their heap, but leave their elements in its order.
+Elements HeapOrder(const Elements& elements) {
+  GoHeap heap(false);
+  for (const Element& e : elements) heap.Push(e);
+  return heap.elements();
+}
+
+// Where Prometheus places a series between 0 and 1: the hash of its labels in Prometheus's memory.
+double PlaceOf(const Labels& labels) {
+  std::string flat;
+  for (const auto& label : labels) {
+    for (const std::string_view text : {label.name, label.value}) {
+      flat += static_cast<char>(text.size());  // longer texts do not come up here
+      flat += text;
+    }
+  }
+  return static_cast<double>(XxHash64(flat)) / static_cast<double>(std::numeric_limits<uint64_t>::max());
+}
+
+Elements ChooseByRatio(const Elements& elements, double ratio, const Table& input) {
+  ratio = std::fmax(-1, std::fmin(1, ratio));
+  Elements out;
+  for (const Element& e : elements) {
+    const double place = PlaceOf(input[e.row].labels);
+    if (ratio >= 0 ? place < ratio : place >= 1 + ratio) out.push_back(e);
+  }
+  return out;
+}
+
+// Which elements topk, bottomk, limitk and limit_ratio keep.
+Elements Choose(AggregateOp op, Elements elements, double param, const Table& input) {
+  if (op == AggregateOp::kLimitRatio) return HeapOrder(ChooseByRatio(elements, param, input));
+  if (param < 1) return {};
+  const size_t k = static_cast<size_t>(std::fmin(param, static_cast<double>(input.size())));
+  if (op != AggregateOp::kLimitk) return ChooseByValue(elements, k, op == AggregateOp::kTopk);
+  if (elements.size() > k) elements.resize(k);
+  return HeapOrder(elements);
+}
+
+Result<void> CheckParameters(AggregateOp op, const std::vector<double>& param) {
+  const bool ratio = op == AggregateOp::kLimitRatio;
+  const auto idle = [ratio](double v) { return ratio ? v == 0 : v < 1; };
+  // Prometheus looks at the extremes, which NaN takes part in.
+  if (std::all_of(param.begin(), param.end(), idle)) return {};
+  for (const double v : param) {
+    if (std::isnan(v)) return Fail(ErrorCode::kExecution, "Parameter value is NaN");
+    if (ratio) continue;
+    if (v <= -0x1p63) return Fail(ErrorCode::kExecution, "Scalar value underflows int64");
+    if (v >= 0x1p63) return Fail(ErrorCode::kExecution, "Scalar value overflows int64");
+  }
+  return {};
 }
 
 // The label of the value may be one of the grouping's: then groups run together.
@@ -214,21 +314,14 @@ Result<Table> Aggregate(const promql::AggregateExpr& node, const Table& input, c
     group_of.push_back(static_cast<size_t>(at - groups.begin()));
     if (at == groups.end()) groups.push_back(labels);
   }
-  const bool chooses =
-      node.op == AggregateOp::kTopk || node.op == AggregateOp::kBottomk || node.op == AggregateOp::kLimitk;
+  const bool chooses = node.op == AggregateOp::kTopk || node.op == AggregateOp::kBottomk ||
+                       node.op == AggregateOp::kLimitk || node.op == AggregateOp::kLimitRatio;
   Table out;
   if (chooses) {
-    const double most = param.empty() ? 0 : *std::max_element(param.begin(), param.end(), [](double a, double b) {
-      return std::isnan(b) ? false : std::isnan(a) || a < b;
-    });
-    if (!(most < 1)) {
-      for (const double k : param) {
-        if (std::isnan(k)) return Fail(ErrorCode::kExecution, "Parameter value is NaN");
-        if (k <= -0x1p63) return Fail(ErrorCode::kExecution, "Scalar value underflows int64");
-        if (k >= 0x1p63) return Fail(ErrorCode::kExecution, "Scalar value overflows int64");
-      }
+    EPI_TRY(CheckParameters(node.op, param));
+    for (const Row& row : input) {
+      if (steps > 1) out.push_back({row.labels, std::vector<std::optional<Sample>>(steps)});
     }
-    for (const Row& row : input) out.push_back({row.labels, std::vector<std::optional<Sample>>(steps)});
   } else {
     for (const Labels& labels : groups) out.push_back({labels, std::vector<std::optional<Sample>>(steps)});
   }
@@ -240,8 +333,13 @@ Result<Table> Aggregate(const promql::AggregateExpr& node, const Table& input, c
     for (size_t g = 0; g < groups.size(); ++g) {
       if (members[g].empty()) continue;
       if (chooses) {
-        if (param[step] < 1) continue;
-        for (const Element& e : Choose(node.op, members[g], param[step])) out[e.row].at[step] = e.sample;
+        for (const Element& e : Choose(node.op, members[g], param[step], input)) {
+          if (steps == 1) {
+            out.push_back({input[e.row].labels, {e.sample}});
+          } else {
+            out[e.row].at[step] = e.sample;
+          }
+        }
       } else {
         out[g].at[step] = Fold(node.op, members[g], param.empty() ? 0 : param[step]);
       }

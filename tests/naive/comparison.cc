@@ -133,6 +133,7 @@ class FuzzRun {
   explicit FuzzRun(const FuzzOptions& options) : options_(options), pool_(std::max<size_t>(1, options.threads - 1)) {
     promql::EngineOptions engine;
     engine.features.experimental_functions = true;
+    engine.features.binop_fill_modifiers = true;
     engine.pool = &pool_;
     engine.threads = options.threads;
     engine_ = std::make_unique<promql::Engine>(engine);

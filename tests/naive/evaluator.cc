@@ -207,7 +207,6 @@ class Evaluator {
 
   Result<Table> AggregateNode(const promql::AggregateExpr& node, const std::vector<TimestampMs>& steps) {
     EPI_ASSIGN(const Table input, Vector(*node.expr, steps));
-    if (node.op == promql::AggregateOp::kLimitRatio) return Fail(ErrorCode::kUnsupported, "limit_ratio");
     if (node.op == promql::AggregateOp::kCountValues) {
       return Aggregate(node, input, {}, Text(*node.param), steps.size());
     }

@@ -44,6 +44,9 @@ class Generator {
     }
   }
 
+  // Only outermost: the order of what it answers is not defined, so nothing may depend on it.
+  std::string CountValues(int depth) { return "count_values" + Grouping() + "(\"value\", " + Vector(depth) + ")"; }
+
   std::string Scalar(int depth) {
     switch (random_.Below(depth > 0 ? 7 : 3)) {
       case 0:
@@ -138,7 +141,12 @@ class Generator {
 
   std::string Aggregate(int depth) {
     if (OneIn(10)) return "quantile" + Grouping() + "(" + Share() + ", " + Vector(depth - 1) + ")";
-    if (OneIn(14)) return "count_values" + Grouping() + "(\"value\", " + Vector(depth - 1) + ")";
+    if (OneIn(8)) {
+      return Pick({"topk", "bottomk", "limitk"}) + Grouping() + "(" + Pick({"1", "2", "3", "5", "100", "0"}) + ", " +
+             Vector(depth - 1) + ")";
+    }
+    if (OneIn(20))
+      return "limit_ratio" + Grouping() + "(" + Pick({"0.5", "-0.3", "1", "0"}) + ", " + Vector(depth - 1) + ")";
     return Pick({"sum", "sum", "sum", "avg", "avg", "min", "max", "count", "group", "stddev", "stdvar"}) + Grouping() +
            "(" + Vector(depth - 1) + ")";
   }
@@ -149,6 +157,11 @@ class Generator {
     const std::string modifier = comparison && OneIn(2) ? " bool" : "";
     if (OneIn(2)) return "(" + Vector(depth - 1) + " " + op + modifier + " " + Scalar(depth - 1) + ")";
     if (OneIn(4)) return "(" + Scalar(depth - 1) + " " + op + modifier + " " + Vector(depth - 1) + ")";
+    if (!comparison && OneIn(6)) {
+      return "(" + Vector(depth - 1) + " " + op + Pick({" on (instance, job) ", " ignoring (le) "}) +
+             Pick({"fill (0) ", "fill_left (1) ", "fill_right (-2) ", "fill_left (3) fill_right (4) "}) +
+             Vector(depth - 1) + ")";
+    }
     const std::string matching =
         Pick({"", "", " on (instance, job)", " ignoring (job)", " on (instance) group_left", " on (job) group_right",
               " on (instance) group_left (job)", " ignoring (le) group_left"});
@@ -210,7 +223,16 @@ Query MakeQuery(Random& random) {
   Generator generator(random);
   Query out;
   const int depth = 1 + static_cast<int>(random.Below(kMaxDepth));
-  out.text = random.Below(20) == 0 ? generator.Scalar(depth) : generator.Vector(depth);
+  switch (random.Below(40)) {
+    case 0:
+      out.text = generator.Scalar(depth);
+      break;
+    case 1:
+      out.text = generator.CountValues(depth);
+      break;
+    default:
+      out.text = generator.Vector(depth);
+  }
   out.start = static_cast<TimestampMs>(random.Below(2'400'000));
   if (random.Below(3) == 0) {
     out.end = out.start;

@@ -233,9 +233,10 @@ void JoinOperator::BuildPairs() {
   std::stable_sort(pairs_.begin(), pairs_.end(), [](const Pair& a, const Pair& b) { return a.output < b.output; });
 }
 
-void JoinOperator::PairSteps(const Pair& pair, std::vector<uint64_t>& steps) const {
+void JoinOperator::PairSteps(const Pair& pair, std::vector<uint64_t>& steps) {
   const size_t words = steps.size();
-  std::vector<uint64_t> other(words);
+  std::vector<uint64_t>& other = other_;
+  other.resize(words);
   if (pair.left != kFill) {
     PresentSteps(left_.row(pair.left), steps);
   } else {
@@ -300,11 +301,43 @@ void JoinOperator::ComputeFloats(const double* left, const double* right, const 
   for (size_t w = 0; w < keep.size(); ++w) bits[w] |= keep[w];
 }
 
-Result<void> JoinOperator::ComputePair(const Pair& pair, Block& block, size_t row) {
+// The first pair of an output, floats on both sides: straight into the output's row.
+void JoinOperator::ComputeDirectly(const RowView& left, const RowView& right, const std::vector<uint64_t>& both,
+                                   Block& block, size_t row) {
+  const double* a = swapped_ ? right.values : left.values;
+  const double* b = swapped_ ? left.values : right.values;
+  double* values = block.values(row);
+  uint64_t* bits = block.bits(row);
+  std::copy(both.begin(), both.end(), bits);
+  if (IsArithmetic(options_.op)) {
+    ArithmeticKernel(options_.op, a, b, values, grid_.count);
+    return;
+  }
+  holds_.resize(both.size());
+  ComparisonKernel(options_.op, a, b, holds_.data(), grid_.count);
+  if (options_.return_bool) {
+    for (size_t k = 0; k < grid_.count; ++k) values[k] = TestBit(holds_.data(), k) ? 1 : 0;
+    return;
+  }
+  std::copy_n(a, grid_.count, values);
+  for (size_t w = 0; w < both.size(); ++w) bits[w] &= holds_[w];
+}
+
+Result<void> JoinOperator::ComputePair(const Pair& pair, bool first, Block& block, size_t row) {
   const size_t words = block.words();
-  std::vector<uint64_t> steps(words);
+  std::vector<uint64_t>& steps = steps_;
+  steps.resize(words);
   PairSteps(pair, steps);
   if (!AnyBit(steps)) return {};
+  const bool trims = !IsArithmetic(options_.op) && !IsComparison(options_.op);
+  if (first && pair.left != kFill && pair.right != kFill && !trims) {
+    const RowView many = left_.row(pair.left);
+    const RowView one = right_.row(pair.right);
+    if (many.histograms->empty() && one.histograms->empty()) {
+      ComputeDirectly(many, one, steps, block, row);
+      return {};
+    }
+  }
   // Rows of one output that meet at a step are the same series twice.
   static const HistogramList kNone;
   const std::vector<double> fill_left(pair.left == kFill ? grid_.count : 0, options_.matching.fill_left.value_or(0));
@@ -313,7 +346,6 @@ Result<void> JoinOperator::ComputePair(const Pair& pair, Block& block, size_t ro
   const RowView left = pair.left == kFill ? RowView{fill_left.data(), all.data(), &kNone, 0, 0} : left_.row(pair.left);
   const RowView right =
       pair.right == kFill ? RowView{fill_right.data(), all.data(), &kNone, 0, 0} : right_.row(pair.right);
-  const bool trims = !IsArithmetic(options_.op) && !IsComparison(options_.op);
 
   Block scratch;
   Block& out = scratch;
@@ -383,9 +415,10 @@ Result<bool> JoinOperator::Produce(Block& block) {
   block.Reset(outputs, grid_.count, query_.meter);
   size_t row = 0;
   for (size_t i = next_pair_; i < end; ++i) {
-    if (i > next_pair_ && pairs_[i].output != pairs_[i - 1].output) ++row;
+    const bool first = i == next_pair_ || pairs_[i].output != pairs_[i - 1].output;
+    if (first && i > next_pair_) ++row;
     block.SetSeries(row, pairs_[i].output);
-    EPI_TRY(ComputePair(pairs_[i], block, row));
+    EPI_TRY(ComputePair(pairs_[i], first, block, row));
   }
   for (size_t r = 0; r < outputs; ++r) block.CountFloats(r);
   next_pair_ = end;

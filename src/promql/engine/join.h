@@ -78,11 +78,13 @@ class JoinOperator final : public StepwiseOperator {
   uint32_t OutputFor(LabelTuple left, LabelTuple right);
   LabelTuple ResultLabels(LabelTuple left, LabelTuple right) const;
   LabelTuple MatchLabels(LabelTuple labels) const;
-  Result<void> ComputePair(const Pair& pair, Block& block, size_t row);
+  Result<void> ComputePair(const Pair& pair, bool first, Block& block, size_t row);
+  void ComputeDirectly(const RowView& left, const RowView& right, const std::vector<uint64_t>& both, Block& block,
+                       size_t row);
   void ComputeFloats(const double* left, const double* right, const std::vector<uint64_t>& both, Block& block,
                      size_t row);
   // Steps at which both rows of a pair have an element; a fill value is there where the other side has no match.
-  void PairSteps(const Pair& pair, std::vector<uint64_t>& steps) const;
+  void PairSteps(const Pair& pair, std::vector<uint64_t>& steps);
   // Takes away the steps at which the two rows have operands that do not go together: there they count as not matched.
   void DropUndefinedSteps(const RowView& left, const RowView& right, std::vector<uint64_t>& steps) const;
   static void PresentSteps(const RowView& row, std::vector<uint64_t>& steps);
@@ -102,6 +104,10 @@ class JoinOperator final : public StepwiseOperator {
   std::vector<Pair> pairs_;           // sorted by output
   TupleMap<uint32_t> outputs_;
   size_t next_pair_ = 0;
+  // Kept from pair to pair.
+  std::vector<uint64_t> steps_;
+  std::vector<uint64_t> other_;
+  std::vector<uint64_t> holds_;
 };
 
 }  // namespace epi::promql
