@@ -131,7 +131,7 @@ class SampleIngest::Run {
   Result<void> AddSample(ExpositionParser& parser, CachedLine* line, SeriesRef ref, EntryKind kind, bool timed,
                          TimestampMs sample_time);
   Result<void> AddHistogram(ExpositionParser& parser, SeriesRef ref, TimestampMs sample_time, TimestampMs start);
-  void AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind);
+  void AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind, TimestampMs sample_time);
   void Track(CachedLine& line, bool timed, unsigned histogram);
   void CountLimits();
 
@@ -452,7 +452,7 @@ Result<void> SampleIngest::Run::AddSample(ExpositionParser& parser, CachedLine* 
   } else {
     appender_.Add(ref, entry.value);
   }
-  if (rules_.exemplars) AddExemplars(parser, ref, kind);
+  if (rules_.exemplars) AddExemplars(parser, ref, kind, sample_time);
   if (family_changed_ && rules_.append_metadata) {
     if (const auto family = metadata_.Get(family_name_)) appender_.SetMetadata(ref, family->metadata);
   }
@@ -473,21 +473,22 @@ Result<void> SampleIngest::Run::AddHistogram(ExpositionParser& parser, SeriesRef
   }
   // What does not add up fails the scrape, as any other mistake in the body.
   if (sample.integer) {
-    EPI_TRY(Validate(*sample.integer));
-  } else {
+    if (rules_.validate_histograms) EPI_TRY(Validate(*sample.integer));
+  } else if (rules_.validate_histograms) {
     EPI_TRY(Validate(*sample.floats));
   }
   appender_.AddHistogram(std::move(sample));
   return {};
 }
 
-void SampleIngest::Run::AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind) {
+void SampleIngest::Run::AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind, TimestampMs sample_time) {
   std::vector<Exemplar> exemplars;
   for (Exemplar exemplar; parser.NextExemplar(exemplar); exemplar = {}) {
     if (!exemplar.has_time) {
       // Several exemplars of one histogram cannot be put in order without times.
       if (kind == EntryKind::kHistogram) continue;
-      exemplar.time = time_;
+      exemplar.time = sample_time;
+      exemplar.has_time = true;
     }
     exemplars.push_back(std::move(exemplar));
   }

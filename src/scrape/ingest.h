@@ -40,6 +40,7 @@ struct SampleRules {
   bool start_timestamps = false;  // start timestamps are stored beside the samples
   bool append_metadata = false;   // metadata goes to storage with new series and on change
   bool type_and_unit_labels = false;
+  bool validate_histograms = true;  // a native histogram that does not add up fails the scrape
 };
 
 // What the target itself decides (its __…__ labels may override the pool).

@@ -17,8 +17,8 @@
 
 namespace epi::scrape {
 
-// Targets that service discovery found together.
 using discovery::TargetGroup;
+using discovery::TargetGroups;
 
 // What service discovery says of a target, with the job's defaults added: what relabeling starts from.
 Labels DiscoveredLabels(const Labels& target, const Labels& group, const ScrapeJob& job);
