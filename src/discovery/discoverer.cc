@@ -21,15 +21,11 @@ constexpr Row MakeRow() {
 
 // Sorted by name.
 constexpr Row kRows[] = {
-    MakeRow<config::ConsulSdConfig, MakeConsul>(),
-    MakeRow<config::DnsSdConfig, MakeDns>(),
-    MakeRow<config::DockerSdConfig, MakeDocker>(),
-    MakeRow<config::DockerSwarmSdConfig, MakeDockerSwarm>(),
-    MakeRow<config::FileSdConfig, MakeFile>(),
-    MakeRow<config::HttpSdConfig, MakeHttp>(),
-    MakeRow<config::KubernetesSdConfig, MakeKubernetes>(),
-    MakeRow<config::NomadSdConfig, MakeNomad>(),
-    MakeRow<config::StaticSdConfig, MakeStatic>(),
+    MakeRow<config::ConsulSdConfig, MakeConsul>(), MakeRow<config::DnsSdConfig, MakeDns>(),
+    MakeRow<config::DockerSdConfig, MakeDocker>(), MakeRow<config::DockerSwarmSdConfig, MakeDockerSwarm>(),
+    MakeRow<config::Ec2SdConfig, MakeEc2>(),       MakeRow<config::FileSdConfig, MakeFile>(),
+    MakeRow<config::HttpSdConfig, MakeHttp>(),     MakeRow<config::KubernetesSdConfig, MakeKubernetes>(),
+    MakeRow<config::NomadSdConfig, MakeNomad>(),   MakeRow<config::StaticSdConfig, MakeStatic>(),
 };
 
 }  // namespace
