@@ -294,8 +294,13 @@ class Evaluator {
       case FunctionId::kHistogramStddev:
         return CallHistogram(call, steps, [](const FloatHistogram& h) { return std::sqrt(NativeVariance(h)); });
       case FunctionId::kHistogramQuantile:
-      case FunctionId::kHistogramFraction:
-        return CallDistribution(call, steps);
+      case FunctionId::kHistogramFraction: {
+        EPI_ASSIGN(const auto arguments, ScalarArguments(call, steps));
+        EPI_ASSIGN(const Table table, Vector(*call.args.back(), steps));
+        return Merge(Distribution(table, arguments, id == FunctionId::kHistogramQuantile));
+      }
+      case FunctionId::kHistogramQuantiles:
+        return CallQuantiles(call, steps);
       case FunctionId::kLabelReplace:
         return CallLabelReplace(call, steps);
       case FunctionId::kLabelJoin:
@@ -343,6 +348,14 @@ class Evaluator {
   }
 
   Result<Table> CallFloat(const Call& call, FloatFunction function, const std::vector<TimestampMs>& steps) {
+    if (call.args.empty()) {  // a part of the date now
+      Table out = EmptyRows(steps.size(), {});
+      for (size_t i = 0; i < steps.size(); ++i) {
+        const auto v = function(static_cast<double>(steps[i]) / 1000, {});
+        out[0].at[i] = Sample{*v, nullptr};
+      }
+      return out;
+    }
     EPI_ASSIGN(const auto arguments, ScalarArguments(call, steps));
     EPI_ASSIGN(Table table, Vector(*call.args[0], steps));
     for (Row& row : table) {
@@ -404,11 +417,33 @@ class Evaluator {
     return out;
   }
 
-  // histogram_quantile and histogram_fraction, over native and classic histograms together.
-  Result<Table> CallDistribution(const Call& call, const std::vector<TimestampMs>& steps) {
-    const bool quantile = call.function->id == FunctionId::kHistogramQuantile;
+  // The quantiles one after the other, each with its label.
+  Result<Table> CallQuantiles(const Call& call, const std::vector<TimestampMs>& steps) {
     EPI_ASSIGN(const auto arguments, ScalarArguments(call, steps));
-    EPI_ASSIGN(const Table table, Vector(*call.args.back(), steps));
+    EPI_ASSIGN(const Table table, Vector(*call.args[0], steps));
+    Table out;
+    for (size_t q = 0; q + 2 < call.args.size(); ++q) {
+      std::vector<std::vector<double>> own;
+      for (const auto& at_step : arguments) own.push_back({at_step[q]});
+      Table part = Distribution(table, own, true);
+      for (Row& row : part) {
+        // A quantile may change from step to step, and its label with it.
+        for (size_t i = 0; i < steps.size(); ++i) {
+          if (!row.at[i]) continue;
+          std::string text;
+          AppendOpenMetricsValue(text, own[i][0]);
+          Row single{row.labels.With(Text(*call.args[1]), text), std::vector<std::optional<Sample>>(steps.size())};
+          single.at[i] = row.at[i];
+          out.push_back(std::move(single));
+        }
+      }
+    }
+    return Merge(std::move(out));
+  }
+
+  // histogram_quantile and histogram_fraction, over native and classic histograms together.
+  static Table Distribution(const Table& table, const std::vector<std::vector<double>>& arguments, bool quantile) {
+    const size_t steps = arguments.size();
     // A row for every histogram: native ones in the order of the input, then classic ones in that of their first
     // bucket.
     std::vector<Labels> names;
@@ -420,8 +455,8 @@ class Evaluator {
       }
     }
     Table out;
-    for (const Labels& name : names) out.push_back({DropNames(name), std::vector<std::optional<Sample>>(steps.size())});
-    for (size_t i = 0; i < steps.size(); ++i) {
+    for (const Labels& name : names) out.push_back({DropNames(name), std::vector<std::optional<Sample>>(steps)});
+    for (size_t i = 0; i < steps; ++i) {
       std::map<Labels, std::vector<LeCount>> classic;
       for (const Row& row : table) {
         if (!row.at[i] || row.at[i]->h != nullptr) continue;
@@ -443,7 +478,7 @@ class Evaluator {
             quantile ? ClassicQuantile(a[0], buckets->second) : ClassicFraction(a[0], a[1], buckets->second), nullptr};
       }
     }
-    return Merge(std::move(out));
+    return out;
   }
 
   Result<Table> CallLabelReplace(const Call& call, const std::vector<TimestampMs>& steps) {

@@ -177,7 +177,8 @@ class Generator {
     if (OneIn(6)) return "clamp(" + Vector(depth - 1) + ", " + Scalar(0) + ", " + Scalar(0) + ")";
     if (OneIn(6)) return "round(" + Vector(depth - 1) + ", " + Scalar(0) + ")";
     if (OneIn(6)) return Pick({"clamp_min", "clamp_max"}) + "(" + Vector(depth - 1) + ", " + Scalar(0) + ")";
-    return Pick({"abs", "ceil", "floor", "exp", "sqrt", "ln", "log2", "sgn", "rad", "deg", "sin", "atan", "round"}) +
+    return Pick({"abs", "ceil", "floor", "exp", "sqrt", "ln", "log2", "sgn", "rad", "deg", "sin", "atan", "round",
+                 "log10", "tan", "asinh", "cosh", "atanh"}) +
            "(" + Vector(depth - 1) + ")";
   }
 
@@ -186,6 +187,7 @@ class Generator {
                                                "sum(rate(latency[2m]))", "sum by (le) (rate(classic_bucket[5m]))"})
                                        : Vector(depth - 1);
     if (OneIn(3)) return "histogram_quantile(" + Share() + ", " + inner + ")";
+    if (OneIn(5)) return "histogram_quantiles(" + inner + ", \"q\", " + Share() + ", " + Share() + ")";
     if (OneIn(4)) return "histogram_fraction(" + Scalar(0) + ", " + Scalar(0) + ", " + inner + ")";
     return Pick({"histogram_count", "histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar"}) + "(" +
            inner + ")";
@@ -200,7 +202,11 @@ class Generator {
   }
 
   std::string Odd(int depth) {
-    switch (random_.Below(5)) {
+    switch (random_.Below(6)) {
+      case 5:
+        return Pick(
+                   {"minute", "hour", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "month", "year"}) +
+               Pick({"()", "(timestamp(latency))", "(vector(time() * 1e5))", "(round(seconds_total * 1e6))"});
       case 0:
         return "vector(" + Scalar(depth - 1) + ")";
       case 1:
