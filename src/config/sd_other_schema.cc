@@ -6,30 +6,6 @@
 namespace epi::config {
 
 template <>
-struct SdName<AwsSdConfig> {
-  static constexpr std::string_view kName = "aws";
-};
-template <>
-struct SdName<EcsSdConfig> {
-  static constexpr std::string_view kName = "ecs";
-};
-template <>
-struct SdName<ElasticacheSdConfig> {
-  static constexpr std::string_view kName = "elasticache";
-};
-template <>
-struct SdName<LightsailSdConfig> {
-  static constexpr std::string_view kName = "lightsail";
-};
-template <>
-struct SdName<MskSdConfig> {
-  static constexpr std::string_view kName = "msk";
-};
-template <>
-struct SdName<RdsSdConfig> {
-  static constexpr std::string_view kName = "rds";
-};
-template <>
 struct SdName<AzureSdConfig> {
   static constexpr std::string_view kName = "azure";
 };
@@ -114,12 +90,6 @@ struct SdName<VultrSdConfig> {
   static constexpr std::string_view kName = "vultr";
 };
 
-EPI_SD_SCHEMA(AwsSdConfig, "aws.plain");
-EPI_SD_SCHEMA(EcsSdConfig, "aws.plain");
-EPI_SD_SCHEMA(ElasticacheSdConfig, "aws.plain");
-EPI_SD_SCHEMA(LightsailSdConfig, "aws.plain");
-EPI_SD_SCHEMA(MskSdConfig, "aws.plain");
-EPI_SD_SCHEMA(RdsSdConfig, "aws.plain");
 EPI_SD_SCHEMA(AzureSdConfig, "azure.plain");
 EPI_SD_SCHEMA(DigitalOceanSdConfig, "digitalocean.plain");
 EPI_SD_SCHEMA(EurekaSdConfig, "eureka.plain");
@@ -150,13 +120,11 @@ Result<void> CheckOneOf(const std::string& value, const std::string_view (&words
   return InvalidSd(std::string(complaint) + SdQuoted(value));
 }
 
-constexpr std::string_view kAwsRoles[] = {"ec2", "ecs", "elasticache", "lightsail", "msk", "rds"};
 constexpr std::string_view kDigitalOceanRoles[] = {"droplets", "databases"};
 constexpr std::string_view kHetznerRoles[] = {"robot", "hcloud"};
 constexpr std::string_view kOpenstackRoles[] = {"hypervisor", "instance", "loadbalancer"};
 constexpr std::string_view kScalewayRoles[] = {"instance", "baremetal"};
 
-Result<void> CheckAwsRole(std::string& role) { return CheckOneOf(role, kAwsRoles, "unknown AWS SD role "); }
 Result<void> CheckDigitalOceanRole(std::string& role) {
   return CheckOneOf(role, kDigitalOceanRoles, "unknown DigitalOcean SD role ");
 }
@@ -207,164 +175,6 @@ Result<void> ValidateOciAuth(const OciSdConfig& config) {
 }
 
 }  // namespace
-
-std::span<const FieldSpec> Schema<AwsSdConfig>::Fields() {
-  using T = AwsSdConfig;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::role, CheckedString<CheckAwsRole>>("role"),
-      Key<T, &T::region>("region", Omit::kEmpty),
-      Key<T, &T::endpoint>("endpoint", Omit::kEmpty),
-      Key<T, &T::access_key>("access_key", Omit::kEmpty),
-      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
-      Key<T, &T::profile>("profile", Omit::kEmpty),
-      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
-      Key<T, &T::external_id>("external_id", Omit::kEmpty),
-      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
-      Key<T, &T::port>("port", Omit::kEmpty),
-      Inline<T, &T::http>(),
-      Key<T, &T::filters>("filters", Omit::kEmpty),
-      Key<T, &T::clusters>("clusters", Omit::kEmpty),
-  };
-  return kFields;
-}
-
-Result<void> Schema<AwsSdConfig>::Validate(AwsSdConfig& config) {
-  // Prometheus does not validate this HTTP client block.
-  EPI_TRY(CheckAwsRole(config.role));
-  return {};
-}
-
-void Schema<AwsSdConfig>::SetDirectory(AwsSdConfig& config, std::string_view directory) {
-  config::SetDirectory(config.http, directory);
-}
-
-std::span<const FieldSpec> Schema<EcsSdConfig>::Fields() {
-  using T = EcsSdConfig;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::region>("region"),
-      Key<T, &T::endpoint>("endpoint"),
-      Key<T, &T::access_key>("access_key", Omit::kEmpty),
-      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
-      Key<T, &T::profile>("profile", Omit::kEmpty),
-      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
-      Key<T, &T::external_id>("external_id", Omit::kEmpty),
-      Key<T, &T::clusters>("clusters", Omit::kEmpty),
-      Key<T, &T::port>("port"),
-      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
-      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
-      Inline<T, &T::http>(),
-  };
-  return kFields;
-}
-
-Result<void> Schema<EcsSdConfig>::Validate(EcsSdConfig& config) { return ValidateHttpClientConfig(config.http); }
-
-void Schema<EcsSdConfig>::SetDirectory(EcsSdConfig& config, std::string_view directory) {
-  config::SetDirectory(config.http, directory);
-}
-
-std::span<const FieldSpec> Schema<ElasticacheSdConfig>::Fields() {
-  using T = ElasticacheSdConfig;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::region>("region"),
-      Key<T, &T::endpoint>("endpoint"),
-      Key<T, &T::access_key>("access_key", Omit::kEmpty),
-      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
-      Key<T, &T::profile>("profile", Omit::kEmpty),
-      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
-      Key<T, &T::external_id>("external_id", Omit::kEmpty),
-      Key<T, &T::clusters>("clusters", Omit::kEmpty),
-      Key<T, &T::port>("port"),
-      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
-      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
-      Inline<T, &T::http>(),
-  };
-  return kFields;
-}
-
-Result<void> Schema<ElasticacheSdConfig>::Validate(ElasticacheSdConfig& config) {
-  return ValidateHttpClientConfig(config.http);
-}
-
-void Schema<ElasticacheSdConfig>::SetDirectory(ElasticacheSdConfig& config, std::string_view directory) {
-  config::SetDirectory(config.http, directory);
-}
-
-std::span<const FieldSpec> Schema<LightsailSdConfig>::Fields() {
-  using T = LightsailSdConfig;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::endpoint>("endpoint"),
-      Key<T, &T::region>("region"),
-      Key<T, &T::access_key>("access_key", Omit::kEmpty),
-      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
-      Key<T, &T::profile>("profile", Omit::kEmpty),
-      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
-      Key<T, &T::external_id>("external_id", Omit::kEmpty),
-      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
-      Key<T, &T::port>("port"),
-      Inline<T, &T::http>(),
-  };
-  return kFields;
-}
-
-Result<void> Schema<LightsailSdConfig>::Validate(LightsailSdConfig& config) {
-  return ValidateHttpClientConfig(config.http);
-}
-
-void Schema<LightsailSdConfig>::SetDirectory(LightsailSdConfig& config, std::string_view directory) {
-  config::SetDirectory(config.http, directory);
-}
-
-std::span<const FieldSpec> Schema<MskSdConfig>::Fields() {
-  using T = MskSdConfig;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::region>("region"),
-      Key<T, &T::endpoint>("endpoint"),
-      Key<T, &T::access_key>("access_key", Omit::kEmpty),
-      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
-      Key<T, &T::profile>("profile", Omit::kEmpty),
-      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
-      Key<T, &T::external_id>("external_id", Omit::kEmpty),
-      Key<T, &T::clusters>("clusters", Omit::kEmpty),
-      Key<T, &T::port>("port"),
-      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
-      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
-      Inline<T, &T::http>(),
-  };
-  return kFields;
-}
-
-Result<void> Schema<MskSdConfig>::Validate(MskSdConfig& config) { return ValidateHttpClientConfig(config.http); }
-
-void Schema<MskSdConfig>::SetDirectory(MskSdConfig& config, std::string_view directory) {
-  config::SetDirectory(config.http, directory);
-}
-
-std::span<const FieldSpec> Schema<RdsSdConfig>::Fields() {
-  using T = RdsSdConfig;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::region>("region"),
-      Key<T, &T::endpoint>("endpoint"),
-      Key<T, &T::access_key>("access_key", Omit::kEmpty),
-      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
-      Key<T, &T::profile>("profile", Omit::kEmpty),
-      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
-      Key<T, &T::external_id>("external_id", Omit::kEmpty),
-      Key<T, &T::clusters>("clusters", Omit::kEmpty),
-      Key<T, &T::port>("port"),
-      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
-      Key<T, &T::filters>("filters"),
-      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
-      Inline<T, &T::http>(),
-  };
-  return kFields;
-}
-
-Result<void> Schema<RdsSdConfig>::Validate(RdsSdConfig& config) { return ValidateHttpClientConfig(config.http); }
-
-void Schema<RdsSdConfig>::SetDirectory(RdsSdConfig& config, std::string_view directory) {
-  config::SetDirectory(config.http, directory);
-}
 
 std::span<const FieldSpec> Schema<AzureSdConfig>::Fields() {
   using T = AzureSdConfig;
@@ -905,27 +715,21 @@ void Schema<VultrSdConfig>::SetDirectory(VultrSdConfig& config, std::string_view
 
 std::span<const SdKind> OtherSdKinds() {
   static constexpr SdKind kKinds[] = {
-      MakeSdKind<AwsSdConfig>("aws", "aws_sd_configs", false),
       MakeSdKind<AzureSdConfig>("azure", "azure_sd_configs", false),
       MakeSdKind<DigitalOceanSdConfig>("digitalocean", "digitalocean_sd_configs", false),
-      MakeSdKind<EcsSdConfig>("ecs", "ecs_sd_configs", false),
-      MakeSdKind<ElasticacheSdConfig>("elasticache", "elasticache_sd_configs", false),
       MakeSdKind<EurekaSdConfig>("eureka", "eureka_sd_configs", false),
       MakeSdKind<GceSdConfig>("gce", "gce_sd_configs", false),
       MakeSdKind<HetznerSdConfig>("hetzner", "hetzner_sd_configs", false),
       MakeSdKind<IonosSdConfig>("ionos", "ionos_sd_configs", false),
       MakeSdKind<KumaSdConfig>("kuma", "kuma_sd_configs", false),
-      MakeSdKind<LightsailSdConfig>("lightsail", "lightsail_sd_configs", false),
       MakeSdKind<LinodeSdConfig>("linode", "linode_sd_configs", false),
       MakeSdKind<MarathonSdConfig>("marathon", "marathon_sd_configs", false),
-      MakeSdKind<MskSdConfig>("msk", "msk_sd_configs", false),
       MakeSdKind<NerveSdConfig>("nerve", "nerve_sd_configs", false),
       MakeSdKind<OciSdConfig>("oci", "oci_sd_configs", false),
       MakeSdKind<OpenstackSdConfig>("openstack", "openstack_sd_configs", false),
       MakeSdKind<OutscaleSdConfig>("outscale", "outscale_sd_configs", false),
       MakeSdKind<OvhcloudSdConfig>("ovhcloud", "ovhcloud_sd_configs", false),
       MakeSdKind<PuppetdbSdConfig>("puppetdb", "puppetdb_sd_configs", false),
-      MakeSdKind<RdsSdConfig>("rds", "rds_sd_configs", false),
       MakeSdKind<ScalewaySdConfig>("scaleway", "scaleway_sd_configs", false),
       MakeSdKind<ServersetSdConfig>("serverset", "serverset_sd_configs", false),
       MakeSdKind<StackitSdConfig>("stackit", "stackit_sd_configs", false),

@@ -136,6 +136,7 @@ constexpr SdKind kStaticKind = {"static",
 std::vector<SdKind> MakeTable() {
   std::vector<SdKind> out(std::begin(kBuiltKinds), std::end(kBuiltKinds));
   out.push_back(kStaticKind);
+  for (const auto& kind : AwsSdKinds()) out.push_back(kind);
   for (const auto& kind : OtherSdKinds()) out.push_back(kind);
   std::sort(out.begin(), out.end(), [](const SdKind& a, const SdKind& b) { return a.key < b.key; });
   return out;

@@ -56,7 +56,8 @@ constexpr SdKind MakeSdKind(std::string_view name, std::string_view key, bool bu
   return out;
 }
 
-// The rows of sd_other_schema.cc.
+// The rows of sd_aws_schema.cc and of sd_other_schema.cc.
+std::span<const SdKind> AwsSdKinds();
 std::span<const SdKind> OtherSdKinds();
 
 }  // namespace epi::config

@@ -73,7 +73,8 @@ TEST(KubeTargets, Pods) {
 TEST(KubeTargets, Services) {
   const Json service =
       Json::Parse(R"({"metadata":{"name":"s","namespace":"ns"},"spec":{"type":"LoadBalancer","clusterIP":"10.1.0.1",
-    "loadBalancerIP":"1.1.1.1","ports":[{"name":"h","port":80,"protocol":"TCP"}]},"status":{"loadBalancer":{"ingress":[{"ip":"2.2.2.2"}]}}})")
+    "loadBalancerIP":"1.1.1.1","ports":[{"name":"h","port":80,"protocol":"TCP"}]},
+    "status":{"loadBalancer":{"ingress":[{"ip":"2.2.2.2"}]}}})")
           .value();
   const TargetGroup group = KubeTargets(Role("service"), service, {});
   EXPECT_EQ(group.source, "svc/ns/s");

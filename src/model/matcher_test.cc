@@ -152,11 +152,11 @@ TEST(AnchoredRegex, ShortcutsAgreeWithTheAutomaton) {
                                      "a?",   "|",    "^",     "$",   "b*",  "k",  "a+",    "\\.",     "(?i)", "(|a)",
                                      "a{2}", ".{1}", "(?:b)", "\\w", "x|b", "()", "-",     ".*"};
   constexpr const char* kTexts[] = {"a", "b", "k", "K", "\u212a", ".", "-", "x", "\n", "A", "é", "ab"};
-  SeededRandom random(7);
+  SeededRandom dice(7);
   int compiled = 0;
   for (int round = 0; round < 4000; ++round) {
     std::string pattern;
-    for (uint64_t i = random.Below(6) + 1; i > 0; --i) pattern += kPieces[random.Below(std::size(kPieces))];
+    for (uint64_t i = dice.Below(6) + 1; i > 0; --i) pattern += kPieces[dice.Below(std::size(kPieces))];
     RE2::Options options;
     options.set_log_errors(false);
     const RE2 oracle("^(?s:" + pattern + ")$", options);
@@ -166,7 +166,7 @@ TEST(AnchoredRegex, ShortcutsAgreeWithTheAutomaton) {
     ++compiled;
     for (int text_round = 0; text_round < 12; ++text_round) {
       std::string text;
-      for (uint64_t i = random.Below(6); i > 0; --i) text += kTexts[random.Below(std::size(kTexts))];
+      for (uint64_t i = dice.Below(6); i > 0; --i) text += kTexts[dice.Below(std::size(kTexts))];
       ASSERT_EQ((*regex)->Matches(text), RE2::PartialMatch(text, oracle)) << pattern << " on " << text;
       ASSERT_TRUE(!(*regex)->Matches(text) || text.starts_with((*regex)->prefix())) << pattern << " on " << text;
       const auto& set = (*regex)->set_matches();

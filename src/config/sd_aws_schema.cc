@@ -1,0 +1,221 @@
+#include <algorithm>
+
+#include "config/sd_other_configs.h"
+#include "config/sd_schema.h"
+
+namespace epi::config {
+
+template <>
+struct SdName<AwsSdConfig> {
+  static constexpr std::string_view kName = "aws";
+};
+template <>
+struct SdName<EcsSdConfig> {
+  static constexpr std::string_view kName = "ecs";
+};
+template <>
+struct SdName<ElasticacheSdConfig> {
+  static constexpr std::string_view kName = "elasticache";
+};
+template <>
+struct SdName<LightsailSdConfig> {
+  static constexpr std::string_view kName = "lightsail";
+};
+template <>
+struct SdName<MskSdConfig> {
+  static constexpr std::string_view kName = "msk";
+};
+template <>
+struct SdName<RdsSdConfig> {
+  static constexpr std::string_view kName = "rds";
+};
+
+EPI_SD_SCHEMA(AwsSdConfig, "aws.plain");
+EPI_SD_SCHEMA(EcsSdConfig, "aws.plain");
+EPI_SD_SCHEMA(ElasticacheSdConfig, "aws.plain");
+EPI_SD_SCHEMA(LightsailSdConfig, "aws.plain");
+EPI_SD_SCHEMA(MskSdConfig, "aws.plain");
+EPI_SD_SCHEMA(RdsSdConfig, "aws.plain");
+
+namespace {
+
+constexpr std::string_view kAwsRoles[] = {"ec2", "ecs", "elasticache", "lightsail", "msk", "rds"};
+
+Result<void> CheckAwsRole(std::string& role) {
+  if (std::find(std::begin(kAwsRoles), std::end(kAwsRoles), role) != std::end(kAwsRoles)) return {};
+  return InvalidSd("unknown AWS SD role " + SdQuoted(role));
+}
+
+}  // namespace
+
+std::span<const FieldSpec> Schema<AwsSdConfig>::Fields() {
+  using T = AwsSdConfig;
+  static constexpr FieldSpec kFields[] = {
+      Key<T, &T::role, CheckedString<CheckAwsRole>>("role"),
+      Key<T, &T::region>("region", Omit::kEmpty),
+      Key<T, &T::endpoint>("endpoint", Omit::kEmpty),
+      Key<T, &T::access_key>("access_key", Omit::kEmpty),
+      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
+      Key<T, &T::profile>("profile", Omit::kEmpty),
+      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
+      Key<T, &T::external_id>("external_id", Omit::kEmpty),
+      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
+      Key<T, &T::port>("port", Omit::kEmpty),
+      Inline<T, &T::http>(),
+      Key<T, &T::filters>("filters", Omit::kEmpty),
+      Key<T, &T::clusters>("clusters", Omit::kEmpty),
+  };
+  return kFields;
+}
+
+Result<void> Schema<AwsSdConfig>::Validate(AwsSdConfig& config) {
+  // Prometheus does not validate this HTTP client block.
+  EPI_TRY(CheckAwsRole(config.role));
+  return {};
+}
+
+void Schema<AwsSdConfig>::SetDirectory(AwsSdConfig& config, std::string_view directory) {
+  config::SetDirectory(config.http, directory);
+}
+
+std::span<const FieldSpec> Schema<EcsSdConfig>::Fields() {
+  using T = EcsSdConfig;
+  static constexpr FieldSpec kFields[] = {
+      Key<T, &T::region>("region"),
+      Key<T, &T::endpoint>("endpoint"),
+      Key<T, &T::access_key>("access_key", Omit::kEmpty),
+      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
+      Key<T, &T::profile>("profile", Omit::kEmpty),
+      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
+      Key<T, &T::external_id>("external_id", Omit::kEmpty),
+      Key<T, &T::clusters>("clusters", Omit::kEmpty),
+      Key<T, &T::port>("port"),
+      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
+      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
+      Inline<T, &T::http>(),
+  };
+  return kFields;
+}
+
+Result<void> Schema<EcsSdConfig>::Validate(EcsSdConfig& config) { return ValidateHttpClientConfig(config.http); }
+
+void Schema<EcsSdConfig>::SetDirectory(EcsSdConfig& config, std::string_view directory) {
+  config::SetDirectory(config.http, directory);
+}
+
+std::span<const FieldSpec> Schema<ElasticacheSdConfig>::Fields() {
+  using T = ElasticacheSdConfig;
+  static constexpr FieldSpec kFields[] = {
+      Key<T, &T::region>("region"),
+      Key<T, &T::endpoint>("endpoint"),
+      Key<T, &T::access_key>("access_key", Omit::kEmpty),
+      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
+      Key<T, &T::profile>("profile", Omit::kEmpty),
+      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
+      Key<T, &T::external_id>("external_id", Omit::kEmpty),
+      Key<T, &T::clusters>("clusters", Omit::kEmpty),
+      Key<T, &T::port>("port"),
+      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
+      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
+      Inline<T, &T::http>(),
+  };
+  return kFields;
+}
+
+Result<void> Schema<ElasticacheSdConfig>::Validate(ElasticacheSdConfig& config) {
+  return ValidateHttpClientConfig(config.http);
+}
+
+void Schema<ElasticacheSdConfig>::SetDirectory(ElasticacheSdConfig& config, std::string_view directory) {
+  config::SetDirectory(config.http, directory);
+}
+
+std::span<const FieldSpec> Schema<LightsailSdConfig>::Fields() {
+  using T = LightsailSdConfig;
+  static constexpr FieldSpec kFields[] = {
+      Key<T, &T::endpoint>("endpoint"),
+      Key<T, &T::region>("region"),
+      Key<T, &T::access_key>("access_key", Omit::kEmpty),
+      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
+      Key<T, &T::profile>("profile", Omit::kEmpty),
+      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
+      Key<T, &T::external_id>("external_id", Omit::kEmpty),
+      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
+      Key<T, &T::port>("port"),
+      Inline<T, &T::http>(),
+  };
+  return kFields;
+}
+
+Result<void> Schema<LightsailSdConfig>::Validate(LightsailSdConfig& config) {
+  return ValidateHttpClientConfig(config.http);
+}
+
+void Schema<LightsailSdConfig>::SetDirectory(LightsailSdConfig& config, std::string_view directory) {
+  config::SetDirectory(config.http, directory);
+}
+
+std::span<const FieldSpec> Schema<MskSdConfig>::Fields() {
+  using T = MskSdConfig;
+  static constexpr FieldSpec kFields[] = {
+      Key<T, &T::region>("region"),
+      Key<T, &T::endpoint>("endpoint"),
+      Key<T, &T::access_key>("access_key", Omit::kEmpty),
+      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
+      Key<T, &T::profile>("profile", Omit::kEmpty),
+      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
+      Key<T, &T::external_id>("external_id", Omit::kEmpty),
+      Key<T, &T::clusters>("clusters", Omit::kEmpty),
+      Key<T, &T::port>("port"),
+      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
+      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
+      Inline<T, &T::http>(),
+  };
+  return kFields;
+}
+
+Result<void> Schema<MskSdConfig>::Validate(MskSdConfig& config) { return ValidateHttpClientConfig(config.http); }
+
+void Schema<MskSdConfig>::SetDirectory(MskSdConfig& config, std::string_view directory) {
+  config::SetDirectory(config.http, directory);
+}
+
+std::span<const FieldSpec> Schema<RdsSdConfig>::Fields() {
+  using T = RdsSdConfig;
+  static constexpr FieldSpec kFields[] = {
+      Key<T, &T::region>("region"),
+      Key<T, &T::endpoint>("endpoint"),
+      Key<T, &T::access_key>("access_key", Omit::kEmpty),
+      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
+      Key<T, &T::profile>("profile", Omit::kEmpty),
+      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
+      Key<T, &T::external_id>("external_id", Omit::kEmpty),
+      Key<T, &T::clusters>("clusters", Omit::kEmpty),
+      Key<T, &T::port>("port"),
+      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
+      Key<T, &T::filters>("filters"),
+      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
+      Inline<T, &T::http>(),
+  };
+  return kFields;
+}
+
+Result<void> Schema<RdsSdConfig>::Validate(RdsSdConfig& config) { return ValidateHttpClientConfig(config.http); }
+
+void Schema<RdsSdConfig>::SetDirectory(RdsSdConfig& config, std::string_view directory) {
+  config::SetDirectory(config.http, directory);
+}
+
+std::span<const SdKind> AwsSdKinds() {
+  static constexpr SdKind kKinds[] = {
+      MakeSdKind<AwsSdConfig>("aws", "aws_sd_configs", false),
+      MakeSdKind<EcsSdConfig>("ecs", "ecs_sd_configs", false),
+      MakeSdKind<ElasticacheSdConfig>("elasticache", "elasticache_sd_configs", false),
+      MakeSdKind<LightsailSdConfig>("lightsail", "lightsail_sd_configs", false),
+      MakeSdKind<MskSdConfig>("msk", "msk_sd_configs", false),
+      MakeSdKind<RdsSdConfig>("rds", "rds_sd_configs", false),
+  };
+  return kKinds;
+}
+
+}  // namespace epi::config
