@@ -38,98 +38,119 @@ bool SameBits(const std::vector<double>& a, const std::vector<double>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](double x, double y) { return SameBits(x, y); });
 }
 
-// h ± other; with compensation when `compensation` is given.
-Result<HistogramAddition> Combine(FloatHistogram& h, const FloatHistogram& other, bool subtract,
-                                  FloatHistogram* compensation) {
-  const bool custom = IsCustomBucketsSchema(h.schema);
-  if (custom != IsCustomBucketsSchema(other.schema)) {
-    return Fail(ErrorCode::kInvalid,
-                "cannot apply this operation on histograms with a mix of exponential and custom bucket schemas");
+// h += other or h -= other; with compensation when `compensation` is given, which only additions have.
+class Combination {
+ public:
+  Combination(FloatHistogram& h, const FloatHistogram& other, bool subtract, FloatHistogram* compensation)
+      : h_(h), other_(other), subtract_(subtract), compensation_(compensation) {}
+
+  Result<HistogramAddition> Run() {
+    const bool custom = IsCustomBucketsSchema(h_.schema);
+    if (custom != IsCustomBucketsSchema(other_.schema)) {
+      return Fail(ErrorCode::kInvalid,
+                  "cannot apply this operation on histograms with a mix of exponential and custom bucket schemas");
+    }
+    HistogramAddition report;
+    report.counter_reset_collision = CombineHints(h_.counter_reset_hint, other_.counter_reset_hint);
+    if (!custom) CombineZeroBuckets();
+    Combine(other_.count, h_.count, compensation_ != nullptr ? &compensation_->count : nullptr);
+    Combine(other_.sum, h_.sum, compensation_ != nullptr ? &compensation_->sum : nullptr);
+    if (custom) {
+      report.bounds_reconciled = CombineCustomSides();
+    } else {
+      CombineExponentialSides();
+    }
+    if (compensation_ != nullptr) {
+      compensation_->schema = h_.schema;
+      compensation_->zero_threshold = h_.zero_threshold;
+      compensation_->custom_values = h_.custom_values;
+      compensation_->positive_spans = h_.positive_spans;
+      compensation_->negative_spans = h_.negative_spans;
+    }
+    return report;
   }
-  HistogramAddition report;
-  report.counter_reset_collision = CombineHints(h.counter_reset_hint, other.counter_reset_hint);
-  const auto add = [subtract](double value, double& sum, double* term) {
-    if (subtract) {
+
+ private:
+  void Combine(double value, double& sum, double* term) const {
+    if (subtract_) {
       sum -= value;
     } else if (term == nullptr) {
       sum += value;
     } else {
       KahanAdd(value, sum, *term);
     }
-  };
-  if (!custom) {
-    const WiderZeroBucket zero = ReconcileZeroBuckets(h, other, compensation);
-    double* term = compensation != nullptr ? &compensation->zero_count : nullptr;
-    add(zero.count, h.zero_count, term);
-    if (term != nullptr) add(zero.compensation, h.zero_count, term);
-  }
-  add(other.count, h.count, compensation != nullptr ? &compensation->count : nullptr);
-  add(other.sum, h.sum, compensation != nullptr ? &compensation->sum : nullptr);
-
-  std::vector<double>* positive_terms = compensation != nullptr ? &compensation->positive_buckets : nullptr;
-  std::vector<double>* negative_terms = compensation != nullptr ? &compensation->negative_buckets : nullptr;
-  if (custom) {
-    const SideAddend addend{other.positive_spans, other.positive_buckets, nullptr, subtract};
-    if (SameCustomBounds(h.custom_values, other.custom_values)) {
-      AddSide(h.positive_spans, h.positive_buckets, positive_terms, addend);
-    } else {
-      report.bounds_reconciled = true;
-      std::vector<double> common = CommonCustomBounds(h.custom_values, other.custom_values);
-      AddCustomSide(h.positive_spans, h.positive_buckets, positive_terms, h.custom_values, addend, other.custom_values,
-                    common);
-      h.custom_values = std::move(common);
-    }
-    if (compensation != nullptr) {
-      compensation->positive_spans = h.positive_spans;
-      compensation->custom_values = h.custom_values;
-    }
-    return report;
   }
 
-  // A finer addend is reduced in a copy, with compensation terms of its own when they count.
-  FloatHistogram reduced;
-  std::vector<double> reduced_positive_terms;
-  std::vector<double> reduced_negative_terms;
-  const FloatHistogram* addend = &other;
-  if (other.schema > h.schema) {
-    if (compensation == nullptr) {
-      reduced = CopyToSchema(other, h.schema);
-    } else {
-      reduced = other;
-      reduced_positive_terms.resize(other.positive_buckets.size());
-      reduced_negative_terms.resize(other.negative_buckets.size());
-      ReduceSideCompensated(reduced.positive_spans, reduced.positive_buckets, reduced_positive_terms, other.schema,
-                            h.schema);
-      ReduceSideCompensated(reduced.negative_spans, reduced.negative_buckets, reduced_negative_terms, other.schema,
-                            h.schema);
-    }
-    addend = &reduced;
-  } else if (other.schema < h.schema) {
-    if (compensation != nullptr) {
-      ReduceSideCompensated(h.positive_spans, h.positive_buckets, *positive_terms, h.schema, other.schema);
-      ReduceSideCompensated(h.negative_spans, h.negative_buckets, *negative_terms, h.schema, other.schema);
-      h.schema = other.schema;
-    } else {
-      const CounterResetHint hint = h.counter_reset_hint;
-      h = CopyToSchema(h, other.schema);
-      h.counter_reset_hint = hint;
-    }
+  void CombineZeroBuckets() {
+    const WiderZeroBucket zero = ReconcileZeroBuckets(h_, other_, compensation_);
+    double* term = compensation_ != nullptr ? &compensation_->zero_count : nullptr;
+    Combine(zero.count, h_.zero_count, term);
+    if (term != nullptr) Combine(zero.compensation, h_.zero_count, term);
   }
-  const bool own_terms = addend == &reduced && compensation != nullptr;
-  AddSide(h.positive_spans, h.positive_buckets, positive_terms,
-          {addend->positive_spans, addend->positive_buckets, own_terms ? &reduced_positive_terms : nullptr, subtract,
-           BucketsInside(addend->positive_spans, addend->positive_buckets.size(), h.schema, h.zero_threshold)});
-  AddSide(h.negative_spans, h.negative_buckets, negative_terms,
-          {addend->negative_spans, addend->negative_buckets, own_terms ? &reduced_negative_terms : nullptr, subtract,
-           BucketsInside(addend->negative_spans, addend->negative_buckets.size(), h.schema, h.zero_threshold)});
-  if (compensation != nullptr) {
-    compensation->schema = h.schema;
-    compensation->zero_threshold = h.zero_threshold;
-    compensation->positive_spans = h.positive_spans;
-    compensation->negative_spans = h.negative_spans;
+
+  // Whether the bounds differed.
+  bool CombineCustomSides() {
+    std::vector<double>* terms = compensation_ != nullptr ? &compensation_->positive_buckets : nullptr;
+    const SideAddend addend{other_.positive_spans, other_.positive_buckets, nullptr, subtract_};
+    if (SameCustomBounds(h_.custom_values, other_.custom_values)) {
+      AddSide(h_.positive_spans, h_.positive_buckets, terms, addend);
+      return false;
+    }
+    std::vector<double> common = CommonCustomBounds(h_.custom_values, other_.custom_values);
+    AddCustomSide(h_.positive_spans, h_.positive_buckets, terms, h_.custom_values, addend, other_.custom_values,
+                  common);
+    h_.custom_values = std::move(common);
+    return true;
   }
-  return report;
-}
+
+  void CombineExponentialSides() {
+    FloatHistogram reduced;  // a finer addend in the schema of h
+    std::vector<double> positive_terms;
+    std::vector<double> negative_terms;
+    const bool finer = other_.schema > h_.schema;
+    if (finer) {
+      reduced = other_;
+      positive_terms.resize(other_.positive_buckets.size());
+      negative_terms.resize(other_.negative_buckets.size());
+      Reduce(reduced, positive_terms, negative_terms, h_.schema);
+    } else if (other_.schema < h_.schema) {
+      ReduceOwn();
+    }
+    const FloatHistogram& from = finer ? reduced : other_;
+    const bool with_terms = finer && compensation_ != nullptr;
+    AddSide(h_.positive_spans, h_.positive_buckets,
+            compensation_ != nullptr ? &compensation_->positive_buckets : nullptr,
+            {from.positive_spans, from.positive_buckets, with_terms ? &positive_terms : nullptr, subtract_,
+             BucketsInside(from.positive_spans, from.positive_buckets.size(), h_.schema, h_.zero_threshold)});
+    AddSide(h_.negative_spans, h_.negative_buckets,
+            compensation_ != nullptr ? &compensation_->negative_buckets : nullptr,
+            {from.negative_spans, from.negative_buckets, with_terms ? &negative_terms : nullptr, subtract_,
+             BucketsInside(from.negative_spans, from.negative_buckets.size(), h_.schema, h_.zero_threshold)});
+  }
+
+  void ReduceOwn() {
+    if (compensation_ != nullptr) {
+      Reduce(h_, compensation_->positive_buckets, compensation_->negative_buckets, other_.schema);
+      return;
+    }
+    const CounterResetHint hint = h_.counter_reset_hint;
+    h_ = CopyToSchema(h_, other_.schema);
+    h_.counter_reset_hint = hint;
+  }
+
+  // Without compensation the terms are filled in all the same and then forgotten: sums do not depend on them.
+  static void Reduce(FloatHistogram& h, std::vector<double>& positive_terms, std::vector<double>& negative_terms,
+                     int32_t schema) {
+    ReduceSideCompensated(h.positive_spans, h.positive_buckets, positive_terms, h.schema, schema);
+    ReduceSideCompensated(h.negative_spans, h.negative_buckets, negative_terms, h.schema, schema);
+    h.schema = schema;
+  }
+
+  FloatHistogram& h_;
+  const FloatHistogram& other_;
+  const bool subtract_;
+  FloatHistogram* const compensation_;
+};
 
 template <typename Operation>
 void ForEachCount(FloatHistogram& h, Operation operation) {
@@ -150,13 +171,13 @@ bool SameShape(const H& a, const H& b) {
 }  // namespace
 
 Result<HistogramAddition> Add(FloatHistogram& h, const FloatHistogram& other) {
-  return Combine(h, other, false, nullptr);
+  return Combination(h, other, false, nullptr).Run();
 }
 Result<HistogramAddition> Subtract(FloatHistogram& h, const FloatHistogram& other) {
-  return Combine(h, other, true, nullptr);
+  return Combination(h, other, true, nullptr).Run();
 }
 Result<HistogramAddition> KahanAdd(FloatHistogram& h, const FloatHistogram& other, FloatHistogram& compensation) {
-  return Combine(h, other, false, &compensation);
+  return Combination(h, other, false, &compensation).Run();
 }
 
 FloatHistogram CompensationFor(const FloatHistogram& h) {
