@@ -78,7 +78,8 @@ class ParsedQuery {
 struct QueryContext {
   std::stop_token stop;      // ends the run with kCanceled
   int64_t timeout_ms = 0;    // > 0: shortens the engine's
-  Budget* budget = nullptr;  // charged besides the engine's own budget, e.g. a request's
+  // Stands over the query's own limit in place of the memory of all queries: rules have a share of their own.
+  Budget* budget = nullptr;
 };
 
 // Thread-safe.
