@@ -28,6 +28,8 @@ HandlerFunction ServeDeleteSeries, ServeCleanTombstones, ServeSnapshot;
 HandlerFunction ServeRemoteWrite, ServeRemoteRead, ServeOtlpWrite;
 // api/search.cc
 HandlerFunction ServeSearchMetricNames, ServeSearchLabelNames, ServeSearchLabelValues;
+// api/openapi.cc
+HandlerFunction ServeOpenApi;
 // federate.cc
 HandlerFunction ServeFederate;
 // management.cc

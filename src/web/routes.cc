@@ -90,6 +90,7 @@ constexpr Param kSearchMetricParams[] = {EPI_SEARCH_PARAMS,
                                          {"include_metadata", "boolean", false, false, "Adds type, help and unit."}};
 constexpr Param kSearchValuesParams[] = {EPI_SEARCH_PARAMS, {"label", "string", true, false, "Whose values."}};
 #undef EPI_SEARCH_PARAMS
+constexpr Param kOpenApiParams[] = {{"openapi_version", "string", false, false, "3.1 or 3.2."}};
 constexpr Param kFederateParams[] = {kMatch};
 constexpr Param kMetricsParams[] = {{"name[]", "string", false, true, "Families to show."}};
 
@@ -166,10 +167,10 @@ constexpr Route WithParams(Route route, std::span<const Param> params, Compressi
 
 constexpr net::MethodSet kGetOrPost = kGetMethod | kPostMethod;
 
-// Lines that the client reads as they come: not compressed.
-constexpr Route Search(std::string_view path, net::Handler handler, std::string_view doc,
-                       std::span<const Param> params) {
-  Route route = Api(kGetOrPost, path, handler, doc, params);
+// Lines that the client reads as they come, and other bodies that Prometheus does not compress.
+constexpr Route Uncompressed(std::string_view path, net::Handler handler, std::string_view doc,
+                             std::span<const Param> params, net::MethodSet methods = kGetOrPost) {
+  Route route = Api(methods, path, handler, doc, params);
   route.compression = Compression::kNone;
   return route;
 }
@@ -216,9 +217,12 @@ constexpr Route kRoutes[] = {
          Lane::kStream),
     ServerApi(kGetMethod, "/api/v1/alerts", &Bind<ServeAlerts>, "Active alerts."),
     ServerApi(kGetMethod, "/api/v1/rules", &Bind<ServeRules>, "Rules and their state.", kRulesParams),
-    Search("/api/v1/search/metric_names", &Bind<ServeSearchMetricNames>, "Searches metric names.", kSearchMetricParams),
-    Search("/api/v1/search/label_names", &Bind<ServeSearchLabelNames>, "Searches label names.", kSearchParams),
-    Search("/api/v1/search/label_values", &Bind<ServeSearchLabelValues>, "Searches label values.", kSearchValuesParams),
+    Uncompressed("/api/v1/search/metric_names", &Bind<ServeSearchMetricNames>, "Searches metric names.",
+                 kSearchMetricParams),
+    Uncompressed("/api/v1/search/label_names", &Bind<ServeSearchLabelNames>, "Searches label names.", kSearchParams),
+    Uncompressed("/api/v1/search/label_values", &Bind<ServeSearchLabelValues>, "Searches label values.",
+                 kSearchValuesParams),
+    Uncompressed("/api/v1/openapi.yaml", &Bind<ServeOpenApi>, "This description.", kOpenApiParams, kGetMethod),
     Admin("/api/v1/admin/tsdb/delete_series", &Bind<ServeDeleteSeries>, "Deletes samples.", kDeleteParams),
     Admin("/api/v1/admin/tsdb/clean_tombstones", &Bind<ServeCleanTombstones>, "Removes deleted samples from disk."),
     Admin("/api/v1/admin/tsdb/snapshot", &Bind<ServeSnapshot>, "Makes a snapshot of the database.", kSnapshotParams),
