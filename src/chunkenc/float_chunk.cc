@@ -290,6 +290,8 @@ Result<void> DecodeFloatChunk(ChunkEncoding encoding, std::string_view data, Tim
   const uint32_t count = ChunkSampleCount(encoding, data);
   if (count == 0) return {};
   BitReader in(data.substr(header));
+  // A sample takes a bit at least: damage in the count shows before anything is decoded.
+  if (count > in.remaining()) return Damaged();
   if (encoding == ChunkEncoding::kXor) {
     if (starts != nullptr) std::fill_n(starts, count, 0);
     if (!DecodeXorSamples(in, count, times, values)) return Damaged();

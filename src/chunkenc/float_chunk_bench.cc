@@ -19,7 +19,7 @@ double ValueAt(int shape, int i, SeededRandom& random) {
 }
 
 std::vector<EncodedChunk> Chunks(ChunkEncoding encoding, int shape) {
-  SeededRandom random(7);
+  SeededRandom random{7};
   std::vector<EncodedChunk> out;
   for (int c = 0; c < kChunks; ++c) {
     FloatChunkEncoder encoder(encoding);

@@ -143,7 +143,7 @@ std::vector<Sample> RandomSamples(SeededRandom& random, size_t count) {
 }
 
 TEST(FloatChunk, RandomSamplesComeBack) {
-  SeededRandom random(1);
+  SeededRandom random{1};
   for (int round = 0; round < 300; ++round) {
     auto samples = RandomSamples(random, 1 + random.Below(300));
     for (const auto encoding : {ChunkEncoding::kXor2, ChunkEncoding::kXor}) {
@@ -172,7 +172,7 @@ TEST(FloatChunk, LongestChunk) {
 }
 
 TEST(FloatChunk, TruncationIsAnErrorAndBitFlipsDoNoHarm) {
-  SeededRandom random(2);
+  SeededRandom random{2};
   for (const auto encoding : {ChunkEncoding::kXor, ChunkEncoding::kXor2}) {
     const auto chunk = Encode(encoding, RandomSamples(random, 40));
     for (size_t size = 2; size < chunk.data.size(); ++size) {

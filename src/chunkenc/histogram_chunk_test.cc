@@ -195,7 +195,7 @@ std::vector<std::pair<int64_t, double>> NonEmpty(const std::vector<HistogramSpan
 
 template <typename Kind>
 void CheckAppender(ChunkEncoding encoding, uint64_t seed) {
-  SeededRandom random(seed);
+  SeededRandom random{seed};
   Growing<Kind> growing{random};
   std::vector<typename Kind::Value> wrote;
   std::optional<HistogramChunkAppender<Kind>> appender;

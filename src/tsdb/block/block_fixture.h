@@ -77,7 +77,7 @@ inline Result<PlainData> ReadDirectory(const std::string& directory, std::vector
 // Writes a block of floats and returns its directory.
 inline Result<std::string> WriteBlock(const std::string& directory, const PlainData& data, uint64_t seed,
                                       ChunkerOptions options = {}, BlockWriterOptions writer_options = {}) {
-  SeededRandom random(seed);
+  SeededRandom random{seed};
   const Ulid ulid = Ulid::Make(1'700'000'000'000 + static_cast<TimestampMs>(seed), random);
   EPI_ASSIGN(auto writer, BlockWriter::Create(PosixFileSystem(), directory, ulid, writer_options));
   BlockMeta meta;

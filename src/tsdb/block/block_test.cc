@@ -174,7 +174,7 @@ TEST(BlockWriter, RangeAndColumns) {
 
 TEST(BlockWriter, NothingIsLeftWithoutSamplesOrFinish) {
   const testing::TempDir dir;
-  SeededRandom random(1);
+  SeededRandom random{1};
   {
     auto writer = BlockWriter::Create(PosixFileSystem(), dir.path(), Ulid::Make(1, random));
     ASSERT_TRUE(writer.has_value());
@@ -231,7 +231,7 @@ TEST(Matchers, Conformance) {
 TEST(Matchers, EqualLookingAtEverySeries) {
   const testing::TempDir dir;
   PlainData data;
-  SeededRandom random(5);
+  SeededRandom random{5};
   for (int i = 0; i < 3000; ++i) {
     LabelsBuilder labels;
     labels.Set("n", std::to_string(i));

@@ -135,7 +135,7 @@ TEST(BlockReport, DumpIsPromtools) {
 TEST(Backfill, WritesOneBlockAWindow) {
   const testing::TempDir dir;
   testing::SimulatedClock clock;
-  SeededRandom random(1);
+  SeededRandom random{1};
   Budget budget("backfill");
   const int64_t range = BackfillBlockRange(0);
   EXPECT_EQ(range, 7'200'000);

@@ -18,7 +18,7 @@ namespace {
 using Json = nlohmann::json;
 
 TEST(Ulid, TextForm) {
-  SeededRandom random(1);
+  SeededRandom random{1};
   const Ulid made = Ulid::Make(1'700'006'400'123, random);
   EXPECT_EQ(made.ToString().size(), 26u);
   EXPECT_EQ(Ulid::Parse(made.ToString()), made);
@@ -148,7 +148,7 @@ TEST(Postings, Conformance) {
 }
 
 TEST(Postings, BitmapUnionEqualsSortedUnion) {
-  SeededRandom random(3);
+  SeededRandom random{3};
   for (int round = 0; round < 50; ++round) {
     std::vector<PostingsList> lists(1 + random.Below(5));
     std::vector<BlockSeriesRef> all;

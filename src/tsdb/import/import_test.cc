@@ -101,7 +101,7 @@ TEST(WalRepair, Conformance) {
 
 TEST(WalWriter, RoundTripOfEverySizeAndCompression) {
   const testing::TempDir dir;
-  SeededRandom random(4);
+  SeededRandom random{4};
   for (const auto compression : {WalCompression::kNone, WalCompression::kSnappy, WalCompression::kZstd}) {
     std::vector<std::string> records = {"", "x"};
     for (int i = 0; i < 60; ++i) {
