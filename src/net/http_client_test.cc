@@ -7,7 +7,7 @@
 #include <mutex>
 #include <set>
 
-#include "net/loopback.h"
+#include "testing/loopback.h"
 #include "testing/temp_dir.h"
 
 namespace epi::net {

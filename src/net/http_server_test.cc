@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "net/http_client.h"
-#include "net/loopback.h"
+#include "testing/loopback.h"
 
 namespace epi::net {
 namespace {

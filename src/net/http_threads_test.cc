@@ -7,8 +7,8 @@
 #include <thread>
 
 #include "net/http_client.h"
-#include "net/loopback.h"
 #include "net/worker_pool.h"
+#include "testing/loopback.h"
 
 namespace epi::net {
 namespace {

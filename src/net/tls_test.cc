@@ -7,8 +7,8 @@
 #include <openssl/x509v3.h>
 
 #include "net/http_client.h"
-#include "net/loopback.h"
 #include "net/tls_server.h"
+#include "testing/loopback.h"
 #include "testing/temp_dir.h"
 
 namespace epi::net {

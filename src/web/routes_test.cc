@@ -6,7 +6,7 @@
 
 #include "base/file_system.h"
 #include "testing/temp_dir.h"
-#include "web/web_fixture.h"
+#include "testing/web_fixture.h"
 
 namespace epi::web {
 namespace {

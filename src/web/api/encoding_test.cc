@@ -1,7 +1,7 @@
 // Whole answers, byte for byte.
 #include <gmock/gmock.h>
 
-#include "web/web_fixture.h"
+#include "testing/web_fixture.h"
 
 namespace epi::web {
 namespace {

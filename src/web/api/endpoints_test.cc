@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 
 #include "testing/conformance.h"
+#include "testing/web_fixture.h"
 #include "web/api/parameters.h"
-#include "web/web_fixture.h"
 
 namespace epi::web {
 namespace {

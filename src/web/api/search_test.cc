@@ -1,8 +1,8 @@
 #include <gmock/gmock.h>
 
 #include "testing/conformance.h"
+#include "testing/web_fixture.h"
 #include "web/api/search_score.h"
-#include "web/web_fixture.h"
 
 namespace epi::web {
 namespace {
