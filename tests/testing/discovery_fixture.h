@@ -19,7 +19,7 @@
 #include "config/discovery_config.h"
 #include "discovery/discoverer.h"
 #include "net/http_client.h"
-#include "net/loopback.h"
+#include "testing/loopback.h"
 #include "testing/simulated_clock.h"
 
 namespace epi::discovery {
