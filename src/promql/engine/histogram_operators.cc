@@ -243,6 +243,15 @@ void BucketOperator::NativeRow(uint32_t series, size_t argument, double only, Bl
   block.CountFloats(row);
 }
 
+bool BucketOperator::HasPoints(const Output& output) const {
+  if (output.native) {
+    const uint32_t row = row_of_[output.source];
+    return row != kNone && !matrix_.row(row).histograms->empty();
+  }
+  const auto& bounds = classics_[output.source].bounds;
+  return std::any_of(bounds.begin(), bounds.end(), [&](const auto& bound) { return row_of_[bound.series] != kNone; });
+}
+
 Result<bool> BucketOperator::Produce(Block& block) {
   if (!drained_) {
     drained_ = true;
@@ -253,17 +262,20 @@ Result<bool> BucketOperator::Produce(Block& block) {
     NoteQuantiles();
     NoteBadBounds();
     FindClashes();
+    for (uint32_t i = 0; i < outputs_.size(); ++i) {
+      if (HasPoints(outputs_[i])) live_.push_back(i);
+    }
   }
-  if (next_ >= outputs_.size()) {
+  if (next_ >= live_.size()) {
     if (!noted_) NoteForced();
     noted_ = true;
     return false;
   }
-  const size_t count = std::min(RowsPerBlock(grid_.count), outputs_.size() - next_);
+  const size_t count = std::min(RowsPerBlock(grid_.count), live_.size() - next_);
   block.Reset(count, grid_.count, query_.meter);
   for (size_t r = 0; r < count; ++r) {
-    const Output& output = outputs_[next_ + r];
-    block.SetSeries(r, static_cast<uint32_t>(next_ + r));
+    const Output& output = outputs_[live_[next_ + r]];
+    block.SetSeries(r, live_[next_ + r]);
     if (output.native) {
       NativeRow(output.source, output.argument, output.only, block, r);
     } else {

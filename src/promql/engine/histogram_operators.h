@@ -79,7 +79,10 @@ class BucketOperator final : public StepwiseOperator {
   std::vector<std::vector<double>> scalars_;  // beside scalar_inputs
   std::vector<Classic> classics_;
   std::vector<uint32_t> bad_bounds_;  // input series
+  // Whether the output can have any point at all.
+  bool HasPoints(const Output& output) const;
   std::vector<Output> outputs_;
+  std::vector<uint32_t> live_;  // of these, those that can have points
   Matrix matrix_;
   std::vector<uint32_t> row_of_;                // per input series; kNone without points
   std::vector<std::vector<uint64_t>> clashes_;  // per input series that clashes
