@@ -7,6 +7,13 @@ namespace epi::scrape::proto {
 namespace {
 
 using protozero::pbf_reader;
+using WireType = protozero::pbf_wire_type;
+
+// protozero's accessors trust that field and wire type were looked at together; a field with another wire type than its
+// own is skipped as an unknown one.
+constexpr uint32_t Varint(uint32_t tag) { return protozero::tag_and_type(tag, WireType::varint); }
+constexpr uint32_t Fixed64(uint32_t tag) { return protozero::tag_and_type(tag, WireType::fixed64); }
+constexpr uint32_t Bytes(uint32_t tag) { return protozero::tag_and_type(tag, WireType::length_delimited); }
 
 std::string_view View(const protozero::data_view& data) { return {data.data(), data.size()}; }
 
@@ -14,11 +21,11 @@ TimestampMs ReadTimestamp(pbf_reader reader) {
   int64_t seconds = 0;
   int32_t nanos = 0;
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1:
+    switch (reader.tag_and_type()) {
+      case Varint(1):
         seconds = reader.get_int64();
         break;
-      case 2:
+      case Varint(2):
         nanos = reader.get_int32();
         break;
       default:
@@ -33,11 +40,11 @@ TimestampMs ReadTimestamp(pbf_reader reader) {
 Label ReadLabel(pbf_reader reader) {
   Label label;
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1:
+    switch (reader.tag_and_type()) {
+      case Bytes(1):
         label.name = View(reader.get_view());
         break;
-      case 2:
+      case Bytes(2):
         label.value = View(reader.get_view());
         break;
       default:
@@ -50,14 +57,14 @@ Label ReadLabel(pbf_reader reader) {
 ExemplarMessage ReadExemplar(pbf_reader reader) {
   ExemplarMessage exemplar;
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1:
+    switch (reader.tag_and_type()) {
+      case Bytes(1):
         exemplar.labels.push_back(ReadLabel(reader.get_message()));
         break;
-      case 2:
+      case Fixed64(2):
         exemplar.value = reader.get_double();
         break;
-      case 3:
+      case Bytes(3):
         exemplar.has_time = true;
         exemplar.time = ReadTimestamp(reader.get_message());
         break;
@@ -71,18 +78,18 @@ ExemplarMessage ReadExemplar(pbf_reader reader) {
 Bucket ReadBucket(pbf_reader reader) {
   Bucket bucket;
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1:
+    switch (reader.tag_and_type()) {
+      case Varint(1):
         bucket.cumulative_count = reader.get_uint64();
         break;
-      case 2:
+      case Fixed64(2):
         bucket.upper_bound = reader.get_double();
         break;
-      case 3:
+      case Bytes(3):
         bucket.has_exemplar = true;
         bucket.exemplar = ReadExemplar(reader.get_message());
         break;
-      case 4:
+      case Fixed64(4):
         bucket.cumulative_count_float = reader.get_double();
         break;
       default:
@@ -95,11 +102,11 @@ Bucket ReadBucket(pbf_reader reader) {
 HistogramSpan ReadSpan(pbf_reader reader) {
   HistogramSpan span;
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1:
+    switch (reader.tag_and_type()) {
+      case Varint(1):
         span.offset = reader.get_sint32();
         break;
-      case 2:
+      case Varint(2):
         span.length = reader.get_uint32();
         break;
       default:
@@ -111,7 +118,7 @@ HistogramSpan ReadSpan(pbf_reader reader) {
 
 // Repeated numbers come packed or one by one.
 void ReadDeltas(pbf_reader& reader, std::vector<int64_t>& out) {
-  if (reader.wire_type() != protozero::pbf_wire_type::length_delimited) {
+  if (reader.wire_type() != WireType::length_delimited) {
     out.push_back(reader.get_sint64());
     return;
   }
@@ -119,7 +126,7 @@ void ReadDeltas(pbf_reader& reader, std::vector<int64_t>& out) {
 }
 
 void ReadCounts(pbf_reader& reader, std::vector<double>& out) {
-  if (reader.wire_type() != protozero::pbf_wire_type::length_delimited) {
+  if (reader.wire_type() != WireType::length_delimited) {
     out.push_back(reader.get_double());
     return;
   }
@@ -129,53 +136,57 @@ void ReadCounts(pbf_reader& reader, std::vector<double>& out) {
 void ReadHistogram(pbf_reader reader, Metric& metric) {
   HistogramMessage& h = metric.histogram;
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1:
+    switch (reader.tag_and_type()) {
+      case Varint(1):
         h.sample_count = reader.get_uint64();
         break;
-      case 2:
+      case Fixed64(2):
         h.sample_sum = reader.get_double();
         break;
-      case 3:
+      case Bytes(3):
         h.buckets.push_back(ReadBucket(reader.get_message()));
         break;
-      case 4:
+      case Fixed64(4):
         h.sample_count_float = reader.get_double();
         break;
-      case 5:
+      case Varint(5):
         h.schema = reader.get_sint32();
         break;
-      case 6:
+      case Fixed64(6):
         h.zero_threshold = reader.get_double();
         break;
-      case 7:
+      case Varint(7):
         h.zero_count = reader.get_uint64();
         break;
-      case 8:
+      case Fixed64(8):
         h.zero_count_float = reader.get_double();
         break;
-      case 9:
+      case Bytes(9):
         h.negative_spans.push_back(ReadSpan(reader.get_message()));
         break;
-      case 10:
+      case Varint(10):
+      case Bytes(10):
         ReadDeltas(reader, h.negative_deltas);
         break;
-      case 11:
+      case Fixed64(11):
+      case Bytes(11):
         ReadCounts(reader, h.negative_counts);
         break;
-      case 12:
+      case Bytes(12):
         h.positive_spans.push_back(ReadSpan(reader.get_message()));
         break;
-      case 13:
+      case Varint(13):
+      case Bytes(13):
         ReadDeltas(reader, h.positive_deltas);
         break;
-      case 14:
+      case Fixed64(14):
+      case Bytes(14):
         ReadCounts(reader, h.positive_counts);
         break;
-      case 15:
+      case Bytes(15):
         metric.start_time = ReadTimestamp(reader.get_message());
         break;
-      case 16:
+      case Bytes(16):
         h.exemplars.push_back(ReadExemplar(reader.get_message()));
         break;
       default:
@@ -186,21 +197,21 @@ void ReadHistogram(pbf_reader reader, Metric& metric) {
 
 void ReadSummary(pbf_reader reader, Metric& metric) {
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1:
+    switch (reader.tag_and_type()) {
+      case Varint(1):
         metric.summary_count = reader.get_uint64();
         break;
-      case 2:
+      case Fixed64(2):
         metric.summary_sum = reader.get_double();
         break;
-      case 3: {
+      case Bytes(3): {
         Quantile quantile;
         for (pbf_reader inner = reader.get_message(); inner.next();) {
-          switch (inner.tag()) {
-            case 1:
+          switch (inner.tag_and_type()) {
+            case Fixed64(1):
               quantile.quantile = inner.get_double();
               break;
-            case 2:
+            case Fixed64(2):
               quantile.value = inner.get_double();
               break;
             default:
@@ -210,7 +221,7 @@ void ReadSummary(pbf_reader reader, Metric& metric) {
         metric.quantiles.push_back(quantile);
         break;
       }
-      case 4:
+      case Bytes(4):
         metric.start_time = ReadTimestamp(reader.get_message());
         break;
       default:
@@ -222,11 +233,11 @@ void ReadSummary(pbf_reader reader, Metric& metric) {
 // Counter, gauge and untyped: a value, and for counters an exemplar and a start time.
 void ReadSimple(pbf_reader reader, Metric& metric, bool counter) {
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1:
+    switch (reader.tag_and_type()) {
+      case Fixed64(1):
         metric.value = reader.get_double();
         break;
-      case 2:
+      case Bytes(2):
         if (!counter) {
           reader.skip();
           break;
@@ -234,7 +245,7 @@ void ReadSimple(pbf_reader reader, Metric& metric, bool counter) {
         metric.has_exemplar = true;
         metric.exemplar = ReadExemplar(reader.get_message());
         break;
-      case 3:
+      case Bytes(3):
         if (counter) {
           metric.start_time = ReadTimestamp(reader.get_message());
         } else {
@@ -270,19 +281,19 @@ Metric ReadMetric(std::string_view message, FamilyType type) {
   const uint32_t value_field = ValueField(type);
   pbf_reader reader(message.data(), message.size());
   while (reader.next()) {
-    const uint32_t tag = reader.tag();
-    if (tag == 1) {
+    const uint32_t field = reader.tag_and_type();
+    if (field == Bytes(1)) {
       metric.labels.push_back(ReadLabel(reader.get_message()));
-    } else if (tag == 6) {
+    } else if (field == Varint(6)) {
       metric.time = reader.get_int64();
-    } else if (tag != value_field) {
+    } else if (field != Bytes(value_field)) {
       reader.skip();
-    } else if (tag == kSummaryField) {
+    } else if (value_field == kSummaryField) {
       ReadSummary(reader.get_message(), metric);
-    } else if (tag == kHistogramField) {
+    } else if (value_field == kHistogramField) {
       ReadHistogram(reader.get_message(), metric);
     } else {
-      ReadSimple(reader.get_message(), metric, tag == kCounterField);
+      ReadSimple(reader.get_message(), metric, value_field == kCounterField);
     }
   }
   return metric;
@@ -292,20 +303,20 @@ Family ReadFamily(std::string_view message) {
   Family family;
   pbf_reader reader(message.data(), message.size());
   while (reader.next()) {
-    switch (reader.tag()) {
-      case 1:
+    switch (reader.tag_and_type()) {
+      case Bytes(1):
         family.name = View(reader.get_view());
         break;
-      case 2:
+      case Bytes(2):
         family.help = View(reader.get_view());
         break;
-      case 3:
+      case Varint(3):
         family.type = reader.get_enum();
         break;
-      case 4:
+      case Bytes(4):
         family.metrics.push_back(View(reader.get_view()));
         break;
-      case 5:
+      case Bytes(5):
         family.unit = View(reader.get_view());
         break;
       default:
@@ -315,7 +326,7 @@ Family ReadFamily(std::string_view message) {
   return family;
 }
 
-// protozero throws on malformed input, and its accessors trust that the wire type was checked.
+// protozero throws on malformed input.
 template <typename Read>
 auto Guarded(Read read) -> Result<decltype(read())> {
   try {

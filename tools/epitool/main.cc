@@ -1,0 +1,64 @@
+// epitool: checks and tools around the server, on the server's own code.
+#include <algorithm>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "epitool/command.h"
+
+namespace epi::tool {
+namespace {
+
+const Command* const kCommands[] = {&kCheckConfig, &kCheckMetrics, &kCheckServiceDiscovery};
+
+std::vector<std::string> Split(std::string_view words) {
+  std::vector<std::string> out;
+  while (!words.empty()) {
+    const size_t space = words.find(' ');
+    out.emplace_back(words.substr(0, space));
+    words = space == std::string_view::npos ? std::string_view() : words.substr(space + 1);
+  }
+  return out;
+}
+
+void PrintUsage(std::ostream& out) {
+  out << "usage: epitool <command> [<flags>] [<args>...]\n\nTools for the Epimetheus monitoring server.\n\nCommands:\n";
+  for (const Command* command : kCommands) {
+    out << "  " << command->words << " [<flags>] " << command->arguments << "\n    " << command->help << "\n";
+    for (const auto& flag : command->flags) {
+      out << "      --" << flag.name << (flag.takes_value ? "=" : "") << flag.fallback << "  " << flag.help << "\n";
+    }
+  }
+}
+
+int Run(const std::vector<std::string>& words, Console& console) {
+  if (words.empty() || words[0] == "help" || words[0] == "--help" || words[0] == "-h") {
+    PrintUsage(console.out);
+    return words.empty() ? kFailure : kSuccess;
+  }
+  for (const Command* command : kCommands) {
+    const auto name = Split(command->words);
+    if (words.size() < name.size() || !std::equal(name.begin(), name.end(), words.begin())) continue;
+    const auto arguments = Arguments::Parse(std::span(words).subspan(name.size()), command->flags);
+    if (!arguments) {
+      console.err << "epitool: error: " << arguments.error().message() << ", try --help\n";
+      return kFailure;
+    }
+    const size_t given = arguments->positional().size();
+    if (given < command->min_positional || given > command->max_positional) {
+      console.err << "epitool: error: expected arguments: " << command->arguments << ", try --help\n";
+      return kFailure;
+    }
+    return command->run(*arguments, console);
+  }
+  console.err << "epitool: error: expected command but got \"" << words[0] << "\", try --help\n";
+  return kFailure;
+}
+
+}  // namespace
+}  // namespace epi::tool
+
+int main(int argc, char** argv) {
+  epi::tool::Console console{std::cin, std::cout, std::cerr, epi::PosixFileSystem()};
+  return epi::tool::Run({argv + 1, argv + argc}, console);
+}

@@ -1,0 +1,27 @@
+// Checking rule files, for the commands that come across them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "epitool/command.h"
+
+namespace epi::tool {
+
+struct LintSettings {
+  bool duplicate_rules = false;
+  bool too_long_scrape_interval = false;
+};
+// A comma-separated list of all, none, duplicate-rules and too-long-scrape-interval; other names are warned of.
+LintSettings ParseLint(std::string_view list, Console& console);
+
+struct RuleVerdict {
+  bool errors = false;
+  bool lints = false;
+};
+// Prints what promtool prints for each file.
+RuleVerdict CheckRuleFiles(const std::vector<std::string>& paths, const LintSettings& lint, bool ignore_unknown_fields,
+                           Console& console);
+
+}  // namespace epi::tool
