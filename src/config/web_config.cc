@@ -107,8 +107,8 @@ struct GoDurationCodec {
 
 Result<void> ValidateHeaders(const StringMap& headers) {
   for (const auto& [name, value] : headers) {
-    const auto rule =
-        std::find_if(std::begin(kHeaders), std::end(kHeaders), [&wanted = name](const HeaderRule& row) { return row.name == wanted; });
+    const auto rule = std::find_if(std::begin(kHeaders), std::end(kHeaders),
+                                   [&wanted = name](const HeaderRule& row) { return row.name == wanted; });
     if (rule == std::end(kHeaders)) return Invalid("HTTP header " + Quoted(name) + " can not be configured");
     if (rule->values[0].empty()) continue;
     const std::string lower = ToLowerUtf8(value);
