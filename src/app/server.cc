@@ -24,14 +24,6 @@ promql::FeatureSwitches QueryFeatures(const config::Features& features) {
   return out;
 }
 
-promql::ParseOptions QuerySyntax(const config::Features& features) {
-  promql::ParseOptions out;
-  out.experimental_functions = features.promql_experimental_functions;
-  out.extended_range_selectors = features.promql_extended_range_selectors;
-  out.binop_fill_modifiers = features.promql_binop_fill_modifiers;
-  return out;
-}
-
 int64_t LimitOrUnlimited(int64_t bytes) { return bytes > 0 ? bytes : Budget::kUnlimited; }
 
 }  // namespace
@@ -84,6 +76,7 @@ Result<void> Server::Start() {
   EPI_ASSIGN(http_client_, net::HttpClient::Start(client, files_, clock_, setup_.logger.Named("http client")));
   EPI_TRY(OpenDatabase());
   EPI_TRY(StartScraping());
+  EPI_TRY(StartRules());
   FillServices();
   EPI_TRY(StartHttp());
   db_->Start();
@@ -174,7 +167,8 @@ Result<void> Server::StartScraping() {
   options.storage.exemplars = setup_.features.exemplar_storage;
   options.storage.metadata = setup_.features.metadata_wal_records;
   options.storage.type_and_unit_labels = setup_.features.type_and_unit_labels;
-  options.storage.start_timestamps = setup_.features.created_timestamp_zero_ingestion;
+  options.storage.start_timestamps = setup_.features.st_storage;
+  options.storage.start_zero_samples = setup_.features.created_timestamp_zero_ingestion;
   scrape_ = std::make_unique<scrape::ScrapeManager>(
       scrape::ScrapeManagerParts{*db_, *http_client_, files_, clock_, random_, setup_.logger.Named("scrape manager"),
                                  metrics_},
@@ -206,6 +200,59 @@ Result<void> Server::StartScraping() {
                           .stop = [this] { discovery_->Stop(); }});
 }
 
+Result<void> Server::StartRules() {
+  const config::Flags& flags = setup_.flags.flags;
+  rules::NotifierOptions notifier;
+  notifier.client = http_client_.get();
+  notifier.files = &files_;
+  notifier.clock = &clock_;
+  notifier.metrics = &metrics_;
+  notifier.logger = setup_.logger.Named("notifier");
+  notifier.external_url = setup_.external.url;
+  notifier.limits.queue_capacity = static_cast<size_t>(flags.notification_queue_capacity);
+  notifier.limits.batch_size = static_cast<size_t>(flags.notification_batch_size);
+  notifier.limits.drain_on_shutdown = flags.notification_drain_on_shutdown;
+  notifier_ = std::make_unique<rules::Notifier>(notifier);
+  EPI_TRY(components_.Add({.name = "notify",
+                           .start = {},
+                           .apply = [this](const LoadedConfig& loaded) -> Result<void> {
+                             return notifier_->Load(loaded.config.alerting, loaded.config.global.ExternalLabels());
+                           },
+                           .stop = [this] { notifier_->Stop(); }}));
+  querier_ = std::make_unique<rules::EngineQuerier>(*engine_, *db_);
+  rules::RuleOptions options;
+  options.storage = db_.get();
+  options.querier = querier_.get();
+  options.files = &files_;
+  options.clock = &clock_;
+  options.alerts = notifier_.get();
+  options.metrics = &metrics_;
+  options.logger = setup_.logger.Named("rule manager");
+  options.parser = QuerySyntax(setup_.features);
+  options.external_url = setup_.external.url;
+  options.path_prefix = setup_.external.path;
+  options.resend_delay_ms = flags.rules_resend_delay_ms;
+  options.for_grace_period_ms = flags.rules_for_grace_period_ms;
+  options.outage_tolerance_ms = flags.rules_for_outage_tolerance_ms;
+  options.concurrent_rules = setup_.features.concurrent_rule_eval;
+  options.max_concurrent_rules = static_cast<size_t>(flags.rules_max_concurrent_evals);
+  rules_ = std::make_unique<rules::RuleManager>(std::move(options));
+  rules_view_ = std::make_unique<RulesAdapter>(*rules_);
+  alertmanagers_view_ = std::make_unique<AlertmanagersAdapter>(*notifier_);
+  return components_.Add({.name = "rules",
+                          .start = {},
+                          .apply = [this](const LoadedConfig& loaded) -> Result<void> {
+                            const auto& global = loaded.config.global;
+                            return rules_->Load({loaded.config.rule_files, global.evaluation_interval,
+                                                 global.rule_query_offset, global.ExternalLabels()});
+                          },
+                          .stop =
+                              [this] {
+                                querier_->Cancel();
+                                rules_->Stop();
+                              }});
+}
+
 void Server::FillServices() {
   const config::Flags& flags = setup_.flags.flags;
   web::WebOptions& options = services_.options;
@@ -227,6 +274,8 @@ void Server::FillServices() {
   services_.engine = engine_.get();
   services_.parse_options = QuerySyntax(setup_.features);
   services_.scrape = scrape_.get();
+  services_.rules = rules_view_.get();
+  services_.alertmanagers = alertmanagers_view_.get();
   services_.database = database_.get();
   services_.notifications = &notifications_;
   services_.write_receiver = write_receiver_.get();
@@ -284,6 +333,7 @@ void Server::BecomeReady() {
     signals_.Interrupt();
     return;
   }
+  rules_->Start();
   NoteReload(true);
   notifications_.Delete(web::kReplayNotice);
   web::Readiness starting = web::Readiness::kStarting;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "model/histogram_validate.h"
@@ -54,7 +55,12 @@ Result<void> CheckLabelLimits(const Labels& labels, const SampleRules& rules) {
   return {};
 }
 
-void AddStaleMarker(const VanishedSeries& series, BatchAppender& appender) {
+void AddStaleMarker(const VanishedSeries& series, TimestampMs time, BatchAppender& appender) {
+  if (series.histogram == 0 && series.has_own_time) {
+    // Behind the series' sample, which has a time of its own.
+    appender.AddAt(series.ref, time, StaleNaN());
+    return;
+  }
   if (series.histogram == 0) {
     appender.Add(series.ref, StaleNaN());
     return;
@@ -106,6 +112,7 @@ class SampleIngest::Run {
       const HistogramRules& histograms, BatchAppender& appender, bool only_new)
       : cache_(owner.cache_),
         metadata_(*owner.metadata_),
+        zeroed_starts_(owner.zeroed_starts_),
         time_(time),
         target_labels_(target_labels),
         rules_(rules),
@@ -133,10 +140,13 @@ class SampleIngest::Run {
   Result<void> AddHistogram(ExpositionParser& parser, SeriesRef ref, TimestampMs sample_time, TimestampMs start);
   void AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind, TimestampMs sample_time);
   void Track(CachedLine& line, bool timed, unsigned histogram);
+  bool AddZeroSample(const ExpositionEntry& entry, SeriesRef ref, TimestampMs start, TimestampMs sample_time);
   void CountLimits();
+  bool uses_start_times() const { return rules_.start_timestamps || rules_.start_zero_samples; }
 
   SeriesCache& cache_;
   MetadataCache& metadata_;
+  std::unordered_map<SeriesRef, TimestampMs>& zeroed_starts_;
   const TimestampMs time_;
   const Labels& target_labels_;
   const SampleRules& rules_;
@@ -158,13 +168,13 @@ IngestResult SampleIngest::Run::Execute(std::string_view body, ExpositionFormat 
   cache_.Begin();
   ParserOptions options;
   options.type_and_unit_labels = rules_.type_and_unit_labels;
-  options.skip_created_series = rules_.start_timestamps;
+  options.skip_created_series = uses_start_times();
   options.ignore_native_histograms = !histograms_.scrape_native;
   options.keep_classic_histograms = histograms_.keep_classic;
   options.convert_classic_to_nhcb = histograms_.convert_classic;
   const auto parser = body.empty() ? nullptr : MakeParser(format, body, options);
   Result<void> read;
-  const bool plain = !rules_.type_and_unit_labels && !rules_.start_timestamps && !histograms_.convert_classic;
+  const bool plain = !rules_.type_and_unit_labels && !uses_start_times() && !histograms_.convert_classic;
   if (parser == nullptr) {
     read = {};
   } else if (plain && format == ExpositionFormat::kText) {
@@ -190,7 +200,7 @@ IngestResult SampleIngest::Run::Execute(std::string_view body, ExpositionFormat 
     cache_.Finish();
     return std::move(result_);
   }
-  for (const auto& series : cache_.Vanished(/*all=*/false)) AddStaleMarker(series, appender_);
+  for (const auto& series : cache_.Vanished(/*all=*/false)) AddStaleMarker(series, time_, appender_);
   if (body.empty()) {
     result_.cache_flushed = cache_.Abandon();
   } else {
@@ -203,7 +213,7 @@ IngestResult SampleIngest::Run::Execute(std::string_view body, ExpositionFormat 
 // A failed scrape counts as an empty one.
 IngestResult SampleIngest::Run::Fail(bool count_cache_flush) {
   appender_.Rollback();
-  for (const auto& series : cache_.Vanished(/*all=*/true)) AddStaleMarker(series, appender_);
+  for (const auto& series : cache_.Vanished(/*all=*/true)) AddStaleMarker(series, time_, appender_);
   result_.cache_flushed = cache_.Abandon() && count_cache_flush;
   result_.series_added = result_.error ? result_.series_added : 0;
   metadata_.EndScrape(/*drop_unseen=*/false);
@@ -444,10 +454,13 @@ Result<void> SampleIngest::Run::AddSample(ExpositionParser& parser, CachedLine* 
   const ExpositionEntry& entry = parser.entry();
   const bool integer = entry.histogram != nullptr;
   Track(*line, timed, kind == EntryKind::kSeries ? 0 : integer ? 1 : 2);
-  const TimestampMs start = rules_.start_timestamps ? parser.StartTime() : 0;
+  const TimestampMs exposed_start = uses_start_times() ? parser.StartTime() : 0;
+  // Samples with times of their own keep their order among themselves only, so what follows the zero has one too.
+  const bool after_zero = rules_.start_zero_samples && AddZeroSample(entry, ref, exposed_start, sample_time);
+  const TimestampMs start = rules_.start_timestamps ? exposed_start : 0;
   if (kind == EntryKind::kHistogram) {
     EPI_TRY(AddHistogram(parser, ref, timed ? sample_time : BatchAppender::kBatchTime, start));
-  } else if (timed || start != 0) {
+  } else if (timed || start != 0 || after_zero) {
     appender_.AddAt(ref, sample_time, entry.value, start);
   } else {
     appender_.Add(ref, entry.value);
@@ -457,6 +470,29 @@ Result<void> SampleIngest::Run::AddSample(ExpositionParser& parser, CachedLine* 
     if (const auto family = metadata_.Get(family_name_)) appender_.SetMetadata(ref, family->metadata);
   }
   return {};
+}
+
+// What a counter was at its start: zero. Only once for each start.
+bool SampleIngest::Run::AddZeroSample(const ExpositionEntry& entry, SeriesRef ref, TimestampMs start,
+                                      TimestampMs sample_time) {
+  if (start == 0 || start >= sample_time) return false;
+  if (std::exchange(zeroed_starts_[ref], start) == start) return false;
+  const auto zero_of = [](const auto& like) {
+    auto zero = std::make_shared<std::remove_cvref_t<decltype(like)>>();
+    zero->counter_reset_hint = CounterResetHint::kReset;
+    zero->schema = like.schema;
+    zero->zero_threshold = like.zero_threshold;
+    zero->custom_values = like.custom_values;
+    return zero;
+  };
+  if (entry.kind == EntryKind::kSeries) {
+    appender_.AddAt(ref, start, 0);
+  } else if (entry.histogram) {
+    appender_.AddHistogram({ref, start, 0, zero_of(*entry.histogram), nullptr});
+  } else {
+    appender_.AddHistogram({ref, start, 0, nullptr, zero_of(*entry.float_histogram)});
+  }
+  return true;
 }
 
 Result<void> SampleIngest::Run::AddHistogram(ExpositionParser& parser, SeriesRef ref, TimestampMs sample_time,

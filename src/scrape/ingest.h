@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "base/result.h"
@@ -36,9 +37,10 @@ struct SampleRules {
   double native_histogram_min_bucket_factor = 0;
   // Past sample_limit known series go on and only new ones are refused, instead of failing the scrape.
   bool drop_new_over_limit = false;
-  bool exemplars = false;         // storage keeps exemplars
-  bool start_timestamps = false;  // start timestamps are stored beside the samples
-  bool append_metadata = false;   // metadata goes to storage with new series and on change
+  bool exemplars = false;           // storage keeps exemplars
+  bool start_timestamps = false;    // start timestamps are stored beside the samples
+  bool start_zero_samples = false;  // a new start timestamp puts a sample of zero there, before the sample itself
+  bool append_metadata = false;     // metadata goes to storage with new series and on change
   bool type_and_unit_labels = false;
   bool validate_histograms = true;  // a native histogram that does not add up fails the scrape
 };
@@ -96,6 +98,8 @@ class SampleIngest {
  private:
   class Run;
   SeriesCache cache_;
+  // With start_zero_samples: the start timestamps that have their zero sample.
+  std::unordered_map<SeriesRef, TimestampMs> zeroed_starts_;
   const std::shared_ptr<MetadataCache> metadata_;
 };
 

@@ -86,6 +86,7 @@ SampleRules RulesOf(const ScrapeJob& job, const StorageAbilities& abilities) {
   rules.drop_new_over_limit = job.drop_new_over_sample_limit;
   rules.exemplars = abilities.exemplars;
   rules.start_timestamps = abilities.start_timestamps;
+  rules.start_zero_samples = abilities.start_zero_samples;
   rules.append_metadata = abilities.metadata;
   rules.type_and_unit_labels = abilities.type_and_unit_labels;
   return rules;

@@ -173,7 +173,8 @@ class InflaterPool {
 // The pool's rules from its job and the storage's abilities.
 struct StorageAbilities {
   bool exemplars = false;
-  bool start_timestamps = false;
+  bool start_timestamps = false;    // feature st-storage
+  bool start_zero_samples = false;  // feature created-timestamp-zero-ingestion
   bool metadata = false;
   bool type_and_unit_labels = false;
 };

@@ -117,7 +117,7 @@ CachedLine& SeriesCache::Insert(const CachedLine& line) {
 }
 
 void SeriesCache::NoteUntracked(const CachedLine& line) {
-  if (alive_) untracked_.push_back({line.series(), static_cast<unsigned char>(line.histogram)});
+  if (alive_) untracked_.push_back({line.series(), static_cast<unsigned char>(line.histogram), true});
 }
 
 std::vector<VanishedSeries> SeriesCache::Vanished(bool all) {
@@ -142,8 +142,8 @@ std::vector<VanishedSeries> SeriesCache::Vanished(bool all) {
     for (size_t i = 0; i < seen; ++i) keep(lines_[i]);
     for (const auto& line : tail_) keep(line);
   }
-  for (const auto& series : untracked_) gone.emplace(static_cast<uint64_t>(series.ref), series.histogram);
-  vanished.reserve(gone.size());
+  vanished = untracked_;
+  vanished.reserve(gone.size() + untracked_.size());
   for (const auto& [ref, histogram] : gone) vanished.push_back({SeriesRef{ref}, histogram});
   // In the order of the refs, which is that of the group.
   std::sort(vanished.begin(), vanished.end(), [](const auto& a, const auto& b) { return a.ref < b.ref; });

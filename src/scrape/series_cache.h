@@ -53,7 +53,8 @@ struct MetadataLine {
 // A series that needs a stale marker.
 struct VanishedSeries {
   SeriesRef ref;
-  unsigned char histogram;  // as CachedLine::histogram
+  unsigned char histogram;    // as CachedLine::histogram
+  bool has_own_time = false;  // it is in this scrape, exposed with a timestamp
 };
 
 // Not thread-safe. Per scrape: Begin, then for every line of the body in order Expected/TakeExpected, Find or Insert;

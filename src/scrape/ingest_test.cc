@@ -1,0 +1,258 @@
+// One target's body after body: what the cache makes of lines that move, repeat, change and vanish.
+#include "scrape/ingest.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "testing/memory_storage.h"
+
+namespace epi::scrape {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr TimestampMs kStart = 1'700'000'000'000;
+constexpr double kStale = -12345;
+
+class IngestTest : public ::testing::Test {
+ protected:
+  IngestTest() : ingest_(TextHashKey{1, 2}, std::make_shared<MetadataInterner>()) {
+    appender_ = std::move(*storage_.OpenGroup({}));
+  }
+  // Reads one body, ten seconds after the last, and commits.
+  IngestResult Scrape(const std::string& body, ExpositionFormat format = ExpositionFormat::kText) {
+    time_ += 10'000;
+    auto result = ingest_.Ingest(body, format, time_, target_, rules_, histograms_, *appender_);
+    const auto report = appender_->Commit(time_);
+    EXPECT_TRUE(report);
+    refused_ = report->rejected[static_cast<size_t>(RejectReason::kDuplicate)].count;
+    return result;
+  }
+  std::vector<double> Values(const Labels& labels) const {
+    std::vector<double> values;
+    for (const auto& sample : storage_.Samples(labels)) {
+      values.push_back(IsStaleNaN(sample.value) ? kStale : sample.value);
+    }
+    return values;
+  }
+  static Labels Named(std::string_view name) { return Labels{{"__name__", name}}; }
+
+  epi::testing::MemoryStorage storage_;
+  std::unique_ptr<BatchAppender> appender_;
+  SampleIngest ingest_;
+  SampleRules rules_;
+  HistogramRules histograms_;
+  Labels target_;
+  TimestampMs time_ = kStart;
+  uint32_t refused_ = 0;
+};
+
+TEST_F(IngestTest, LinesMayComeInAnyOrder) {
+  std::vector<std::string> lines;
+  for (int i = 0; i < 50; ++i) lines.push_back("m{i=\"" + std::to_string(i) + "\"} " + std::to_string(i) + "\n");
+  const auto body = [&lines] {
+    std::string all;
+    for (const auto& line : lines) all += line;
+    return all;
+  };
+  EXPECT_EQ(Scrape(body()).series_added, 50u);
+  SeededRandom random(7);
+  for (int round = 0; round < 20; ++round) {
+    for (size_t i = lines.size() - 1; i > 0; --i) std::swap(lines[i], lines[random.Below(i + 1)]);
+    const auto result = Scrape(body());
+    EXPECT_EQ(result.series_added, 0u);
+    EXPECT_EQ(result.scraped, 50u);
+    EXPECT_EQ(result.duplicates, 0u);
+  }
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_THAT(Values(Named("m").With("i", std::to_string(i))), ::testing::Each(i));
+    EXPECT_EQ(Values(Named("m").With("i", std::to_string(i))).size(), 21u);
+  }
+}
+
+TEST_F(IngestTest, LinesComeAndGoAtRandom) {
+  SeededRandom random(11);
+  std::vector<bool> alive(30, false);
+  std::vector<std::vector<double>> expected(30);
+  for (int round = 1; round < 200; ++round) {
+    std::string body;
+    for (size_t i = 0; i < alive.size(); ++i) {
+      const bool now = random.Below(3) != 0;
+      if (now) {
+        body += "m{i=\"" + std::to_string(i) + "\"} " + std::to_string(round) + "\n";
+        expected[i].push_back(round);
+      } else if (alive[i]) {
+        expected[i].push_back(kStale);
+      }
+      alive[i] = now;
+    }
+    ASSERT_FALSE(Scrape(body).error);
+  }
+  for (size_t i = 0; i < alive.size(); ++i) {
+    EXPECT_EQ(Values(Named("m").With("i", std::to_string(i))), expected[i]) << i;
+  }
+}
+
+TEST_F(IngestTest, RepeatedLinesCountAsDuplicates) {
+  auto result = Scrape("a 1\na 2\nb 3\n");
+  EXPECT_EQ(result.scraped, 3u);
+  EXPECT_EQ(result.kept, 3u);
+  EXPECT_EQ(result.duplicates, 1u);
+  EXPECT_EQ(result.series_added, 2u);
+  result = Scrape("a 4\na 5\nb 6\n");
+  EXPECT_EQ(result.duplicates, 1u);
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, 4));
+}
+
+TEST_F(IngestTest, OneSeriesWrittenInTwoWaysDoesNotVanish) {
+  Scrape("m{a=\"1\",b=\"2\"} 1\n");
+  Scrape("m{b=\"2\",a=\"1\"} 2\n");
+  EXPECT_THAT(Values(Labels{{"__name__", "m"}, {"a", "1"}, {"b", "2"}}), ElementsAre(1, 2));
+}
+
+TEST_F(IngestTest, ErrorsLeaveOnlyStaleMarkers) {
+  Scrape("a 1\nb 2\n");
+  const auto result = Scrape("a 3\nc 4\nb x\n");
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.error->message(), "strconv.ParseFloat: parsing \"x\": invalid syntax while parsing: \"b x\"");
+  EXPECT_EQ(result.scraped, 2u);
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, kStale));
+  EXPECT_THAT(Values(Named("b")), ElementsAre(2, kStale));
+  EXPECT_THAT(Values(Named("c")), IsEmpty());
+  Scrape("c 5\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, kStale));
+  EXPECT_THAT(Values(Named("c")), ElementsAre(5));
+}
+
+TEST_F(IngestTest, EmptyBodyMakesEverythingStale) {
+  Scrape("a 1\n");
+  EXPECT_FALSE(Scrape("").error);
+  EXPECT_EQ(Scrape("a 2\n").series_added, 0u);
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, kStale, 2));
+}
+
+TEST_F(IngestTest, ExposedTimestampsGetNoStaleMarkersUnlessTracked) {
+  const auto line = [this](int64_t offset) { return "a 1 " + std::to_string(time_ + offset) + "\n"; };
+  Scrape(line(5000));
+  Scrape(line(5000));
+  Scrape("b 1\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, 1));
+  EXPECT_EQ(storage_.Samples(Named("a"))[0].t, kStart + 5000);
+  rules_.track_timestamps_staleness = true;
+  Scrape(line(5000));
+  Scrape("b 1\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, 1, 1, kStale));
+  rules_.honor_timestamps = false;
+  Scrape("c 1 1000\n");
+  EXPECT_EQ(storage_.Samples(Named("c"))[0].t, time_);
+}
+
+TEST_F(IngestTest, SeriesThatStartToExposeTimestampsEndWithAMarker) {
+  Scrape("a 1\n");
+  Scrape("a 2 " + std::to_string(time_ + 9000) + "\n");
+  Scrape("a 3 " + std::to_string(time_ + 9000) + "\n");
+  Scrape("a 4\n");
+  Scrape("b 1\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, 2, kStale, 3, 4, kStale));
+}
+
+TEST_F(IngestTest, SamplesFarInTheFutureAreOutOfBounds) {
+  const auto result = Scrape("a 1 " + std::to_string(time_ + 3'600'000) + "\nb 2\n");
+  EXPECT_EQ(result.out_of_bounds, 1u);
+  EXPECT_EQ(result.kept, 2u);
+  EXPECT_THAT(Values(Named("b")), ElementsAre(2));
+}
+
+TEST_F(IngestTest, DroppedSeriesAreCountedAndCached) {
+  RelabelConfig drop;
+  drop.action = RelabelAction::kDrop;
+  drop.source_labels = {"__name__"};
+  drop.regex = AnchoredRegex::Compile("b").value();
+  rules_.metric_relabel = {drop};
+  for (int i = 0; i < 2; ++i) {
+    const auto result = Scrape("a 1\nb 2\nc 3\n");
+    EXPECT_EQ(result.scraped, 3u);
+    EXPECT_EQ(result.kept, 2u);
+  }
+  EXPECT_THAT(Values(Named("b")), IsEmpty());
+  EXPECT_THAT(Values(Named("c")), ElementsAre(3, 3));
+}
+
+TEST_F(IngestTest, NameAndLabelErrorsFailTheScrape) {
+  RelabelConfig rename;
+  rename.action = RelabelAction::kLabelDrop;
+  rename.regex = AnchoredRegex::Compile("__name__").value();
+  rules_.metric_relabel = {rename};
+  EXPECT_EQ(Scrape("a{b=\"c\"} 1\n").error->message(), "missing metric name (__name__ label)");
+  rules_.metric_relabel.clear();
+  rules_.name_scheme = NameScheme::kLegacy;
+  EXPECT_EQ(Scrape("{\"a.b\"} 1\n").error->message(), "invalid metric name or label names: {__name__=\"a.b\"}");
+  EXPECT_EQ(Scrape("a{b=\"1\",b=\"2\"} 1\n").error->message(), "label name \"b\" is not unique: invalid sample");
+}
+
+TEST_F(IngestTest, HonoredEmptyLabelsKeepTheTargetsAway) {
+  target_ = Labels{{"instance", "host"}};
+  rules_.honor_labels = true;
+  Scrape("a{instance=\"\"} 1\nb 2\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1));
+  EXPECT_THAT(Values(Named("b").With("instance", "host")), ElementsAre(2));
+}
+
+TEST_F(IngestTest, ChangedRulesRetireWhatDoesNotComeBack) {
+  Scrape("a 1\nb 2\n");
+  target_ = Labels{{"x", "y"}};
+  ingest_.Clear();
+  Scrape("a 3\nb 4\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, kStale));
+  EXPECT_THAT(Values(Named("a").With("x", "y")), ElementsAre(3));
+  ingest_.Clear();
+  Scrape("a 5\nb 6\n");
+  EXPECT_THAT(Values(Named("a").With("x", "y")), ElementsAre(3, 5));
+}
+
+TEST_F(IngestTest, SeriesThatStorageForgotAreLookedUpAgain) {
+  Scrape("a 1\nb 2\n");
+  storage_.Clear();
+  time_ += 10'000;
+  const std::string body = "a 3\nb 4\n";
+  static_cast<void>(ingest_.Ingest(body, ExpositionFormat::kText, time_, target_, rules_, histograms_, *appender_));
+  const auto report = appender_->Commit(time_);
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->dead.size(), 2u);
+  ASSERT_TRUE(ingest_.ForgetDead(report->dead));
+  const auto again =
+      ingest_.IngestMissing(body, ExpositionFormat::kText, time_, target_, rules_, histograms_, *appender_);
+  EXPECT_EQ(again.series_added, 2u);
+  ASSERT_TRUE(appender_->Commit(time_));
+  EXPECT_THAT(Values(Named("a")), ElementsAre(3));
+  Scrape("a 5\nb 6\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(3, 5));
+}
+
+TEST_F(IngestTest, NewStartsPutAZeroThere) {
+  rules_.start_zero_samples = true;
+  const auto body = [](const char* value, const char* start) {
+    return std::string("# TYPE a counter\na_total ") + value + "\na_created " + start + "\n# EOF\n";
+  };
+  Scrape(body("5", "1700000005"), ExpositionFormat::kOpenMetrics);
+  Scrape(body("6", "1700000005"), ExpositionFormat::kOpenMetrics);
+  Scrape(body("1", "1700000025"), ExpositionFormat::kOpenMetrics);
+  EXPECT_THAT(Values(Named("a_total")), ElementsAre(0, 5, 6, 0, 1));
+}
+
+TEST_F(IngestTest, OpenMetricsPagesTakeTheShortWayToo) {
+  const std::string body =
+      "# TYPE a counter\n# UNIT a_seconds seconds\na_total{x=\"1\"} 1.5 # {t=\"1\"} 1\nb 2 1700000005.5\nc 3\n# EOF\n";
+  rules_.exemplars = true;
+  Scrape(body, ExpositionFormat::kOpenMetrics);
+  const auto result = Scrape(body, ExpositionFormat::kOpenMetrics);
+  EXPECT_EQ(result.scraped, 3u);
+  EXPECT_THAT(Values(Named("c")), ElementsAre(3, 3));
+  EXPECT_THAT(Values(Named("b")), ElementsAre(2));
+  EXPECT_THAT(Values(Named("a_total").With("x", "1")), ElementsAre(1.5, 1.5));
+}
+
+}  // namespace
+}  // namespace epi::scrape
