@@ -321,7 +321,11 @@ const FunctionRow kFunctions[] = {
      }},
     {FunctionId::kTsOfLastOverTime,
      [](const Window& w, const Args&) {
-       return w.all.empty() ? None() : Float(static_cast<double>(w.all.back().t) / 1000);
+       if (w.all.empty()) return None();
+       // Before 1970 Prometheus answers 0 unless there are samples of both kinds.
+       const bool both = !w.floats.empty() && !w.histograms.empty();
+       const TimestampMs t = both ? w.all.back().t : std::max<TimestampMs>(w.all.back().t, 0);
+       return Float(static_cast<double>(t) / 1000);
      }},
     {FunctionId::kMaxOverTime,
      [](const Window& w, const Args&) {
