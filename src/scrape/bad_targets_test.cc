@@ -154,7 +154,7 @@ TEST(BadTargetsTest, EachFailsInItsOwnWay) {
   const auto bad = BadTargets();
   epi::testing::MemoryStorage storage;
   MetricRegistry registry;
-  SeededRandom random(1);
+  SeededRandom seeded(1);
   auto http = net::HttpClient::Start({}, PosixFileSystem(), SystemClock(), Logger());
   ASSERT_TRUE(http);
   ScrapeManagerOptions options;
@@ -182,7 +182,7 @@ TEST(BadTargetsTest, EachFailsInItsOwnWay) {
   group->targets.push_back(Labels{{"__address__", "127.0.0.1:1"}});
   groups["dead"] = {group};
 
-  ScrapeManager manager({storage, **http, PosixFileSystem(), SystemClock(), random, Logger(), registry}, options);
+  ScrapeManager manager({storage, **http, PosixFileSystem(), SystemClock(), seeded, Logger(), registry}, options);
   ASSERT_TRUE(manager.ApplyConfig(jobs, 0));
   manager.UpdateTargets(groups);
   std::mutex mutex;

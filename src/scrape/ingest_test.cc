@@ -58,9 +58,9 @@ TEST_F(IngestTest, LinesMayComeInAnyOrder) {
     return all;
   };
   EXPECT_EQ(Scrape(body()).series_added, 50u);
-  SeededRandom random(7);
+  SeededRandom seeded(7);
   for (int round = 0; round < 20; ++round) {
-    for (size_t i = lines.size() - 1; i > 0; --i) std::swap(lines[i], lines[random.Below(i + 1)]);
+    for (size_t i = lines.size() - 1; i > 0; --i) std::swap(lines[i], lines[seeded.Below(i + 1)]);
     const auto result = Scrape(body());
     EXPECT_EQ(result.series_added, 0u);
     EXPECT_EQ(result.scraped, 50u);
@@ -73,13 +73,13 @@ TEST_F(IngestTest, LinesMayComeInAnyOrder) {
 }
 
 TEST_F(IngestTest, LinesComeAndGoAtRandom) {
-  SeededRandom random(11);
+  SeededRandom seeded(11);
   std::vector<bool> alive(30, false);
   std::vector<std::vector<double>> expected(30);
   for (int round = 1; round < 200; ++round) {
     std::string body;
     for (size_t i = 0; i < alive.size(); ++i) {
-      const bool now = random.Below(3) != 0;
+      const bool now = seeded.Below(3) != 0;
       if (now) {
         body += "m{i=\"" + std::to_string(i) + "\"} " + std::to_string(round) + "\n";
         expected[i].push_back(round);

@@ -31,9 +31,9 @@ TEST(ScrapeScaleTest, TenThousandTargets) {
   epi::testing::MemoryStorage storage;
   epi::testing::FakeHttpClient http;
   epi::testing::SimulatedClock clock(1'700'000'000'000);
-  SeededRandom random(1);
+  SeededRandom seeded(1);
   MetricRegistry registry;
-  ScrapeManager manager({storage, http, PosixFileSystem(), clock, random, Logger(), registry}, {});
+  ScrapeManager manager({storage, http, PosixFileSystem(), clock, seeded, Logger(), registry}, {});
   const int threads = ThreadCount();
 
   ScrapeJob job;
