@@ -58,7 +58,7 @@ const char* const kQueries[] = {
 TEST(EngineThreads, ResultsAreTheSameForAnyNumber) {
   ThreadPool pool(6);
   for (const char* text : kQueries) {
-    const QuerySpec spec = QuerySpec::Range(text, 2 * kMinute, 10 * kMinute, 250);  // many steps make small pieces
+    const QuerySpec spec = QuerySpec::Range(text, 2 * kMinute, 10 * kMinute, 1000);  // many steps make small pieces
     std::string expected;
     for (const size_t threads : {1, 2, 7}) {
       EngineOptions options;

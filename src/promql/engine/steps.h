@@ -21,7 +21,9 @@ struct StepGrid {
 
   static StepGrid Instant(TimestampMs at) { return {at, 1, 1}; }
   static StepGrid Range(TimestampMs start, TimestampMs end, int64_t interval) {
-    return {start, interval, end < start ? 0 : static_cast<size_t>((end - start) / interval) + 1};
+    // Unsigned, because the difference of two far times does not fit otherwise.
+    const uint64_t length = static_cast<uint64_t>(end) - static_cast<uint64_t>(start);
+    return {start, interval, end < start ? 0 : static_cast<size_t>(length / static_cast<uint64_t>(interval)) + 1};
   }
 };
 

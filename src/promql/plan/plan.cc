@@ -10,14 +10,18 @@ namespace {
 
 class Builder {
  public:
-  explicit Builder(const PlanContext& context)
-      : context_(context), durations_{context.step_ms, context.end - context.start} {}
+  explicit Builder(const PlanContext& context) : context_(context), durations_{context.step_ms, Length(context)} {}
 
   Result<PlanPtr> Build(const Expr& expr) {
     return std::visit([&](const auto& node) { return Convert(expr, node); }, expr.node);
   }
 
  private:
+  static int64_t Length(const PlanContext& context) {
+    const uint64_t length = static_cast<uint64_t>(context.end) - static_cast<uint64_t>(context.start);
+    return static_cast<int64_t>(std::min<uint64_t>(length, std::numeric_limits<int64_t>::max()));
+  }
+
   static PlanPtr Node(PlanKind kind, const Expr& expr) {
     auto node = std::make_unique<PlanNode>();
     node->kind = kind;
@@ -42,6 +46,9 @@ class Builder {
     node.at = time.timestamp_ms;
     if (time.at == AtPreprocessor::kStart) node.at = context_.start;
     if (time.at == AtPreprocessor::kEnd) node.at = context_.end;
+    // There are no samples so far away, and nearer no sum of offsets and ranges (292 years each at most) can overflow.
+    constexpr TimestampMs kFarAway = TimestampMs{1} << 61;
+    if (node.at) node.at = std::clamp(*node.at, -kFarAway, kFarAway);
     return {};
   }
 
@@ -136,7 +143,7 @@ class Builder {
       case FunctionId::kEnd:
         return static_cast<double>(context_.end) / 1000;
       case FunctionId::kRange:
-        return static_cast<double>(context_.end - context_.start) / 1000;
+        return static_cast<double>(durations_.range_ms) / 1000;
       case FunctionId::kStep:
         return context_.start == context_.end ? 0 : static_cast<double>(context_.step_ms) / 1000;
       default:
