@@ -4,8 +4,10 @@
 #include <cstdlib>
 
 #include "config/byte_size.h"
+#include "config/glob.h"
 #include "model/duration.h"
 #include "model/number_format.h"
+#include "rules/rule_file.h"
 
 namespace epi::app {
 namespace {
@@ -97,6 +99,30 @@ Result<void> CheckSupported(const config::Features& features) {
     }
   }
   return {};
+}
+
+Result<void> CheckRuleFiles(FileSystem& files, const config::Config& config, const config::Features& features) {
+  constexpr uint64_t kMaxBytes = uint64_t{64} << 20;
+  rules::RuleFileOptions options;
+  options.scheme = config.global.name_scheme();
+  options.parser = QuerySyntax(features);
+  for (const auto& pattern : config.rule_files) {
+    EPI_ASSIGN(const auto paths, config::Glob(files, pattern));
+    for (const auto& path : paths) {
+      EPI_ASSIGN(const auto text, files.ReadFile(path, kMaxBytes));
+      const auto outcome = rules::ParseRuleFile(text, options);
+      if (!outcome.ok()) return Fail(ErrorCode::kInvalid, path + ": " + outcome.errors.front());
+    }
+  }
+  return {};
+}
+
+promql::ParseOptions QuerySyntax(const config::Features& features) {
+  promql::ParseOptions out;
+  out.experimental_functions = features.promql_experimental_functions;
+  out.extended_range_selectors = features.promql_extended_range_selectors;
+  out.binop_fill_modifiers = features.promql_binop_fill_modifiers;
+  return out;
 }
 
 void LogIgnored(const config::ParsedFlags& flags, const config::Config& config, const Logger& logger) {

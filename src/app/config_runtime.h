@@ -4,10 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "base/file_system.h"
 #include "base/result.h"
 #include "config/config.h"
 #include "config/features.h"
 #include "config/flags.h"
+#include "promql/parser/parser.h"
 #include "telemetry/log.h"
 
 namespace epi::app {
@@ -19,6 +21,10 @@ config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Fe
 // data. What merely does nothing here is accepted and logged by LogIgnored.
 Result<void> CheckSupported(const config::Config& config, const std::vector<config::ScrapeConfig>& jobs);
 Result<void> CheckSupported(const config::Features& features);
+// Reads and checks every rule file the configuration names. kInvalid names the file and what is wrong in it.
+Result<void> CheckRuleFiles(FileSystem& files, const config::Config& config, const config::Features& features);
+// What the query language's parser is told of the features.
+promql::ParseOptions QuerySyntax(const config::Features& features);
 // Says once which given flags and configured sections have no effect here.
 void LogIgnored(const config::ParsedFlags& flags, const config::Config& config, const Logger& logger);
 

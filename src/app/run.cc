@@ -37,6 +37,7 @@ Result<LoadedConfig> LoadFirst(const ServerSetup& setup) {
   EPI_ASSIGN(out.config, config::LoadConfig(PosixFileSystem(), flags.config_file, options));
   EPI_ASSIGN(out.scrape_configs, config::LoadScrapeConfigs(PosixFileSystem(), out.config, options));
   EPI_TRY(CheckSupported(out.config, out.scrape_configs));
+  EPI_TRY(CheckRuleFiles(PosixFileSystem(), out.config, setup.features));
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include "app/database_adapter.h"
 #include "app/external_url.h"
 #include "app/host.h"
+#include "app/rules_adapter.h"
 #include "app/signals.h"
 #include "app/web_settings_source.h"
 #include "base/thread_pool.h"
@@ -24,6 +25,9 @@
 #include "promql/engine/engine.h"
 #include "remote/read_server.h"
 #include "remote/write_receiver.h"
+#include "rules/engine_querier.h"
+#include "rules/manager.h"
+#include "rules/notifier/notifier.h"
 #include "scrape/scrape_manager.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -58,6 +62,7 @@ class Server {
   Result<void> StartHttp();
   Result<void> OpenDatabase();
   Result<void> StartScraping();
+  Result<void> StartRules();
   void FillServices();
   // On a thread of its own: waits for the database, applies the first configuration, begins to work.
   void BecomeReady();
@@ -99,6 +104,11 @@ class Server {
   std::unique_ptr<promql::Engine> engine_;
   std::unique_ptr<scrape::ScrapeManager> scrape_;
   std::unique_ptr<discovery::DiscoveryManager> discovery_;
+  std::unique_ptr<rules::Notifier> notifier_;
+  std::unique_ptr<rules::EngineQuerier> querier_;
+  std::unique_ptr<rules::RuleManager> rules_;
+  std::unique_ptr<RulesAdapter> rules_view_;
+  std::unique_ptr<AlertmanagersAdapter> alertmanagers_view_;
   std::unique_ptr<remote::WriteReceiver> write_receiver_;
   std::unique_ptr<remote::ReadServer> read_server_;
   web::Services services_;
