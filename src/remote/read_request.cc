@@ -2,6 +2,8 @@
 
 #include <protozero/pbf_reader.hpp>
 
+#include "remote/wire_field.h"
+
 namespace epi::remote {
 namespace {
 
@@ -10,7 +12,7 @@ using protozero::pbf_reader;
 Result<Matcher> ReadMatcher(pbf_reader message) {
   int type = 0;
   std::string name, value;
-  while (message.next()) {
+  while (NextField(message, "vbb")) {
     switch (message.tag()) {
       case 1:
         type = message.get_enum();
@@ -30,7 +32,7 @@ Result<Matcher> ReadMatcher(pbf_reader message) {
 }
 
 void ReadHints(pbf_reader message, SelectHints& hints) {
-  while (message.next()) {
+  while (NextField(message, "vb  bvv")) {
     switch (message.tag()) {
       case 1:
         hints.step_ms = message.get_int64();
@@ -57,7 +59,7 @@ Result<ReadQuery> ReadOneQuery(pbf_reader message) {
   ReadQuery query;
   query.hints.range = {0, 0};
   query.hints.sorted = true;
-  while (message.next()) {
+  while (NextField(message, "vvbb")) {
     switch (message.tag()) {
       case 1:
         query.hints.range.min = message.get_int64();
@@ -82,7 +84,7 @@ Result<ReadQuery> ReadOneQuery(pbf_reader message) {
 
 Result<ReadRequest> ReadMessage(pbf_reader message) {
   ReadRequest out;
-  while (message.next()) {
+  while (NextField(message, "bV")) {
     switch (message.tag()) {
       case 1: {
         EPI_ASSIGN(auto query, ReadOneQuery(message.get_message()));

@@ -4,6 +4,8 @@
 #include <array>
 #include <protozero/pbf_reader.hpp>
 
+#include "remote/wire_field.h"
+
 namespace epi::remote {
 namespace {
 
@@ -35,7 +37,7 @@ void AppendRefs(pbf_reader& field, std::vector<uint32_t>& out) {
 
 HistogramSpan ReadSpan(pbf_reader message) {
   HistogramSpan span;
-  while (message.next()) {
+  while (NextField(message, "vv")) {
     switch (message.tag()) {
       case 1:
         span.offset = message.get_sint32();
@@ -77,7 +79,7 @@ WireHistogram ReadHistogram(pbf_reader message) {
   FloatHistogram shared;
   RawHistogram raw;
   int hint = 0;
-  while (message.next()) {
+  while (NextField(message, "vddvdvdbVDbVDvvDv")) {
     switch (message.tag()) {
       case 1:
         raw.count_int = message.get_uint64();
@@ -156,7 +158,7 @@ WireHistogram ReadHistogram(pbf_reader message) {
 
 LabelView ReadLabel(pbf_reader message) {
   LabelView label;
-  while (message.next()) {
+  while (NextField(message, "bb")) {
     switch (message.tag()) {
       case 1:
         label.name = View(message.get_view());
@@ -173,7 +175,7 @@ LabelView ReadLabel(pbf_reader message) {
 
 WireSample ReadSample(pbf_reader message) {
   WireSample sample;
-  while (message.next()) {
+  while (NextField(message, "dvv")) {
     switch (message.tag()) {
       case 1:
         sample.value = message.get_double();
@@ -193,7 +195,7 @@ WireSample ReadSample(pbf_reader message) {
 
 WireExemplar ReadExemplarV1(pbf_reader message) {
   WireExemplar out;
-  while (message.next()) {
+  while (NextField(message, "bdv")) {
     switch (message.tag()) {
       case 1:
         out.labels.push_back(ReadLabel(message.get_message()));
@@ -212,7 +214,7 @@ WireExemplar ReadExemplarV1(pbf_reader message) {
 }
 
 void ReadSeriesV1(pbf_reader message, WireSeries& out) {
-  while (message.next()) {
+  while (NextField(message, "bbbb")) {
     switch (message.tag()) {
       case 1:
         out.labels.push_back(ReadLabel(message.get_message()));
@@ -257,7 +259,7 @@ class SeriesReaderV2 {
   SeriesReaderV2(const std::vector<std::string_view>& symbols, WireSeries& out) : symbols_(symbols), out_(out) {}
 
   void Read(pbf_reader message) {
-    while (message.next()) {
+    while (NextField(message, "Vbbbb")) {
       switch (message.tag()) {
         case 1:
           AppendRefs(message, refs_);
@@ -304,7 +306,7 @@ class SeriesReaderV2 {
   WireExemplar ReadExemplar(pbf_reader message) const {
     WireExemplar out;
     std::vector<uint32_t> refs;
-    while (message.next()) {
+    while (NextField(message, "Vdv")) {
       switch (message.tag()) {
         case 1:
           AppendRefs(message, refs);
@@ -328,7 +330,7 @@ class SeriesReaderV2 {
     constexpr std::array<MetricType, 8> kTypes = {
         MetricType::kUnknown,        MetricType::kCounter, MetricType::kGauge, MetricType::kHistogram,
         MetricType::kGaugeHistogram, MetricType::kSummary, MetricType::kInfo,  MetricType::kStateset};
-    while (message.next()) {
+    while (NextField(message, "v vv")) {
       switch (message.tag()) {
         case 1: {
           const int type = message.get_enum();
@@ -386,32 +388,19 @@ struct WriteRequestReader::State {
   // Symbols may stand behind the series that use them: a first pass collects them.
   void CollectSymbols() {
     pbf_reader scan(bytes.data(), bytes.size());
-    while (scan.next()) {
-      if (scan.tag() == 4) {
-        symbols.push_back(View(scan.get_view()));
-      } else {
-        scan.skip();
-      }
-    }
+    while (NextField(scan, "   b")) symbols.push_back(View(scan.get_view()));
   }
 
   bool Next(WireSeries& series) {
     if (!started && message == WriteMessage::kV2) CollectSymbols();
     started = true;
-    const uint32_t tag = message == WriteMessage::kV1 ? 1 : 5;
-    while (reader.next()) {
-      if (reader.tag() != tag) {
-        reader.skip();
-        continue;
-      }
-      if (message == WriteMessage::kV1) {
-        ReadSeriesV1(reader.get_message(), series);
-      } else {
-        SeriesReaderV2(symbols, series).Read(reader.get_message());
-      }
-      return true;
+    if (!NextField(reader, message == WriteMessage::kV1 ? "b" : "    b")) return false;
+    if (message == WriteMessage::kV1) {
+      ReadSeriesV1(reader.get_message(), series);
+    } else {
+      SeriesReaderV2(symbols, series).Read(reader.get_message());
     }
-    return false;
+    return true;
   }
 };
 
