@@ -73,15 +73,15 @@ class MemoryFileSystem final : public FileSystem {
   uint64_t UsedLocked() const;
 
   mutable std::mutex mutex_;
-  Entries entries_;          // guarded by mutex_
-  Entries durable_entries_;  // guarded by mutex_; as of the directories' last syncs
+  Entries entries_;                    // guarded by mutex_
+  Entries durable_entries_;            // guarded by mutex_; as of the directories' last syncs
   std::set<std::string> directories_;  // guarded by mutex_; durable at once
   std::set<std::string> locks_;        // guarded by mutex_
-  uint64_t epoch_ = 0;       // guarded by mutex_; counts Restarts
-  uint64_t operations_ = 0;  // guarded by mutex_
-  uint64_t cut_at_ = UINT64_MAX;  // guarded by mutex_
-  uint64_t space_ = UINT64_MAX;   // guarded by mutex_
-  bool fail_syncs_ = false;       // guarded by mutex_
+  uint64_t epoch_ = 0;                 // guarded by mutex_; counts Restarts
+  uint64_t operations_ = 0;            // guarded by mutex_
+  uint64_t cut_at_ = UINT64_MAX;       // guarded by mutex_
+  uint64_t space_ = UINT64_MAX;        // guarded by mutex_
+  bool fail_syncs_ = false;            // guarded by mutex_
 };
 
 }  // namespace epi::testing

@@ -212,7 +212,11 @@ Result<void> Head::RestoreSeries(uint32_t group, uint32_t id, uint32_t generatio
     pairs.push_back({symbols_.Text(label.name), symbols_.Text(label.value)});
   }
   const Labels text = Labels::FromPairs(std::move(pairs));
-  if (Find(text) != kNoSeries) return bad("its labels are defined twice");
+  if (const SeriesRef known = Find(text); known != kNoSeries) {
+    // Written again after a failed sync.
+    if (known == MakeRef(id, generation)) return {};
+    return bad("its labels are defined twice");
+  }
   const bool fresh = !series_.HasSlab(id);
   if (!series_.RestoreSlab(id, group)) return bad("its number belongs to another group");
   if (fresh) groups_[group]->AddSlab(id / Slab::kSeries * Slab::kSeries);

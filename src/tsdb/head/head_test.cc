@@ -200,7 +200,7 @@ TEST_F(HeadTest, SeriesOfAScrapeShareTheirColumn) {
 TEST_F(HeadTest, MatchersSelectAsLabelsDo) {
   auto appender = Open();
   std::vector<Labels> sets;
-  SeededRandom random(3);
+  SeededRandom random{3};
   for (int i = 0; i < 300; ++i) {
     LabelsBuilder builder;
     builder.Set("__name__", "m" + std::to_string(random.Below(5)));
@@ -267,7 +267,7 @@ TEST_F(HeadTest, RandomBatchesReadBackExactly) {
     options.group.block_range_ms = 600'000;
     VolatileLog log;
     Head head(options, log, nullptr);
-    SeededRandom random(seed);
+    SeededRandom random{seed};
     std::map<std::string, Points> expected;
     std::vector<std::unique_ptr<BatchAppender>> groups;
     for (int g = 0; g < 3; ++g)

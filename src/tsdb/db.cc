@@ -1,0 +1,175 @@
+#include "tsdb/db.h"
+
+#include "tsdb/db_metrics.h"
+
+namespace epi::tsdb {
+namespace {
+constexpr std::string_view kLockName = "lock";
+constexpr std::string_view kNativeName = "epimetheus";
+
+tl::unexpected<Error> NotReady() { return Fail(ErrorCode::kUnavailable, "TSDB not ready"); }
+}  // namespace
+
+// Lets the registry's callbacks outlive the database.
+struct Db::MetricsLink : DbMetricsSource {
+  explicit MetricsLink(const Db* opened) : db(opened) {}
+  void WithDb(const std::function<void(const Db&)>& use) override {
+    const std::lock_guard<std::mutex> lock(mutex);
+    if (db != nullptr) use(*db);
+  }
+  std::mutex mutex;
+  const Db* db;  // guarded by mutex; null once closed
+};
+
+Db::Db(DbOptions options, DbDependencies dependencies)
+    : options_(std::move(options)),
+      deps_(std::move(dependencies)),
+      native_(JoinPath(options_.directory, kNativeName)),
+      series_log_(deps_.fs, JoinPath(native_, "series"), next_lsn_),
+      wal_(deps_.fs, {JoinPath(native_, "wal"), options_.wal_segment_bytes, options_.sync_each_commit}, series_log_,
+           next_lsn_),
+      head_(options_.head, wal_, &series_log_) {}
+
+Db::~Db() { static_cast<void>(Close()); }
+
+Result<std::unique_ptr<Db>> Db::Open(DbOptions options, DbDependencies dependencies) {
+  std::unique_ptr<Db> db(new Db(std::move(options), std::move(dependencies)));
+  EPI_TRY(db->TakeDirectory());
+  if (db->deps_.metrics != nullptr) {
+    db->metrics_link_ = std::make_shared<MetricsLink>(db.get());
+    RegisterDbMetrics(*db->deps_.metrics, db->metrics_link_);
+  }
+  return db;
+}
+
+Result<void> Db::TakeDirectory() {
+  EPI_TRY(deps_.fs.CreateDirectories(options_.directory));
+  if (!options_.no_lock_file) {
+    const std::string path = JoinPath(options_.directory, kLockName);
+    const bool left_over = deps_.fs.Exists(path);
+    auto lock = deps_.fs.LockFile(path);
+    if (!lock) return Fail(lock.error().WithContext("lock DB directory"));
+    lock_ = std::move(*lock);
+    clean_start_ = left_over ? 0 : 1;
+    if (left_over)
+      deps_.log.Warn("A lockfile from a previous execution already existed. It was replaced", {{"file", path}});
+  }
+  EPI_TRY(deps_.fs.CreateDirectories(native_));
+  EPI_TRY(deps_.fs.SyncDirectory(options_.directory));
+  return {};
+}
+
+Result<void> Db::Replay() {
+  const MonotonicNs start = deps_.clock.Monotonic();
+  deps_.log.Info("Replaying WAL, this may take a while");
+  const std::string aside = JoinPath(native_, "damaged");
+  EPI_ASSIGN(auto definitions, SeriesLog::Load(deps_.fs, JoinPath(native_, "series"), aside, head_));
+  ReportDamage(definitions.damage);
+  if (definitions.refused > 0)
+    deps_.log.Warn("Some series definitions were unusable", {{"count", definitions.refused}});
+  const MonotonicNs defined = deps_.clock.Monotonic();
+  EPI_ASSIGN(report_, ReplayWal(deps_.fs, JoinPath(native_, "wal"), aside, head_, progress_));
+  ReportDamage(report_.damage);
+  if (report_.torn_bytes > 0)
+    deps_.log.Info("The end of the WAL was torn and cut off", {{"bytes", report_.torn_bytes}});
+  if (report_.orphans + report_.unknown_rows > 0) {
+    deps_.log.Warn("Parts of the WAL could not be used",
+                   {{"batches_without_base", report_.orphans}, {"unknown_series_rows", report_.unknown_rows}});
+  }
+  next_lsn_.store(std::max(report_.highest_lsn, definitions.highest_lsn) + 1);
+  series_log_.Start(definitions.next_file);
+  wal_.Start(report_.next_segment);
+  const auto seconds = [](MonotonicNs ns) { return static_cast<double>(ns) * 1e-9; };
+  const MonotonicNs end = deps_.clock.Monotonic();
+  replay_seconds_.store(seconds(end - start));
+  deps_.log.Info("WAL replay completed", {{"series", definitions.series},
+                                          {"segments", report_.segments},
+                                          {"samples", report_.samples},
+                                          {"series_replay_duration", seconds(defined - start)},
+                                          {"wal_replay_duration", seconds(end - defined)},
+                                          {"total_replay_duration", seconds(end - start)}});
+  return {};
+}
+
+void Db::ReportDamage(const std::vector<LogDamage>& damage) {
+  for (const auto& part : damage) {
+    corruptions_.fetch_add(1, std::memory_order_relaxed);
+    deps_.log.Error("Encountered WAL read error, kept what is readable", {{"segment", part.file},
+                                                                          {"offset", part.offset},
+                                                                          {"bytes", part.length},
+                                                                          {"err", part.what},
+                                                                          {"set_aside", part.kept_as}});
+  }
+}
+
+Result<void> Db::Load() {
+  Result<void> done = Replay();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  load_result_ = done;
+  loaded_ = true;
+  ready_.store(done.has_value(), std::memory_order_release);
+  wake_.notify_all();
+  return done;
+}
+
+void Db::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Db::Run() {
+  if (!Load()) return;
+  MonotonicNs next = deps_.clock.Monotonic();
+  for (;;) {
+    next = std::max(next + options_.sync_interval_ms * 1'000'000, deps_.clock.Monotonic());
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      if (deps_.clock.WaitUntil(lock, wake_, next, [this] { return stopping_; })) return;
+    }
+    if (auto synced = wal_.Sync(); !synced) {
+      deps_.log.Error("Syncing the WAL failed; it goes on in a new segment", {{"err", synced.error().message()}});
+    }
+  }
+}
+
+Result<void> Db::AwaitReady() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  wake_.wait(lock, [this] { return loaded_ || stopping_; });
+  if (!loaded_) return Fail(ErrorCode::kCanceled, "the database was closed while it was loading");
+  return load_result_;
+}
+
+Result<void> Db::Close() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (closed_) return {};
+    closed_ = true;
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+  if (metrics_link_ != nullptr) {
+    const std::lock_guard<std::mutex> lock(metrics_link_->mutex);
+    metrics_link_->db = nullptr;
+  }
+  Result<void> done;
+  if (ready_.exchange(false)) done = wal_.Sync();
+  if (lock_ != nullptr) {
+    static_cast<void>(deps_.fs.RemoveFile(JoinPath(options_.directory, kLockName)));
+    lock_.reset();
+  }
+  return done;
+}
+
+Result<std::shared_ptr<const View>> Db::OpenView(TimeRange range) const {
+  if (!ready()) return NotReady();
+  return head_.OpenView(range);
+}
+
+Result<std::unique_ptr<BatchAppender>> Db::OpenGroup(const GroupIdentity& identity) {
+  if (!ready()) return NotReady();
+  return head_.OpenGroup(identity);
+}
+
+TimestampMs Db::OldestTime() const { return head_.min_time(); }
+
+}  // namespace epi::tsdb

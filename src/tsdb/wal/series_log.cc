@@ -1,0 +1,248 @@
+#include "tsdb/wal/series_log.h"
+
+#include "base/bytes.h"
+#include "tsdb/wal/record_file.h"
+
+namespace epi::tsdb {
+namespace {
+
+constexpr uint8_t kDefinitions = 1;  // the only record type: a list of items
+enum Item : uint8_t { kGroup = 1, kSymbol = 2, kSeries = 3 };
+// Loading reads a file whole.
+constexpr size_t kMaxFileBytes = uint64_t{1} << 30;
+
+// Applies the items of one record. Nothing of a record with a wrong checksum gets here, so a parse error is our own
+// fault or a forged file; the rest of the record is given up.
+class ItemReader {
+ public:
+  ItemReader(Head& head, SeriesLog::Loaded& loaded) : head_(head), loaded_(loaded) {}
+
+  bool Read(std::string_view payload) {
+    ByteReader in(payload);
+    while (!in.empty() && in.ok()) {
+      Result<void> done;
+      switch (in.U8()) {
+        case kGroup:
+          done = Group(in);
+          break;
+        case kSymbol:
+          done = Symbol(in);
+          break;
+        case kSeries:
+          done = Series(in);
+          break;
+        default:
+          return false;
+      }
+      if (!done) ++loaded_.refused;
+    }
+    return in.ok();
+  }
+
+ private:
+  Result<void> Group(ByteReader& in) {
+    const uint64_t id = in.Uvarint();
+    GroupIdentity identity;
+    const uint8_t kind = in.U8();
+    identity.key = in.UvarintString();
+    if (!in.ok() || id > UINT32_MAX || kind > static_cast<uint8_t>(GroupIdentity::Kind::kImport)) return Bad();
+    identity.kind = static_cast<GroupIdentity::Kind>(kind);
+    return head_.RestoreGroup(static_cast<uint32_t>(id), identity);
+  }
+  Result<void> Symbol(ByteReader& in) {
+    const uint64_t id = in.Uvarint();
+    const std::string_view text = in.UvarintString();
+    if (!in.ok() || id >= SymbolTable::kMaxSymbols) return Bad();
+    return head_.RestoreSymbol(SymbolId{static_cast<uint32_t>(id)}, text);
+  }
+  Result<void> Series(ByteReader& in) {
+    const uint64_t group = in.Uvarint();
+    const uint64_t id = in.Uvarint();
+    const uint64_t generation = in.Uvarint();
+    const uint64_t lsn = in.Uvarint();
+    const uint64_t count = in.Uvarint();
+    if (!in.ok() || count > in.remaining() / 2) return Bad();
+    tuple_.clear();
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint64_t name = in.Uvarint();
+      const uint64_t value = in.Uvarint();
+      if (name >= SymbolTable::kMaxSymbols || value >= SymbolTable::kMaxSymbols) return Bad();
+      tuple_.push_back({SymbolId{static_cast<uint32_t>(name)}, SymbolId{static_cast<uint32_t>(value)}});
+    }
+    if (!in.ok() || group > UINT32_MAX || id >= kNoSeriesId || generation > UINT32_MAX || (generation & 1) == 0)
+      return Bad();
+    loaded_.highest_lsn = std::max(loaded_.highest_lsn, lsn);
+    EPI_TRY(head_.RestoreSeries(static_cast<uint32_t>(group), static_cast<uint32_t>(id),
+                                static_cast<uint32_t>(generation), lsn, tuple_));
+    ++loaded_.series;
+    return {};
+  }
+  static Result<void> Bad() { return Fail(ErrorCode::kDataLoss, "a definition is damaged"); }
+
+  Head& head_;
+  SeriesLog::Loaded& loaded_;
+  std::vector<LabelSymbols> tuple_;
+};
+
+}  // namespace
+
+SeriesLog::SeriesLog(FileSystem& fs, std::string directory, const std::atomic<uint64_t>& next_lsn)
+    : fs_(fs), directory_(std::move(directory)), next_lsn_(next_lsn) {}
+
+void SeriesLog::NoteGroup(uint32_t id, const GroupIdentity& identity) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ByteWriter writer(noted_);
+  writer.U8(kGroup);
+  writer.Uvarint(id);
+  writer.U8(static_cast<uint8_t>(identity.kind));
+  writer.UvarintString(identity.key);
+}
+
+void SeriesLog::NoteSymbol(SymbolId id, std::string_view text) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ByteWriter writer(noted_);
+  writer.U8(kSymbol);
+  writer.Uvarint(static_cast<uint32_t>(id));
+  writer.UvarintString(text);
+}
+
+void SeriesLog::NoteSeries(uint32_t group, uint32_t id, uint32_t generation, LabelTuple labels) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ByteWriter writer(noted_);
+  writer.U8(kSeries);
+  writer.Uvarint(group);
+  writer.Uvarint(id);
+  writer.Uvarint(generation);
+  writer.Uvarint(next_lsn_.load(std::memory_order_acquire));
+  writer.Uvarint(labels.size());
+  for (const auto& label : labels) {
+    writer.Uvarint(static_cast<uint32_t>(label.name));
+    writer.Uvarint(static_cast<uint32_t>(label.value));
+  }
+}
+
+Result<void> SeriesLog::OpenFile() {
+  EPI_TRY(fs_.CreateDirectories(directory_));
+  const std::string path = JoinPath(directory_, NumberedName(file_number_, kSeriesLogSuffix));
+  EPI_ASSIGN(file_, fs_.Open(path, OpenMode::kTruncate));
+  EPI_TRY(file_->Append(
+      EncodeFileHeader({RecordFileKind::kSeriesLog, file_number_, next_lsn_.load(std::memory_order_acquire)})));
+  EPI_ASSIGN(auto sync_file, fs_.Open(path, OpenMode::kAppend));
+  EPI_TRY(fs_.SyncDirectory(directory_));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  sync_file_ = std::move(sync_file);
+  return {};
+}
+
+Result<void> SeriesLog::Flush() {
+  std::string payload;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    payload.swap(noted_);
+    if (distrusted_) {
+      distrusted_ = false;
+      if (file_ != nullptr) ++file_number_;
+      file_.reset();
+    }
+  }
+  if (payload.empty()) return {};
+  const auto put_back = [&](Result<void> error) {
+    // Nothing may be lost: later series refer to these symbols.
+    const std::lock_guard<std::mutex> lock(mutex_);
+    noted_.insert(0, payload);
+    return error;
+  };
+  if (file_ == nullptr) {
+    if (auto opened = OpenFile(); !opened) {
+      file_.reset();
+      return put_back(std::move(opened));
+    }
+  }
+  std::string record;
+  AppendRecord(record, kDefinitions, next_lsn_.load(std::memory_order_acquire), payload);
+  const uint64_t before = file_->size();
+  if (auto written = file_->Append(record); !written) {
+    // A torn record would be damage in the middle: take it back, or go on in a new file.
+    if (!file_->Truncate(before)) {
+      file_.reset();
+      ++file_number_;
+    }
+    return put_back(std::move(written));
+  }
+  bytes_written_.fetch_add(record.size(), std::memory_order_relaxed);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    unsynced_ += payload;
+    dirty_.store(true, std::memory_order_release);
+  }
+  if (file_->size() > kMaxFileBytes) {
+    EPI_TRY(Sync());
+    file_.reset();
+    ++file_number_;
+  }
+  return {};
+}
+
+Result<void> SeriesLog::Sync() {
+  std::shared_ptr<File> file;
+  std::string covered;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (sync_file_ == nullptr || !dirty_.load(std::memory_order_relaxed)) return {};
+    file = sync_file_;
+    covered.swap(unsynced_);
+    dirty_.store(false, std::memory_order_release);
+  }
+  auto synced = file->Sync();
+  if (!synced) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    noted_.insert(0, covered + unsynced_);
+    unsynced_.clear();
+    distrusted_ = true;
+  }
+  return synced;
+}
+
+Result<SeriesLog::Loaded> SeriesLog::Load(FileSystem& fs, const std::string& directory, const std::string& aside,
+                                          Head& head) {
+  Loaded loaded;
+  EPI_ASSIGN(const auto numbers, ListNumbered(fs, directory, kSeriesLogSuffix));
+  ItemReader items(head, loaded);
+  for (const uint64_t number : numbers) {
+    loaded.next_file = number + 1;
+    const std::string path = JoinPath(directory, NumberedName(number, kSeriesLogSuffix));
+    auto content = fs.ReadFile(path, uint64_t{16} << 30);
+    if (!content) {
+      loaded.damage.push_back({path, 0, 0, content.error().message(), {}});
+      continue;
+    }
+    if (content->empty()) continue;
+    std::vector<RecordDamage> damage;
+    if (auto header = DecodeFileHeader(*content, RecordFileKind::kSeriesLog); !header) {
+      if (header.error().code() == ErrorCode::kUnsupported) return Fail(header.error().WithContext(path));
+      damage.push_back({0, kRecordFileHeaderBytes, header.error().message()});
+    } else {
+      loaded.highest_lsn = std::max(loaded.highest_lsn, header->first_lsn);
+    }
+    RecordScanner scanner(*content);
+    RecordScanner::Record record;
+    std::string cleaned = EncodeFileHeader({RecordFileKind::kSeriesLog, number, 0});
+    while (scanner.Next(record)) {
+      if (record.type != kDefinitions || !items.Read(record.payload)) {
+        damage.push_back(
+            {record.offset, kRecordHeaderBytes + record.payload.size(), "a record of definitions cannot be read"});
+        continue;
+      }
+      loaded.highest_lsn = std::max(loaded.highest_lsn, record.lsn);
+      AppendRecord(cleaned, record.type, record.lsn, record.payload);
+    }
+    damage.insert(damage.end(), scanner.damage().begin(), scanner.damage().end());
+    // A tail is torn where the machine stopped, which may be in any file that was the last one once.
+    if (damage.empty()) continue;
+    const std::string kept = SetAside(fs, path, aside, cleaned);
+    for (auto& part : damage) loaded.damage.push_back({path, part.offset, part.length, std::move(part.what), kept});
+  }
+  return loaded;
+}
+
+}  // namespace epi::tsdb

@@ -1,0 +1,65 @@
+// What ids mean: groups, symbols and series, in a log of their own (docs/formats/wal.md).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "tsdb/head/head.h"
+#include "tsdb/wal/log_files.h"
+
+namespace epi::tsdb {
+
+// Thread-safe. Definitions are collected in memory; whoever writes a log record first calls Flush, so that no record in
+// a file names what the series log does not define.
+class SeriesLog final : public SeriesJournal {
+ public:
+  // `next_lsn` is what the next record of the log will get at least.
+  SeriesLog(FileSystem& fs, std::string directory, const std::atomic<uint64_t>& next_lsn);
+  // Writes go to a new file with this number, behind the existing ones. Before the first Flush.
+  void Start(uint64_t next_file) { file_number_ = next_file; }
+
+  void NoteGroup(uint32_t id, const GroupIdentity& identity) override;
+  void NoteSymbol(SymbolId id, std::string_view text) override;
+  void NoteSeries(uint32_t group, uint32_t id, uint32_t generation, LabelTuple labels) override;
+
+  // Hands what was noted to the system. One caller at a time.
+  Result<void> Flush();
+  // Makes what was flushed durable; may run beside Flush. After a failure nobody knows what of the file is on the
+  // device: what was not synced is written again, to a new file, by the next Flush.
+  Result<void> Sync();
+  bool dirty() const { return dirty_.load(std::memory_order_acquire); }
+  uint64_t bytes_written() const { return bytes_written_.load(std::memory_order_relaxed); }
+
+  struct Loaded {
+    uint64_t next_file = 1;
+    uint64_t highest_lsn = 0;  // numbers up to it may be named by definitions
+    size_t series = 0;
+    size_t refused = 0;  // definitions that could not be used
+    std::vector<LogDamage> damage;
+  };
+  // Reads all files into an empty head. Damage never fails it; an error means that the directory cannot be read.
+  static Result<Loaded> Load(FileSystem& fs, const std::string& directory, const std::string& aside, Head& head);
+
+ private:
+  Result<void> OpenFile();
+
+  FileSystem& fs_;
+  const std::string directory_;
+  const std::atomic<uint64_t>& next_lsn_;
+  uint64_t file_number_ = 1;    // owned by the flusher
+  std::unique_ptr<File> file_;  // owned by the flusher
+  std::mutex mutex_;
+  std::string noted_;                // guarded by mutex_; items of the next record
+  std::string unsynced_;             // guarded by mutex_; items that were flushed since the last Sync
+  bool distrusted_ = false;          // guarded by mutex_; the file is not written to any more
+  std::shared_ptr<File> sync_file_;  // guarded by mutex_; another handle of file_
+  std::atomic<bool> dirty_{false};   // flushed, not synced
+  std::atomic<uint64_t> bytes_written_{0};
+};
+
+}  // namespace epi::tsdb

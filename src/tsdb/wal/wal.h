@@ -1,0 +1,100 @@
+// The write-ahead log: one record a batch, numbered, in segments (docs/formats/wal.md).
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "tsdb/wal/batch.h"
+#include "tsdb/wal/series_log.h"
+
+namespace epi::tsdb {
+
+struct WalOptions {
+  std::string directory;
+  uint64_t segment_bytes = uint64_t{64} << 20;
+  bool sync_each_commit = false;  // an acknowledged batch survives power loss; otherwise Sync() is called every second
+};
+
+// Thread-safe. The thread that waits first writes for all that are waiting.
+class Wal final : public CommitLog {
+ public:
+  // `next_lsn` is shared with the series log. All outlive it. Nothing may be appended before Start.
+  Wal(FileSystem& fs, WalOptions options, SeriesLog& series_log, std::atomic<uint64_t>& next_lsn);
+  // Goes on in segment `next_segment` with the number that `next_lsn` holds now; all before it are written.
+  void Start(uint64_t next_segment);
+  ~Wal() override;
+
+  Result<Appended> Append(const Batch& batch, LayoutChain& chain) override;
+  Result<void> AwaitWritten(uint64_t lsn) override;
+  uint64_t written() const override { return written_.load(std::memory_order_acquire); }
+
+  // Makes what was written durable, the series log first. For the interval timer and shutdown; one caller at a time.
+  Result<void> Sync();
+  // Starts a new segment with the next record; returns its number. Segments below can go once their content is
+  // elsewhere.
+  uint64_t CutSegment();
+  // Removes segments with a number below. kIo when one stays; then the next call tries again.
+  Result<void> RemoveSegmentsBelow(uint64_t number);
+
+  uint64_t current_segment() const { return segment_.load(std::memory_order_acquire); }
+  struct Counters {
+    std::atomic<uint64_t> bytes_written{0};
+    std::atomic<uint64_t> records{0};
+    std::atomic<uint64_t> writes{0};
+    std::atomic<uint64_t> writes_failed{0};
+    std::atomic<uint64_t> syncs{0};
+    std::atomic<uint64_t> syncs_failed{0};
+    std::atomic<uint64_t> truncations{0};
+  };
+  const Counters& counters() const { return counters_; }
+
+ private:
+  // Records of one segment that wait to be written.
+  struct Pending {
+    uint64_t segment = 0;
+    uint64_t first_lsn = 0;
+    uint64_t last_lsn = 0;
+    std::string bytes;
+  };
+  // Numbers that will never be written; each has one waiter to tell.
+  struct Failure {
+    uint64_t first_lsn;
+    uint64_t last_lsn;
+    uint64_t waiters;
+    Error error;
+  };
+  void WriteAll(std::unique_lock<std::mutex>& lock);
+  Result<void> WriteOne(const Pending& pending);
+  Result<void> OpenSegment(const Pending& pending);
+
+  FileSystem& fs_;
+  const WalOptions options_;
+  SeriesLog& series_log_;
+  std::atomic<uint64_t>& next_lsn_;  // stored to under mutex_
+  Counters counters_;
+
+  std::atomic<uint64_t> written_{0};
+  std::atomic<uint64_t> segment_{0};  // stored to under mutex_
+  std::mutex mutex_;
+  std::condition_variable wrote_;
+  uint64_t segment_size_ = 0;     // guarded by mutex_; with what is pending
+  std::deque<Pending> pending_;   // guarded by mutex_
+  std::deque<Failure> failures_;  // guarded by mutex_
+  bool writing_ = false;          // guarded by mutex_; somebody is in WriteAll
+  std::vector<std::shared_ptr<File>>
+      unsynced_;  // guarded by mutex_; handles of files with bytes to sync, the open one last
+
+  // Owned by whoever is writing.
+  std::unique_ptr<File> file_;
+  uint64_t file_segment_ = 0;
+};
+
+}  // namespace epi::tsdb

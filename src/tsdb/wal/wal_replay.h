@@ -1,0 +1,41 @@
+// Reading the log back at a start.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/file_system.h"
+#include "tsdb/head/head.h"
+#include "tsdb/wal/log_files.h"
+
+namespace epi::tsdb {
+
+// Segment numbers, for /api/v1/status/walreplay. Written by the replay, read by anybody.
+struct WalReplayProgress {
+  std::atomic<uint64_t> min{0};
+  std::atomic<uint64_t> max{0};
+  std::atomic<uint64_t> current{0};
+};
+
+struct WalReplayReport {
+  uint64_t next_segment = 1;
+  uint64_t highest_lsn = 0;
+  uint64_t segments = 0;
+  uint64_t records = 0;
+  uint64_t samples = 0;
+  uint64_t orphans = 0;       // batches that referred to a lost one
+  uint64_t unknown_rows = 0;  // rows of series that are not defined
+  uint64_t torn_bytes =
+      0;  // behind the last intact record of a segment: what was being written when the machine stopped
+  std::vector<LogDamage> damage;
+};
+
+// Applies every intact batch to the head, in order. Torn tails are cut off; damaged segments are copied to `aside` and
+// replaced by what is readable of them. An error means that the directory cannot be listed or a file is of a later
+// version.
+Result<WalReplayReport> ReplayWal(FileSystem& fs, const std::string& directory, const std::string& aside, Head& head,
+                                  WalReplayProgress& progress);
+
+}  // namespace epi::tsdb
