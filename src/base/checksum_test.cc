@@ -17,7 +17,7 @@ TEST(Crc32c, KnownVectors) {
 }
 
 TEST(Crc32c, BothFormsAgreeAndPiecesAddUp) {
-  SeededRandom random(1);
+  SeededRandom random{1};
   for (size_t size = 0; size < 100; ++size) {
     std::string data(size, '\0');
     for (auto& c : data) c = static_cast<char>(random.Next());
