@@ -51,6 +51,7 @@ config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Fe
   out.default_retention.time = flags.tsdb_retention_ms != 0      ? flags.tsdb_retention_ms
                                : flags.tsdb_retention_bytes == 0 ? kDefaultRetentionMs
                                                                  : 0;
+  out.expand_references = flags.config_expand_references;
   out.environment = Environment;
   out.empty_variable = [logger = std::move(logger)](const std::string& name) {
     logger.Warn("Empty environment variable", {{"name", name}});

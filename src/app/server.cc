@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/version.h"
+#include "model/anchored_regex.h"
 #include "scrape/job_from_config.h"
 
 namespace epi::app {
@@ -265,7 +266,11 @@ void Server::FillServices() {
   options.enable_admin_api = flags.web_enable_admin_api;
   options.enable_remote_write_receiver = flags.web_enable_remote_write_receiver;
   options.enable_otlp_receiver = flags.web_enable_otlp_receiver;
+  options.enable_search = setup_.features.search_api;
+  options.search_max_limit = flags.web_search_max_limit;
   options.per_step_stats = setup_.features.promql_per_step_stats;
+  // Checked with the other flags; a pattern that does not compile has ended the start.
+  if (auto pattern = AnchoredRegex::Compile(flags.web_cors_origin)) services_.cors_pattern = *pattern;
   services_.clock = &clock_;
   services_.metrics = &metrics_;
   services_.logger = setup_.logger.Named("web");
