@@ -137,7 +137,8 @@ TEST(HistogramChunkConformance, Tables) {
       {"ExpandIntOrFloatSpansAndBuckets", CheckExpand},
       {"CompatibleValues", CheckCompatible},
   };
-  for (const auto& c : Json::parse(*text)["cases"]) {
+  const Json table = Json::parse(*text);
+  for (const auto& c : table["cases"]) {
     SCOPED_TRACE(c["id"].get<std::string>());
     bool known = false;
     for (const auto& [name, check] : checks) {

@@ -214,7 +214,8 @@ TEST(ContentTypeConformance, EveryCase) {
   if (dir.empty()) GTEST_SKIP() << "the shared conformance data is not here";
   std::ifstream in(dir + "/exposition/content_type.json");
   ASSERT_TRUE(in);
-  for (const auto& c : json::parse(in).at("cases")) {
+  const json table = json::parse(in);
+  for (const auto& c : table.at("cases")) {
     const std::string id = c.at("id");
     const auto chosen = ChooseFormat(c.at("content_type").get<std::string>(),
                                      ScrapeProtocolFromName(c.at("fallback_scrape_protocol").get<std::string>()));
