@@ -307,6 +307,7 @@ class WriteReceiver::Request {
         first = &lines_.back().second;
       }
     }
+    if (report.refusals.empty() && zero_samples_.empty()) NoteUnlisted(report, refused_samples);
     WriteAnswer out;
     if (!lines_.empty()) {
       std::stable_sort(lines_.begin(), lines_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -316,12 +317,25 @@ class WriteReceiver::Request {
     }
     out.has_written = v2();
     if (v2()) {
-      out.samples_written = samples_ - refused_samples;
+      out.samples_written = samples_ - std::min(refused_samples, samples_);
       out.histograms_written = histograms_ - refused_histograms;
       const uint64_t lost = report.rejected[static_cast<size_t>(RejectReason::kExemplar)].count;
       out.exemplars_written = exemplars_ - std::min<uint64_t>(lost, exemplars_);
     }
     return out;
+  }
+
+  // Storage that does not list refusals still counts them and names the first of each reason.
+  void NoteUnlisted(const AppendReport& report, uint64_t& refused) {
+    for (size_t i = 0; i < kRejectReasons; ++i) {
+      const auto reason = static_cast<RejectReason>(i);
+      const auto& rejected = report.rejected[i];
+      if (rejected.count == 0 || reason == RejectReason::kExemplar) continue;
+      refused += rejected.count;
+      std::string text(RejectReasonText(reason));
+      if (v2()) text += " for series " + rejected.first.ToString();
+      lines_.emplace_back(0, std::move(text));
+    }
   }
 
   // Reads the request again for the labels of one series: only failing requests pay for texts.
