@@ -1,6 +1,8 @@
 #include "tsdb/db.h"
 
+#include "tsdb/block/block_files.h"
 #include "tsdb/db_metrics.h"
+#include "tsdb/db_view.h"
 
 namespace epi::tsdb {
 namespace {
@@ -28,7 +30,13 @@ Db::Db(DbOptions options, DbDependencies dependencies)
       series_log_(deps_.fs, JoinPath(native_, "series"), next_lsn_),
       wal_(deps_.fs, {JoinPath(native_, "wal"), options_.wal_segment_bytes, options_.sync_each_commit}, series_log_,
            next_lsn_),
-      head_(options_.head, wal_, &series_log_) {}
+      head_(options_.head, wal_, &series_log_),
+      blocks_(deps_.fs, deps_.clock, deps_.random, deps_.log,
+              {options_.directory,
+               {ExponentialRanges(options_.head.group.block_range_ms, options_.max_block_duration_ms),
+                options_.merge_overlapping},
+               {kDefaultChunkSegmentBytes, options_.samples_per_chunk, options_.float_encoding},
+               options_.retention}) {}
 
 Db::~Db() { static_cast<void>(Close()); }
 
@@ -63,6 +71,16 @@ Result<void> Db::Replay() {
   const MonotonicNs start = deps_.clock.Monotonic();
   deps_.log.Info("Replaying WAL, this may take a while");
   const std::string aside = JoinPath(native_, "damaged");
+  EPI_TRY(RemoveLeftovers(deps_.fs, options_.directory));
+  EPI_TRY(RepairIndexVersions(deps_.fs, options_.directory));
+  EPI_TRY(blocks_.Reload(0));
+  EPI_ASSIGN(in_blocks_, LoadInBlocks());
+  for (const auto& block : *blocks_.blocks()) {
+    if (!block->meta().HasHint(kHintOutOfOrder)) in_blocks_.time = std::max(in_blocks_.time, block->meta().max_time);
+  }
+  head_.SetInBlocks(in_blocks_.time, in_blocks_.lsn);
+  head_.SetMinValidTime(in_blocks_.time);
+  head_.SetClip(in_blocks_.time);
   EPI_ASSIGN(auto definitions, SeriesLog::Load(deps_.fs, JoinPath(native_, "series"), aside, head_));
   ReportDamage(definitions.damage);
   if (definitions.refused > 0)
@@ -76,9 +94,10 @@ Result<void> Db::Replay() {
     deps_.log.Warn("Parts of the WAL could not be used",
                    {{"batches_without_base", report_.orphans}, {"unknown_series_rows", report_.unknown_rows}});
   }
+  head_.FinishReplay();
   next_lsn_.store(std::max(report_.highest_lsn, definitions.highest_lsn) + 1);
   series_log_.Start(definitions.next_file);
-  wal_.Start(report_.next_segment);
+  wal_.Start(report_.next_segment, report_.contents);
   const auto seconds = [](MonotonicNs ns) { return static_cast<double>(ns) * 1e-9; };
   const MonotonicNs end = deps_.clock.Monotonic();
   replay_seconds_.store(seconds(end - start));
@@ -118,6 +137,7 @@ void Db::Start() {
 
 void Db::Run() {
   if (!Load()) return;
+  maintenance_ = std::thread([this] { RunMaintenance(); });
   MonotonicNs next = deps_.clock.Monotonic();
   for (;;) {
     next = std::max(next + options_.sync_interval_ms * 1'000'000, deps_.clock.Monotonic());
@@ -147,6 +167,7 @@ Result<void> Db::Close() {
     wake_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
+  if (maintenance_.joinable()) maintenance_.join();
   if (metrics_link_ != nullptr) {
     const std::lock_guard<std::mutex> lock(metrics_link_->mutex);
     metrics_link_->db = nullptr;
@@ -162,7 +183,7 @@ Result<void> Db::Close() {
 
 Result<std::shared_ptr<const View>> Db::OpenView(TimeRange range) const {
   if (!ready()) return NotReady();
-  return head_.OpenView(range);
+  return std::static_pointer_cast<const View>(std::make_shared<const DbView>(head_, blocks_, range));
 }
 
 Result<std::unique_ptr<BatchAppender>> Db::OpenGroup(const GroupIdentity& identity) {
@@ -170,6 +191,10 @@ Result<std::unique_ptr<BatchAppender>> Db::OpenGroup(const GroupIdentity& identi
   return head_.OpenGroup(identity);
 }
 
-TimestampMs Db::OldestTime() const { return head_.min_time(); }
+TimestampMs Db::OldestTime() const {
+  TimestampMs oldest = head_.min_time();
+  for (const auto& block : *blocks_.blocks()) oldest = std::min(oldest, block->meta().min_time);
+  return oldest;
+}
 
 }  // namespace epi::tsdb

@@ -14,7 +14,9 @@
 #include "storage/storage.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "tsdb/compact/block_store.h"
 #include "tsdb/head/head.h"
+#include "tsdb/head/head_view.h"
 #include "tsdb/wal/series_log.h"
 #include "tsdb/wal/wal.h"
 #include "tsdb/wal/wal_replay.h"
@@ -28,6 +30,13 @@ struct DbOptions {
   bool sync_each_commit = false;  // --storage.wal.fsync=commit
   int64_t sync_interval_ms = 1000;
   uint64_t wal_segment_bytes = uint64_t{64} << 20;
+  int64_t max_block_duration_ms = 2 * 3600 * 1000;  // to which compaction lets blocks grow
+  bool merge_overlapping = true;
+  uint32_t samples_per_chunk = 120;
+  ChunkEncoding float_encoding = ChunkEncoding::kXor;  // of new blocks
+  bool keep_start_times = false;                       // in new blocks
+  RetentionLimits retention;
+  int64_t maintenance_interval_ms = 60'000;  // blocks are read again, cut, compacted and deleted
 };
 
 // All outlive the database. `metrics` may be null.
@@ -64,6 +73,20 @@ class Db final : public Storage {
   Result<std::unique_ptr<BatchAppender>> OpenGroup(const GroupIdentity& identity) override;
   TimestampMs OldestTime() const override;
 
+  // What the timer does every minute: reads the directory again, cuts blocks from the head when it spans more than one
+  // and a half of them, compacts, and deletes beyond retention. For tests and tools.
+  Result<void> Maintain();
+  // Deletes the samples of all series that match one of the sets, in head and blocks.
+  Result<void> Delete(std::span<const std::vector<Matcher>> matcher_sets, TimeRange range);
+  // Rewrites blocks without what is deleted.
+  Result<void> CleanTombstones();
+  // Links all blocks, and writes the head as one more, under <data>/snapshots. The name of the new directory there.
+  Result<std::string> Snapshot(bool with_head);
+  void SetRetention(RetentionLimits limits) { blocks_.SetRetention(std::move(limits)); }
+  const BlockStore& blocks() const { return blocks_; }
+  // Of the log and the head's files.
+  uint64_t log_bytes() const { return wal_.storage_bytes(); }
+
   // For /api/v1/status/tsdb: the `limit` largest of each list.
   HeadStatus Status(size_t limit) const { return head_.Status(limit); }
   Head& head() { return head_; }
@@ -80,6 +103,19 @@ class Db final : public Storage {
   Result<void> Replay();
   void ReportDamage(const std::vector<LogDamage>& damage);
   void Run();
+  void RunMaintenance();
+  // Up to which time and log number the head's samples are in blocks.
+  struct InBlocks {
+    TimestampMs time = kNoTime;
+    uint64_t lsn = 0;
+  };
+  Result<InBlocks> LoadInBlocks();
+  Result<void> StoreInBlocks();
+  bool Cuttable() const;
+  Result<void> CutHead();
+  Result<void> CutLate(const HeadView& view, TimestampMs before);
+  Result<void> TryTruncate();
+  Result<void> RewriteUntimed();
 
   const DbOptions options_;
   const DbDependencies deps_;
@@ -90,6 +126,10 @@ class Db final : public Storage {
   SeriesLog series_log_;
   Wal wal_;
   Head head_;
+  BlockStore blocks_;
+  std::mutex work_mutex_;          // cuts, compaction, deletion and snapshots are one at a time
+  InBlocks in_blocks_;             // guarded by work_mutex_
+  bool truncate_pending_ = false;  // guarded by work_mutex_; an open view reads what is in a block already
   WalReplayProgress progress_;
   WalReplayReport report_;
   std::atomic<uint64_t> corruptions_{0};
@@ -105,6 +145,7 @@ class Db final : public Storage {
   bool closed_ = false;       // guarded by mutex_
   Result<void> load_result_;  // guarded by mutex_
   std::thread thread_;
+  std::thread maintenance_;
 };
 
 }  // namespace epi::tsdb

@@ -5,6 +5,7 @@
 
 #include "model/histogram_convert.h"
 #include "model/histogram_hints.h"
+#include "tsdb/block/intervals.h"
 #include "tsdb/head/value_codec.h"
 
 namespace epi::tsdb {
@@ -117,27 +118,34 @@ LastSample Group::Last(uint32_t series) const {
   return last;
 }
 
-void Group::Apply(const Batch& batch, uint64_t lsn, uint64_t settled) {
+TimestampMs Group::NewestOf(uint32_t series) const {
+  TimestampMs newest = Last(series).time;
+  if (!series_.hot(series).Has(HotRecord::kSide)) return newest;
+  for (const auto& late : sides_.at(series)->late) newest = std::max(newest, late.time);
+  return newest;
+}
+
+void Group::Apply(const Batch& batch, const Moment& moment) {
   {
     const auto lock = Lock();
-    if (phase_first_lsn_ == 0) phase_first_lsn_ = lsn;
-    phase_last_lsn_ = lsn;
-    ApplyFloats(batch, lsn, settled);
-    ApplyTimed(batch, lsn, settled);
-    ApplyHistograms(batch, lsn);
+    if (phase_first_lsn_ == 0) phase_first_lsn_ = moment.lsn;
+    phase_last_lsn_ = moment.lsn;
+    ApplyFloats(batch, moment);
+    ApplyTimed(batch, moment);
+    ApplyHistograms(batch, moment.lsn);
     for (const auto& row : batch.tombstones) {
-      if (Owns(row.series)) Side(row.series, series_.hot(row.series)).deleted.push_back({row.min, row.max});
+      if (Owns(row.series)) AddInterval(Side(row.series, series_.hot(row.series)).deleted, {row.min, row.max});
     }
   }
   EndTurn();
 }
 
-void Group::ApplyFloats(const Batch& batch, uint64_t lsn, uint64_t settled) {
+void Group::ApplyFloats(const Batch& batch, const Moment& moment) {
   if (batch.series.empty()) return;
   const bool all_ours = batch.group == id_ &&
                         std::all_of(batch.series.begin(), batch.series.end(), [&](uint32_t id) { return Owns(id); });
-  if (all_ours && batch.time > newest_time_) {
-    ApplyAt(batch.time, lsn, settled, batch.series, batch.values);
+  if (all_ours && batch.time > newest_time_ && batch.time >= moment.late_before) {
+    ApplyAt(batch.time, moment.lsn, moment.settled, batch.series, batch.values);
     return;
   }
   scratch_ids_.clear();
@@ -145,17 +153,17 @@ void Group::ApplyFloats(const Batch& batch, uint64_t lsn, uint64_t settled) {
   for (size_t i = 0; i < batch.series.size(); ++i) {
     const uint32_t id = batch.series[i];
     if (!Owns(id)) continue;
-    if (HotRecord& hot = series_.hot(id); batch.time <= Last(id).time) {
-      AddLate(id, hot, batch.time, batch.values[i], lsn);
+    if (HotRecord& hot = series_.hot(id); batch.time < moment.late_before || batch.time <= Last(id).time) {
+      AddLate(id, hot, batch.time, batch.values[i], moment.lsn);
       continue;
     }
     scratch_ids_.push_back(id);
     scratch_values_.push_back(batch.values[i]);
   }
-  ApplyAt(batch.time, lsn, settled, scratch_ids_, scratch_values_);
+  ApplyAt(batch.time, moment.lsn, moment.settled, scratch_ids_, scratch_values_);
 }
 
-void Group::ApplyTimed(const Batch& batch, uint64_t lsn, uint64_t settled) {
+void Group::ApplyTimed(const Batch& batch, const Moment& moment) {
   for (size_t first = 0; first < batch.timed.size();) {
     const TimestampMs time = batch.timed[first].time;
     scratch_ids_.clear();
@@ -167,14 +175,14 @@ void Group::ApplyTimed(const Batch& batch, uint64_t lsn, uint64_t settled) {
       HotRecord& hot = series_.hot(row.series);
       if (((series_.slab(row.series).in_layout >> (row.series % Slab::kSeries)) & 1) != 0) chain_.valid = false;
       if (row.start_time != 0) Side(row.series, hot).starts.push_back({time, row.start_time});
-      if (time <= Last(row.series).time) {
-        AddLate(row.series, hot, time, row.value, lsn);
+      if (time < moment.late_before || time <= Last(row.series).time) {
+        AddLate(row.series, hot, time, row.value, moment.lsn);
         continue;
       }
       scratch_ids_.push_back(row.series);
       scratch_values_.push_back(row.value);
     }
-    ApplyAt(time, lsn, settled, scratch_ids_, scratch_values_);
+    ApplyAt(time, moment.lsn, moment.settled, scratch_ids_, scratch_values_);
     first = next;
   }
 }
@@ -386,27 +394,82 @@ void Group::SealLocked(uint64_t settled) {
   phase_limit_ = std::min<uint32_t>(options_.phase_entries, 200);
 }
 
-void Group::TruncateBefore(TimestampMs time, uint64_t settled) {
-  static_cast<void>(settled);
+void Group::TruncateBefore(TimestampMs time, uint64_t visible, uint64_t settled) {
   const auto lock = Lock();
-  std::erase_if(runs_, [&](const RunRef& ref) { return ref.run->range().max < time; });
+  if (phase_newest_ < time) SealLocked(settled);
+  std::erase_if(runs_,
+                [&](const RunRef& ref) { return ref.run->range().max < time && ref.run->last_lsn() <= visible; });
+  const auto in_block = [&](const auto& entry) { return entry.time < time && entry.commit <= visible; };
   for (auto at = sides_.begin(); at != sides_.end();) {
     SeriesSide& side = *at->second;
-    std::erase_if(side.histograms, [&](const auto& h) { return h.time < time; });
-    std::erase_if(side.late, [&](const auto& l) { return l.time < time; });
+    HotRecord& hot = series_.hot(at->first);
+    std::erase_if(side.histograms, in_block);
+    std::erase_if(side.late, in_block);
     std::erase_if(side.starts, [&](const auto& s) { return s.time < time; });
     std::erase_if(side.deleted, [&](const TimeRange& r) { return r.max < time; });
-    if (side.histograms.empty() && side.late.empty() && side.starts.empty() && side.deleted.empty()) {
-      HotRecord& hot = series_.hot(at->first);
-      // What stays is the time that admission compares with.
-      if (!hot.Has(HotRecord::kOpen) && side.last_histogram_time > hot.last_time())
-        hot.SetLastTime(side.last_histogram_time);
-      hot.Unset(HotRecord::kSide);
-      sides_.erase(at++);
-    } else {
+    // A series of histograms keeps its last time for admission in a record without a chunk only.
+    const bool needed = side.last_histogram_time > LastFloatTime(hot) && hot.Has(HotRecord::kOpen);
+    if (needed || !side.histograms.empty() || !side.late.empty() || !side.starts.empty() || !side.deleted.empty()) {
       ++at;
+      continue;
+    }
+    if (!hot.Has(HotRecord::kOpen) && side.last_histogram_time > hot.last_time()) {
+      hot.SetLastTime(side.last_histogram_time);
+    }
+    hot.Unset(HotRecord::kSide);
+    sides_.erase(at++);
+  }
+}
+
+TimestampMs Group::OldestLate(uint64_t visible) const {
+  const auto lock = ReadLock(visible);
+  TimestampMs oldest = std::numeric_limits<TimestampMs>::max();
+  for (const auto& [id, side] : sides_) {
+    for (const auto& late : side->late) {
+      if (late.commit <= visible) oldest = std::min(oldest, late.time);
+    }
+    for (const auto& histogram : side->histograms) {
+      if (histogram.commit <= visible) oldest = std::min(oldest, histogram.time);
     }
   }
+  return oldest;
+}
+
+void Group::CollectGone(TimestampMs time, std::vector<uint32_t>& gone) {
+  const auto lock = Lock();
+  for (const uint32_t first : slabs_) {
+    Slab& slab = series_.slab(first);
+    for (uint32_t i = 0; i < Slab::kSeries; ++i) {
+      HotRecord& hot = slab.hot[i];
+      if (!series_.Alive(first + i) || hot.Has(HotRecord::kOpen) || hot.Has(HotRecord::kSide)) continue;
+      const uint64_t bit = uint64_t{1} << i;
+      const TimestampMs last = hot.last_time();
+      if (last >= time) continue;
+      if (last == kNoTime && (slab.unused & bit) == 0) {
+        slab.unused |= bit;
+        continue;
+      }
+      if ((slab.in_layout & bit) != 0) chain_.valid = false;
+      if (hot.Has(HotRecord::kStale)) --stale_series_;
+      slab.in_layout &= ~bit;
+      slab.unused &= ~bit;
+      slab.cold[i].generation.fetch_add(1, std::memory_order_acq_rel);
+      hot = HotRecord();
+      gone.push_back(first + i);
+    }
+  }
+}
+
+void Group::AppendTombstones(std::vector<Batch::TombstoneRow>& rows) const {
+  const std::shared_lock<std::shared_mutex> lock(lock_);
+  for (const auto& [id, side] : sides_) {
+    for (const TimeRange& range : side->deleted) rows.push_back({id, range.min, range.max});
+  }
+}
+
+void Group::RemoveSlab(uint32_t first_id) {
+  const auto lock = Lock();
+  std::erase(slabs_, first_id);
 }
 
 // --- read ---

@@ -133,14 +133,22 @@ class Group {
   std::unique_lock<std::shared_mutex> Lock() { return std::unique_lock<std::shared_mutex>(lock_); }
   // Says that commit `lsn` is under way. Requires Lock().
   void Announce(uint64_t lsn) { announced_.store(lsn, std::memory_order_release); }
-  // Makes the rows of `batch` whose series are this group's visible at commit `lsn`, and ends the turn. `settled`: as
-  // in Column.
-  void Apply(const Batch& batch, uint64_t lsn, uint64_t settled);
+  // How a batch is applied. `settled`: as in Column. Samples before `late_before` are kept as late ones, even when
+  // their series has none that is newer: in order they would be taken for samples that are in a block.
+  struct Moment {
+    uint64_t lsn = 0;
+    uint64_t settled = 0;
+    TimestampMs late_before = kNoTime;
+  };
+  // Makes the rows of `batch` whose series are this group's visible, and ends the turn.
+  void Apply(const Batch& batch, const Moment& moment);
   // Ends the turn without any change.
   void Abandon();
   // No sample of the group is newer.
   TimestampMs newest_time() const { return newest_time_; }
   LastSample Last(uint32_t series) const;
+  // The time of its newest sample, late ones included.
+  TimestampMs NewestOf(uint32_t series) const;
   LayoutChain& chain() { return chain_; }
   // The slab of `series` must be this group's.
   bool Owns(uint32_t series) const { return series_.slab(series).group == id_; }
@@ -155,13 +163,24 @@ class Group {
   // --- for maintenance ---
   // Seals the open phase now, for tests and shutdown.
   void Seal(uint64_t settled);
-  // Drops runs and side samples older than `time`; what straddles stays.
-  void TruncateBefore(TimestampMs time, uint64_t settled);
+  // Drops what is older than `time` and was committed at most at `visible`: it is in a block. What straddles stays.
+  void TruncateBefore(TimestampMs time, uint64_t visible, uint64_t settled);
+  // The time of the oldest late sample committed at most at `visible`; max when there is none.
+  TimestampMs OldestLate(uint64_t visible) const;
+  // For whoever has the turn: series without a sample at or after `time` are forgotten and named in `gone`. Series that
+  // never had a sample are left alone the first time.
+  void CollectGone(TimestampMs time, std::vector<uint32_t>& gone);
+  // Deletions that still hide something.
+  void AppendTombstones(std::vector<Batch::TombstoneRow>& rows) const;
+  // Takes back a slab; its series are all gone.
+  void RemoveSlab(uint32_t first_id);
 
   // Slabs of this group, in the order they were added. Guarded by the head's creation lock for adding, by Lock() for
   // use.
   void AddSlab(uint32_t first_id);
   uint32_t next_free_id = kNoSeriesId;  // owned by the head's creation lock
+  std::vector<uint32_t> free_ids;       // likewise: of series that are gone
+  bool noted = false;                   // likewise: the journal knows the group
 
  private:
   struct ClosedChunk {
@@ -187,8 +206,8 @@ class Group {
 
   void ApplyAt(TimestampMs time, uint64_t commit, uint64_t settled, std::span<const uint32_t> ids,
                std::span<const double> values);
-  void ApplyFloats(const Batch& batch, uint64_t lsn, uint64_t settled);
-  void ApplyTimed(const Batch& batch, uint64_t lsn, uint64_t settled);
+  void ApplyFloats(const Batch& batch, const Moment& moment);
+  void ApplyTimed(const Batch& batch, const Moment& moment);
   void ApplyHistograms(const Batch& batch, uint64_t lsn);
   CounterResetHint HintFor(const SeriesSide& side, const HotRecord& hot, const Batch::HistogramRow& row) const;
   void AppendOne(Placement& place, uint32_t id, HotRecord& hot, double value);

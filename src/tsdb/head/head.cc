@@ -29,23 +29,29 @@ Head::Head(const HeadOptions& options, CommitLog& log, SeriesJournal* journal)
       min_time_(std::numeric_limits<TimestampMs>::max()),
       max_time_(std::numeric_limits<TimestampMs>::min()),
       min_valid_time_(std::numeric_limits<TimestampMs>::min()),
+      clip_(std::numeric_limits<TimestampMs>::min()),
       out_of_order_window_(options.out_of_order_window_ms) {}
 
 Head::~Head() = default;
 
 // --- views ---
 
-uint64_t Head::Pin() const {
+Head::Moment Head::Pin() const {
   const std::lock_guard<std::mutex> lock(views_mutex_);
-  const uint64_t visible = log_.written();
-  ++views_[visible];
-  return visible;
+  const Moment moment{log_.written(), clip()};
+  ++views_[moment.visible];
+  ++clips_[moment.clip];
+  return moment;
 }
 
-void Head::Unpin(uint64_t visible) const {
+void Head::Unpin(const Moment& moment) const {
+  const auto release = [](auto& counts, auto key) {
+    const auto found = counts.find(key);
+    if (--found->second == 0) counts.erase(found);
+  };
   const std::lock_guard<std::mutex> lock(views_mutex_);
-  const auto found = views_.find(visible);
-  if (--found->second == 0) views_.erase(found);
+  release(views_, moment.visible);
+  release(clips_, moment.clip);
 }
 
 uint64_t Head::Settled() const {
@@ -53,7 +59,7 @@ uint64_t Head::Settled() const {
   return views_.empty() ? log_.written() : views_.begin()->first;
 }
 
-std::shared_ptr<const View> Head::OpenView(TimeRange range) const { return std::make_shared<HeadView>(*this, range); }
+std::shared_ptr<const View> Head::OpenView(TimeRange) const { return std::make_shared<HeadView>(*this); }
 
 // --- groups and series ---
 
@@ -68,7 +74,6 @@ Result<Group*> Head::FindOrMakeGroup(const GroupIdentity& identity) {
   }
   const uint32_t id = found->second;
   groups_.Append(std::make_unique<Group>(id, identity, series_, options_.group));
-  if (journal_ != nullptr) journal_->NoteGroup(id, identity);
   return groups_[id].get();
 }
 
@@ -92,12 +97,25 @@ SeriesRef Head::Find(const Labels& labels) const {
     return series_.cold(candidate).label_hash == hash && LabelsOf(candidate) == labels;
   });
   if (!id) return kNoSeries;
-  return MakeRef(*id, series_.cold(*id).generation.load(std::memory_order_acquire));
+  const uint32_t generation = series_.cold(*id).generation.load(std::memory_order_acquire);
+  return (generation & 1) != 0 ? MakeRef(*id, generation) : kNoSeries;
 }
 
 std::optional<uint32_t> Head::NewId(Group& group) {
+  if (!group.free_ids.empty()) {
+    const uint32_t id = group.free_ids.back();
+    group.free_ids.pop_back();
+    return id;
+  }
   if (group.next_free_id == kNoSeriesId) {
-    const auto slab = series_.AddSlab(group.id());
+    std::optional<uint32_t> slab;
+    if (free_slabs_.empty()) {
+      slab = series_.AddSlab(group.id());
+    } else {
+      slab = free_slabs_.back();
+      free_slabs_.pop_back();
+      series_.slab(*slab).group = group.id();
+    }
     if (!slab) return std::nullopt;
     group.AddSlab(*slab);
     group.next_free_id = *slab;
@@ -105,6 +123,13 @@ std::optional<uint32_t> Head::NewId(Group& group) {
   const uint32_t id = group.next_free_id;
   group.next_free_id = (id + 1) % Slab::kSeries == 0 ? kNoSeriesId : id + 1;
   return id;
+}
+
+void Head::NoteSymbol(SymbolId id, std::string_view text) {
+  const auto number = static_cast<size_t>(id);
+  if (noted_symbols_.size() <= number) noted_symbols_.resize(number + 1);
+  if (journal_ != nullptr && !noted_symbols_[number]) journal_->NoteSymbol(id, text);
+  noted_symbols_[number] = true;
 }
 
 Result<SeriesRef> Head::Intern(Group& group, const Labels& labels) {
@@ -122,18 +147,24 @@ Result<SeriesRef> Head::Intern(Group& group, const Labels& labels) {
     LabelSymbols pair;
     for (const bool is_name : {true, false}) {
       const std::string_view text = is_name ? label.name : label.value;
-      const uint32_t before = symbols_.count();
       const SymbolId id = symbols_.Intern(text);
-      if (static_cast<uint32_t>(id) >= before && journal_ != nullptr) journal_->NoteSymbol(id, text);
+      NoteSymbol(id, text);
       (is_name ? pair.name : pair.value) = id;
     }
     tuple.push_back(pair);
   }
   const auto offset = labels_.Add(group.id(), tuple);
   const auto id = offset ? NewId(group) : std::nullopt;
-  if (!id) return Fail(ErrorCode::kLimit, "the head has no room for more series");
+  if (!id) {
+    if (offset) labels_.Free(*offset);
+    return Fail(ErrorCode::kLimit, "the head has no room for more series");
+  }
   const uint32_t generation = series_.cold(*id).generation.load(std::memory_order_relaxed) + 1;
-  if (journal_ != nullptr) journal_->NoteSeries(group.id(), *id, generation, tuple);
+  if (journal_ != nullptr) {
+    if (!group.noted) journal_->NoteGroup(group.id(), group.identity());
+    group.noted = true;
+    journal_->NoteSeries(group.id(), *id, generation, tuple);
+  }
   Place(group.id(), *id, generation, labels.Hash(), *offset, tuple);
   counters_.series_created.fetch_add(1, std::memory_order_relaxed);
   return MakeRef(*id, generation);
@@ -158,7 +189,24 @@ void Head::NoteTimes(TimestampMs min, TimestampMs max) {
   RaiseTo(max_time_, max);
 }
 
-void Head::SetMinValidTime(TimestampMs time) { RaiseTo(min_valid_time_, time); }
+void Head::SetMinValidTime(TimestampMs time) {
+  RaiseTo(min_valid_time_, time);
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    groups_[i]->BeginTurn();
+    groups_[i]->Abandon();
+  }
+}
+
+void Head::SetClip(TimestampMs time) {
+  // A view takes number and clip together.
+  const std::lock_guard<std::mutex> lock(views_mutex_);
+  RaiseTo(clip_, time);
+}
+
+void Head::SetInBlocks(TimestampMs time, uint64_t lsn) {
+  in_blocks_time_ = time;
+  in_blocks_lsn_ = lsn;
+}
 
 void Head::SetOutOfOrderWindow(int64_t ms) {
   out_of_order_window_.store(ms, std::memory_order_relaxed);
@@ -189,11 +237,41 @@ Result<void> Head::RestoreGroup(uint32_t id, const GroupIdentity& identity) {
     const GroupIdentity& named = number == id ? identity : GroupIdentity{};
     groups_.Append(std::make_unique<Group>(number, named, series_, options_.group));
   }
+  groups_[id]->noted = true;
   group_ids_[{identity.kind, identity.key}] = id;
   return {};
 }
 
-Result<void> Head::RestoreSymbol(SymbolId id, std::string_view text) { return symbols_.Restore(id, text); }
+Result<void> Head::RestoreSymbol(SymbolId id, std::string_view text) {
+  EPI_TRY(symbols_.Restore(id, text));
+  if (noted_symbols_.size() <= static_cast<size_t>(id)) noted_symbols_.resize(static_cast<size_t>(id) + 1);
+  noted_symbols_[static_cast<size_t>(id)] = true;
+  return {};
+}
+
+void Head::NoteAll(SeriesJournal& journal, const std::function<void()>& begin) {
+  const std::lock_guard<std::mutex> lock(creation_);
+  begin();
+  noted_symbols_.assign(symbols_.count(), false);
+  for (size_t i = 0; i < groups_.size(); ++i) groups_[i]->noted = false;
+  std::vector<LabelSymbols> labels;
+  for (uint32_t id = 0; id < series_.id_limit(); ++id) {
+    if (!series_.Alive(id)) continue;
+    Group& group = *groups_[series_.slab(id).group];
+    if (!group.noted) journal.NoteGroup(group.id(), group.identity());
+    group.noted = true;
+    labels.clear();
+    labels_.Decode(series_.cold(id).labels, labels);
+    for (const auto& label : labels) {
+      for (const SymbolId symbol : {label.name, label.value}) {
+        if (noted_symbols_[static_cast<size_t>(symbol)]) continue;
+        journal.NoteSymbol(symbol, symbols_.Text(symbol));
+        noted_symbols_[static_cast<size_t>(symbol)] = true;
+      }
+    }
+    journal.NoteSeries(group.id(), id, series_.cold(id).generation.load(std::memory_order_relaxed), labels);
+  }
+}
 
 Result<void> Head::RestoreSeries(uint32_t group, uint32_t id, uint32_t generation, uint64_t first_lsn,
                                  LabelTuple labels) {
@@ -217,7 +295,7 @@ Result<void> Head::RestoreSeries(uint32_t group, uint32_t id, uint32_t generatio
     if (known == MakeRef(id, generation)) return {};
     return bad("its labels are defined twice");
   }
-  const bool fresh = !series_.HasSlab(id);
+  const bool fresh = !series_.HasSlab(id) || series_.slab(id).group == kNoSeriesId;
   if (!series_.RestoreSlab(id, group)) return bad("its number belongs to another group");
   if (fresh) groups_[group]->AddSlab(id / Slab::kSeries * Slab::kSeries);
   if (series_.Alive(id)) return bad("it is defined twice");
@@ -226,17 +304,52 @@ Result<void> Head::RestoreSeries(uint32_t group, uint32_t id, uint32_t generatio
   if (first_lsn_.size() <= id) first_lsn_.resize(id + 1);
   first_lsn_[id] = first_lsn;
   Place(group, id, generation, text.Hash(), *offset, labels);
-  // New series go on behind the highest of the slab.
-  uint32_t& next = groups_[group]->next_free_id;
-  if (next == kNoSeriesId || id >= next) next = (id + 1) % Slab::kSeries == 0 ? kNoSeriesId : id + 1;
   return {};
+}
+
+void Head::FinishReplay() {
+  const std::lock_guard<std::mutex> lock(creation_);
+  first_lsn_ = {};
+  std::sort(unknown_ids_.begin(), unknown_ids_.end());
+  const auto in_log = [&](uint32_t first, uint32_t count) {
+    const auto at = std::lower_bound(unknown_ids_.begin(), unknown_ids_.end(), first);
+    return at != unknown_ids_.end() && *at < first + count;
+  };
+  if (!unknown_ids_.empty() && unknown_ids_.back() / Slab::kSeries < SeriesTable::kMaxSlabs) {
+    series_.RestoreSlab(unknown_ids_.back(), kNoSeriesId);
+  }
+  // From the highest down, so that the lowest number is handed out first.
+  for (uint32_t first = series_.id_limit(); first >= Slab::kSeries;) {
+    first -= Slab::kSeries;
+    if (!series_.HasSlab(first)) {
+      series_.RestoreSlab(first, kNoSeriesId);
+    }
+    if (series_.slab(first).group == kNoSeriesId) {
+      if (!in_log(first, Slab::kSeries)) free_slabs_.push_back(first);
+      continue;
+    }
+    auto& free = groups_[series_.slab(first).group]->free_ids;
+    for (uint32_t id = first + Slab::kSeries; id > first; --id) {
+      if (!series_.Alive(id - 1) && !in_log(id - 1, 1)) free.push_back(id - 1);
+    }
+  }
+  unknown_ids_ = {};
 }
 
 size_t Head::Replay(Batch& batch, uint64_t lsn) {
   size_t dropped = 0;
+  if (lsn <= in_blocks_lsn_) {
+    const auto in_block = [&](const auto& row) { return row.time < in_blocks_time_; };
+    if (batch.time < in_blocks_time_) batch.series.clear();
+    std::erase_if(batch.timed, in_block);
+    std::erase_if(batch.histograms, in_block);
+  }
   const auto unknown = [&](uint32_t id) {
     const bool is = !series_.Alive(id) || (id < first_lsn_.size() && lsn < first_lsn_[id]);
-    dropped += is;
+    if (is) {
+      ++dropped;
+      if (unknown_ids_.empty() || unknown_ids_.back() != id) unknown_ids_.push_back(id);
+    }
     return is;
   };
   size_t kept = 0;
@@ -262,9 +375,10 @@ size_t Head::Replay(Batch& batch, uint64_t lsn) {
   for (const auto& row : batch.timed) own(row.series);
   for (const auto& row : batch.histograms) own(row.series);
   for (const auto& row : batch.tombstones) own(row.series);
+  const Group::Moment moment{lsn, lsn, min_valid_time()};
   for (const uint32_t owner : owners) {
     groups_[owner]->BeginTurn();
-    groups_[owner]->Apply(batch, lsn, lsn);
+    groups_[owner]->Apply(batch, moment);
   }
   for (const auto& row : batch.exemplars) exemplars_.Add(row.series, row.exemplar);
   for (const auto& row : batch.metadata) SetMetadata(row.metric, row.metadata);
@@ -284,19 +398,6 @@ void Head::SealAll() {
     group.Seal(settled);
     group.Abandon();
   }
-}
-
-void Head::TruncateBefore(TimestampMs time) {
-  SetMinValidTime(time);
-  const uint64_t settled = Settled();
-  for (size_t i = 0; i < groups_.size(); ++i) {
-    Group& group = *groups_[i];
-    group.BeginTurn();
-    group.TruncateBefore(time, settled);
-    group.Abandon();
-  }
-  RaiseTo(min_time_, time);
-  counters_.truncations.fetch_add(1, std::memory_order_relaxed);
 }
 
 // --- statistics ---

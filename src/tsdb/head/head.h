@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -38,6 +39,7 @@ class SeriesJournal {
   virtual void NoteGroup(uint32_t id, const GroupIdentity& identity) = 0;
   virtual void NoteSymbol(SymbolId id, std::string_view text) = 0;
   virtual void NoteSeries(uint32_t group, uint32_t id, uint32_t generation, LabelTuple labels) = 0;
+  virtual void NoteRemoved(uint32_t id) = 0;
 };
 
 // Counts since start; read by the metrics.
@@ -105,9 +107,13 @@ class Head {
   // The oldest and newest stored times; max and min of the type when empty.
   TimestampMs min_time() const { return min_time_.load(std::memory_order_acquire); }
   TimestampMs max_time() const { return max_time_.load(std::memory_order_acquire); }
-  // Samples before it are refused and not read.
+  // Samples before it are refused, or late.
   TimestampMs min_valid_time() const { return min_valid_time_.load(std::memory_order_acquire); }
+  // Raises it, and waits for the batches that are being committed.
   void SetMinValidTime(TimestampMs time);
+  // Samples in order before it are in blocks: views that open from now on do not read them here.
+  TimestampMs clip() const { return clip_.load(std::memory_order_acquire); }
+  void SetClip(TimestampMs time);
   void SetOutOfOrderWindow(int64_t ms);
   int64_t out_of_order_window() const { return out_of_order_window_.load(std::memory_order_relaxed); }
   ExemplarRing& exemplars() { return exemplars_; }
@@ -133,9 +139,29 @@ class Head {
   // Applies a logged batch. Rows of series that are not defined are dropped and counted in the return value.
   size_t Replay(Batch& batch, uint64_t lsn);
 
-  // --- maintenance ---
+  // What records up to `lsn` say about times before `time` is in blocks: Replay leaves it out.
+  void SetInBlocks(TimestampMs time, uint64_t lsn);
+  Result<void> RestoreRemoved(uint32_t id);
+  // After the last Restore and Replay.
+  void FinishReplay();
+
+  // --- maintenance: one caller at a time ---
   void SealAll();
-  void TruncateBefore(TimestampMs time);
+  // Drops what is older than `time` and was committed at most at `visible`, and the series that have nothing else.
+  // False, and nothing is done, while a view is open that reads from before `time`: try again later.
+  bool TruncateBefore(TimestampMs time, uint64_t visible);
+  // Hides the samples of all series that match, from now on and after a restart.
+  Result<void> Delete(std::span<const Matcher> matchers, TimeRange range);
+  // Everything that is in the log but no sample: metadata, exemplars, deletions. For writing it again before the log's
+  // old segments go.
+  Batch Untimed() const;
+  // The oldest late or histogram sample committed at most at `visible`; max when there is none.
+  TimestampMs OldestLate(uint64_t visible) const;
+  // Tells `journal` every definition that is still needed, as if all were new. `begin` is called first; from there on
+  // the head's own journal hears of everything that `journal` does not.
+  void NoteAll(SeriesJournal& journal, const std::function<void()>& begin);
+  // Counts removals of series; an appender looks whether something went while it waited.
+  uint64_t removals() const { return removals_.load(std::memory_order_acquire); }
 
   // --- for the appender and the view ---
   const HeadOptions& options() const { return options_; }
@@ -156,11 +182,24 @@ class Head {
   uint64_t Settled() const;
   void NoteTimes(TimestampMs min, TimestampMs max);
   void SetMetadata(const std::string& metric, const MetricMetadata& metadata);
-  // Pins a moment: returns the number a new view sees, which stays unsettled until it is unpinned.
-  uint64_t Pin() const;
-  void Unpin(uint64_t visible) const;
+  // Pins a moment for a view: the number it sees stays unsettled, and what is behind its clip stays here, until it is
+  // unpinned.
+  struct Moment {
+    uint64_t visible = 0;
+    TimestampMs clip = 0;
+  };
+  Moment Pin() const;
+  void Unpin(const Moment& moment) const;
 
  private:
+  // Series that are gone; their numbers and labels are reused once no view can name them.
+  struct Grave {
+    uint32_t id;
+    LabelStore::Offset labels;
+  };
+  void NoteSymbol(SymbolId id, std::string_view text);
+  void RemoveGone(Group& group, TimestampMs time);
+  void Recycle();
   std::optional<uint32_t> NewId(Group& group);
   Result<Group*> FindOrMakeGroup(const GroupIdentity& identity);
   void Place(uint32_t group, uint32_t id, uint32_t generation, uint64_t hash, LabelStore::Offset offset,
@@ -181,15 +220,25 @@ class Head {
   std::atomic<TimestampMs> min_time_;
   std::atomic<TimestampMs> max_time_;
   std::atomic<TimestampMs> min_valid_time_;
+  std::atomic<TimestampMs> clip_;
   std::atomic<int64_t> out_of_order_window_;
+  std::atomic<uint64_t> removals_{0};
   std::atomic<uint64_t> live_series_{0};
 
   std::mutex creation_;  // series and groups are made one at a time
   std::map<std::pair<GroupIdentity::Kind, std::string>, uint32_t> group_ids_;  // guarded by creation_
   std::vector<uint64_t> first_lsn_;                                            // only while replaying: by id
+  std::vector<uint32_t> unknown_ids_;     // only while replaying: the log names them, so nobody may get them
+  TimestampMs in_blocks_time_ = kNoTime;  // only while replaying
+  uint64_t in_blocks_lsn_ = 0;            // only while replaying
+  std::vector<uint32_t> free_slabs_;      // guarded by creation_; first ids
+  std::vector<bool> noted_symbols_;       // guarded by creation_; the journal has them
+  std::vector<Grave> graves_;             // owned by maintenance
+  TimestampMs graves_clip_ = kNoTime;     // owned by maintenance; views that may name a grave have at most this clip
 
   mutable std::mutex views_mutex_;
-  mutable std::map<uint64_t, size_t> views_;  // guarded by views_mutex_; numbers pinned, how often
+  mutable std::map<uint64_t, size_t> views_;     // guarded by views_mutex_; numbers pinned, how often
+  mutable std::map<TimestampMs, size_t> clips_;  // guarded by views_mutex_; clips of open views, how often
 
   mutable std::shared_mutex metadata_mutex_;
   std::unordered_map<std::string, MetricMetadata> metadata_;  // guarded by metadata_mutex_

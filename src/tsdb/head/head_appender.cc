@@ -93,6 +93,17 @@ void HeadAppender::FindOwners() {
   std::sort(owners_.begin(), owners_.end());
 }
 
+// While the turns are held no series of these groups can go.
+void HeadAppender::TakeTurns() {
+  for (;;) {
+    const uint64_t removals = head_.removals();
+    FindOwners();
+    for (const uint32_t owner : owners_) head_.group(owner).BeginTurn();
+    if (head_.removals() == removals) return;
+    for (const uint32_t owner : owners_) head_.group(owner).Abandon();
+  }
+}
+
 Result<AppendReport> HeadAppender::Commit(TimestampMs time) {
   report_ = {};
   batch_.Clear();
@@ -100,8 +111,7 @@ Result<AppendReport> HeadAppender::Commit(TimestampMs time) {
   batch_.time = time;
   admitted_.clear();
   floats_indexed_ = false;
-  FindOwners();
-  for (const uint32_t owner : owners_) head_.group(owner).BeginTurn();
+  TakeTurns();
   Admit(time);
   ClearMarks();
   Result<void> done;
@@ -378,12 +388,12 @@ Result<void> HeadAppender::LogAndApply() {
     for (const uint32_t owner : owners_) head_.group(owner).Abandon();
     return written;
   }
-  const uint64_t settled = head_.Settled();
+  const Group::Moment moment{appended.lsn, head_.Settled(), head_.min_valid_time()};
   // Times first: a view that may see the samples must not find them outside the head's range.
   if (!batch_.series.empty()) head_.NoteTimes(batch_.time, batch_.time);
   if (!batch_.timed.empty()) head_.NoteTimes(batch_.timed.front().time, batch_.timed.back().time);
   for (const auto& row : batch_.histograms) head_.NoteTimes(row.time, row.time);
-  for (const uint32_t owner : owners_) head_.group(owner).Apply(batch_, appended.lsn, settled);
+  for (const uint32_t owner : owners_) head_.group(owner).Apply(batch_, moment);
   for (const auto& row : batch_.exemplars) head_.exemplars().Add(row.series, row.exemplar);
   for (const auto& row : batch_.metadata) head_.SetMetadata(row.metric, row.metadata);
   report_.commit = appended.lsn;

@@ -39,6 +39,7 @@ class HeadAppender final : public BatchAppender {
 
   Limits CurrentLimits() const;
   void FindOwners();
+  void TakeTurns();
   bool Usable(SeriesRef ref);
   void Admit(TimestampMs time);
   void IndexFloats();

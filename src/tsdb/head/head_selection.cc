@@ -12,8 +12,8 @@ struct HeadScratch final : SeriesBatch::Scratch {
 };
 }  // namespace
 
-Result<std::unique_ptr<SeriesSelection>> HeadSelection::Make(const HeadView& view, std::vector<uint32_t> ids,
-                                                             const SelectHints& hints, Budget& budget) {
+Result<std::unique_ptr<HeadSelection>> HeadSelection::Make(const HeadView& view, std::vector<uint32_t> ids,
+                                                           const SelectHints& hints, Budget& budget) {
   std::unique_ptr<HeadSelection> out(new HeadSelection(view, hints.range, budget));
   const auto& symbols = static_cast<const ViewSymbols&>(view.symbols());
   const Head& head = view.head();
@@ -46,7 +46,7 @@ Result<std::unique_ptr<SeriesSelection>> HeadSelection::Make(const HeadView& vie
     out->ids_.resize(hints.limit);
     out->label_at_.resize(hints.limit + 1);
   }
-  return std::unique_ptr<SeriesSelection>(std::move(out));
+  return out;
 }
 
 void HeadSelection::SortByLabels() {

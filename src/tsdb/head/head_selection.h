@@ -13,8 +13,9 @@ namespace epi::tsdb {
 // The view outlives it.
 class HeadSelection final : public SeriesSelection {
  public:
-  static Result<std::unique_ptr<SeriesSelection>> Make(const HeadView& view, std::vector<uint32_t> ids,
-                                                       const SelectHints& hints, Budget& budget);
+  static Result<std::unique_ptr<HeadSelection>> Make(const HeadView& view, std::vector<uint32_t> ids,
+                                                     const SelectHints& hints, Budget& budget);
+  std::span<const uint32_t> ids(size_t first, size_t count) const { return std::span(ids_).subspan(first, count); }
   size_t size() const override { return ids_.size(); }
   LabelTuple labels(size_t index) const override {
     return LabelTuple(labels_).subspan(label_at_[index], label_at_[index + 1] - label_at_[index]);

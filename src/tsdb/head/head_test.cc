@@ -357,7 +357,7 @@ TEST_F(HeadTest, TruncationDropsOldRunsAndRefusesOldSamples) {
     appender->Add(a, t);
     Commit(*appender, t * 15'000);
   }
-  head_->TruncateBefore(7'200'000);
+  EXPECT_TRUE(head_->TruncateBefore(7'200'000, UINT64_MAX));
   const auto points = ReadAll().begin()->second;
   EXPECT_EQ(points.front().first, 7'200'000);
   EXPECT_EQ(points.back().first, 15'000'000);

@@ -8,14 +8,9 @@
 
 namespace epi::tsdb {
 
-HeadView::HeadView(const Head& head, TimeRange range, std::shared_ptr<const ViewSymbols> symbols)
-    : head_(head),
-      range_(range),
-      visible_(head.Pin()),
-      clip_(head.min_valid_time()),
-      symbols_(symbols != nullptr ? std::move(symbols) : std::make_shared<const ViewSymbols>(head.symbols())) {}
+HeadView::HeadView(const Head& head) : head_(head), moment_(head.Pin()), symbols_(head.symbols()) {}
 
-HeadView::~HeadView() { head_.Unpin(visible_); }
+HeadView::~HeadView() { head_.Unpin(moment_); }
 
 std::vector<uint32_t> HeadView::Match(std::span<const Matcher> matchers) const {
   return SelectSeries({head_.postings(), head_.series(), head_.labels(), head_.symbols()}, matchers);
@@ -23,7 +18,16 @@ std::vector<uint32_t> HeadView::Match(std::span<const Matcher> matchers) const {
 
 Result<std::unique_ptr<SeriesSelection>> HeadView::Select(std::span<const Matcher> matchers, const SelectHints& hints,
                                                           Budget& budget) const {
-  std::vector<uint32_t> ids = Match(matchers);
+  EPI_ASSIGN(std::unique_ptr<SeriesSelection> selection, SelectIds(Match(matchers), hints, budget));
+  return selection;
+}
+
+Result<std::unique_ptr<HeadSelection>> HeadView::SelectAll(const SelectHints& hints, Budget& budget) const {
+  return SelectIds(Match({}), hints, budget);
+}
+
+Result<std::unique_ptr<HeadSelection>> HeadView::SelectIds(const std::vector<uint32_t>& ids, const SelectHints& hints,
+                                                           Budget& budget) const {
   // Group by group, as the ids lie.
   std::vector<uint32_t> present;
   std::vector<uint32_t> part;
@@ -32,7 +36,7 @@ Result<std::unique_ptr<SeriesSelection>> HeadView::Select(std::span<const Matche
     size_t next = first;
     part.clear();
     while (next < ids.size() && head_.series().slab(ids[next]).group == group) part.push_back(ids[next++]);
-    head_.group(group).DropAbsent(visible_, hints.range, part);
+    head_.group(group).DropAbsent(visible(), hints.range, part);
     present.insert(present.end(), part.begin(), part.end());
     first = next;
   }
@@ -43,7 +47,7 @@ Result<std::vector<std::string>> HeadView::LabelValues(std::string_view name, st
                                                        size_t limit, Budget& budget) const {
   std::vector<std::string> out;
   const auto id = head_.symbols().Find(name);
-  if (!id || !symbols_->Knows(*id)) return out;
+  if (!id || !symbols_.Knows(*id)) return out;
   std::vector<SymbolId> values;
   if (matchers.empty()) {
     const PostingsIndex::ReadLock index(head_.postings());
@@ -59,12 +63,12 @@ Result<std::vector<std::string>> HeadView::LabelValues(std::string_view name, st
     std::sort(values.begin(), values.end());
     values.erase(std::unique(values.begin(), values.end()), values.end());
   }
-  std::erase_if(values, [&](SymbolId value) { return !symbols_->Knows(value); });
+  std::erase_if(values, [&](SymbolId value) { return !symbols_.Knows(value); });
   BudgetCharge charge(budget);
   EPI_TRY(charge.Add(static_cast<int64_t>(values.size() * sizeof(std::string))));
   std::vector<std::string_view> texts;
   texts.reserve(values.size());
-  for (const SymbolId value : values) texts.push_back(symbols_->Text(value));
+  for (const SymbolId value : values) texts.push_back(symbols_.Text(value));
   const size_t keep = limit == 0 ? texts.size() : std::min(limit, texts.size());
   std::partial_sort(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(keep), texts.end());
   out.assign(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(keep));
@@ -91,7 +95,7 @@ Result<std::vector<std::string>> HeadView::LabelNames(std::span<const Matcher> m
   }
   std::vector<std::string> out;
   for (const SymbolId name : names) {
-    if (symbols_->Knows(name)) out.emplace_back(symbols_->Text(name));
+    if (symbols_.Knows(name)) out.emplace_back(symbols_.Text(name));
   }
   std::sort(out.begin(), out.end());
   if (limit != 0 && out.size() > limit) out.resize(limit);

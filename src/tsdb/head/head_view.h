@@ -10,37 +10,42 @@
 
 namespace epi::tsdb {
 
+class HeadSelection;
+
 // Pins its commit number until it is destroyed. The head outlives it.
 class HeadView final : public View {
  public:
-  // `symbols` is shared with the views of blocks that are read together with this one; null: its own.
-  HeadView(const Head& head, TimeRange range, std::shared_ptr<const ViewSymbols> symbols = nullptr);
+  explicit HeadView(const Head& head);
+  // The same for others that read beside this view.
+  const ViewSymbols& view_symbols() const { return symbols_; }
   ~HeadView() override;
   Result<std::unique_ptr<SeriesSelection>> Select(std::span<const Matcher> matchers, const SelectHints& hints,
                                                   Budget& budget) const override;
+  // Every series that may have a sample in hints.range.
+  Result<std::unique_ptr<HeadSelection>> SelectAll(const SelectHints& hints, Budget& budget) const;
   Result<std::vector<std::string>> LabelValues(std::string_view name, std::span<const Matcher> matchers, size_t limit,
                                                Budget& budget) const override;
   Result<std::vector<std::string>> LabelNames(std::span<const Matcher> matchers, size_t limit,
                                               Budget& budget) const override;
   Result<std::vector<SeriesExemplars>> Exemplars(std::span<const std::vector<Matcher>> matcher_sets,
                                                  TimeRange range) const override;
-  const SymbolSpace& symbols() const override { return *symbols_; }
+  const SymbolSpace& symbols() const override { return symbols_; }
 
   const Head& head() const { return head_; }
-  uint64_t visible() const { return visible_; }
+  uint64_t visible() const { return moment_.visible; }
   // Samples in order before it are not read: they are in a block.
-  TimestampMs clip() const { return clip_; }
+  TimestampMs clip() const { return moment_.clip; }
 
  private:
+  Result<std::unique_ptr<HeadSelection>> SelectIds(const std::vector<uint32_t>& ids, const SelectHints& hints,
+                                                   Budget& budget) const;
   std::vector<uint32_t> Match(std::span<const Matcher> matchers) const;
 
   const Head& head_;
-  const TimeRange range_;
   // Order matters: the number is pinned before the symbols are counted, so that every series it covers has known
   // symbols.
-  const uint64_t visible_;
-  const TimestampMs clip_;
-  const std::shared_ptr<const ViewSymbols> symbols_;
+  const Head::Moment moment_;
+  const ViewSymbols symbols_;
 };
 
 }  // namespace epi::tsdb

@@ -16,6 +16,7 @@ Result<void> SeriesReader::Read(const HeadView& view, TimeRange range, std::span
   values_.clear();
   starts_.clear();
   points_.clear();
+  appended_.clear();
   converted_.clear();
   held_.clear();
   next_column_ = 0;
@@ -224,6 +225,7 @@ void SeriesReader::AddHistograms(const SeriesSide& side, Placed& placed) {
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->time < b->time; });
   for (const auto* entry : order) {
     if (points_.size() > placed.histogram_at && points_.back().t == entry->time) continue;
+    appended_.push_back(*entry);
     if (entry->floats != nullptr && entry->floats->counter_reset_hint == entry->hint) {
       held_.push_back(entry->floats);
       points_.push_back({entry->time, entry->floats.get(), entry->start_time});

@@ -19,6 +19,10 @@ class SeriesReader {
   // Fills `out` with the samples of `ids`, in their order. Spans live until the next Read.
   Result<void> Read(const HeadView& view, TimeRange range, std::span<const uint32_t> ids,
                     std::vector<SeriesSamples>& out);
+  // The histograms of series `i` of the last Read as they were appended, beside out[i].histograms.
+  std::span<const SeriesSide::HistogramEntry> appended(size_t i) const {
+    return std::span(appended_).subspan(placed_[i].histogram_at, placed_[i].histograms);
+  }
 
  private:
   // Consecutive entries [first, last) of one column.
@@ -79,6 +83,7 @@ class SeriesReader {
   std::vector<double> values_;
   std::vector<TimestampMs> starts_;
   std::vector<HistogramPoint> points_;
+  std::vector<SeriesSide::HistogramEntry> appended_;  // beside points_
   std::deque<FloatHistogram> converted_;
   std::vector<std::shared_ptr<const FloatHistogram>> held_;
   uint32_t next_column_ = 0;

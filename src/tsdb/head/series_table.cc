@@ -24,6 +24,7 @@ bool SeriesTable::RestoreSlab(uint32_t id, uint32_t group) {
     slab->group = group;
     slab_count_.fetch_add(1, std::memory_order_relaxed);
   }
+  if (slab->group == kNoSeriesId) slab->group = group;
   return slab->group == group;
 }
 

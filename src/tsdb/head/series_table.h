@@ -40,7 +40,8 @@ struct Slab {
   std::array<ColdRecord, kSeries> cold;
   uint64_t in_batch = 0;   // owned by whoever commits to the group: admitted in the current batch
   uint64_t in_layout = 0;  // likewise: part of the layout that the log's next difference refers to
-  uint32_t group = 0;
+  uint64_t unused = 0;     // guarded by the group's lock: was seen without any sample when garbage was collected
+  uint32_t group = 0;      // changes only while no series of the slab lives
 };
 
 // Reading is lock-free for published ids; creating and removing is serialised by the head.
@@ -50,7 +51,8 @@ class SeriesTable {
 
   // A slab of 64 ids for `group`: its first id. Nothing when ids are used up.
   std::optional<uint32_t> AddSlab(uint32_t group);
-  // Makes the slab of `id` exist and belong to `group`; false when it belongs to another.
+  // Makes the slab of `id` exist and belong to `group`; false when it belongs to another. A slab of group kNoSeriesId
+  // belongs to none.
   bool RestoreSlab(uint32_t id, uint32_t group);
 
   uint32_t id_limit() const { return static_cast<uint32_t>(slabs_.size()) * Slab::kSeries; }

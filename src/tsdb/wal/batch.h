@@ -1,7 +1,9 @@
 // One batch as it is logged and applied: only what was admitted.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -60,6 +62,13 @@ struct Batch {
   bool empty() const {
     return series.empty() && timed.empty() && histograms.empty() && exemplars.empty() && metadata.empty() &&
            tombstones.empty();
+  }
+  // Of its samples; min when it has none.
+  TimestampMs NewestTime() const {
+    TimestampMs newest = series.empty() ? std::numeric_limits<TimestampMs>::min() : time;
+    if (!timed.empty()) newest = std::max(newest, timed.back().time);
+    for (const auto& row : histograms) newest = std::max(newest, row.time);
+    return newest;
   }
   void Clear() {
     series.clear();

@@ -7,7 +7,7 @@ namespace epi::tsdb {
 namespace {
 
 constexpr uint8_t kDefinitions = 1;  // the only record type: a list of items
-enum Item : uint8_t { kGroup = 1, kSymbol = 2, kSeries = 3 };
+enum Item : uint8_t { kGroup = 1, kSymbol = 2, kSeries = 3, kRemoved = 4 };
 // Loading reads a file whole.
 constexpr size_t kMaxFileBytes = uint64_t{1} << 30;
 
@@ -30,6 +30,9 @@ class ItemReader {
           break;
         case kSeries:
           done = Series(in);
+          break;
+        case kRemoved:
+          done = Removed(in);
           break;
         default:
           return false;
@@ -77,12 +80,45 @@ class ItemReader {
     ++loaded_.series;
     return {};
   }
+  Result<void> Removed(ByteReader& in) {
+    const uint64_t id = in.Uvarint();
+    if (!in.ok() || id >= kNoSeriesId) return Bad();
+    EPI_TRY(head_.RestoreRemoved(static_cast<uint32_t>(id)));
+    --loaded_.series;
+    return {};
+  }
   static Result<void> Bad() { return Fail(ErrorCode::kDataLoss, "a definition is damaged"); }
 
   Head& head_;
   SeriesLog::Loaded& loaded_;
   std::vector<LabelSymbols> tuple_;
 };
+
+void PutGroup(ByteWriter writer, uint32_t id, const GroupIdentity& identity) {
+  writer.U8(kGroup);
+  writer.Uvarint(id);
+  writer.U8(static_cast<uint8_t>(identity.kind));
+  writer.UvarintString(identity.key);
+}
+
+void PutSymbol(ByteWriter writer, SymbolId id, std::string_view text) {
+  writer.U8(kSymbol);
+  writer.Uvarint(static_cast<uint32_t>(id));
+  writer.UvarintString(text);
+}
+
+void PutSeries(ByteWriter writer, uint32_t group, uint32_t id, uint32_t generation, uint64_t lsn, LabelTuple labels) {
+  writer.U8(kSeries);
+  writer.Uvarint(group);
+  writer.Uvarint(id);
+  writer.Uvarint(generation);
+  writer.Uvarint(lsn);
+  writer.Uvarint(labels.size());
+  for (const auto& label : labels) {
+    writer.Uvarint(static_cast<uint32_t>(label.name));
+    writer.Uvarint(static_cast<uint32_t>(label.value));
+  }
+}
 
 }  // namespace
 
@@ -91,34 +127,24 @@ SeriesLog::SeriesLog(FileSystem& fs, std::string directory, const std::atomic<ui
 
 void SeriesLog::NoteGroup(uint32_t id, const GroupIdentity& identity) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  ByteWriter writer(noted_);
-  writer.U8(kGroup);
-  writer.Uvarint(id);
-  writer.U8(static_cast<uint8_t>(identity.kind));
-  writer.UvarintString(identity.key);
+  PutGroup(ByteWriter(noted_), id, identity);
 }
 
 void SeriesLog::NoteSymbol(SymbolId id, std::string_view text) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  ByteWriter writer(noted_);
-  writer.U8(kSymbol);
-  writer.Uvarint(static_cast<uint32_t>(id));
-  writer.UvarintString(text);
+  PutSymbol(ByteWriter(noted_), id, text);
 }
 
 void SeriesLog::NoteSeries(uint32_t group, uint32_t id, uint32_t generation, LabelTuple labels) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  PutSeries(ByteWriter(noted_), group, id, generation, next_lsn_.load(std::memory_order_acquire), labels);
+}
+
+void SeriesLog::NoteRemoved(uint32_t id) {
+  const std::lock_guard<std::mutex> lock(mutex_);
   ByteWriter writer(noted_);
-  writer.U8(kSeries);
-  writer.Uvarint(group);
+  writer.U8(kRemoved);
   writer.Uvarint(id);
-  writer.Uvarint(generation);
-  writer.Uvarint(next_lsn_.load(std::memory_order_acquire));
-  writer.Uvarint(labels.size());
-  for (const auto& label : labels) {
-    writer.Uvarint(static_cast<uint32_t>(label.name));
-    writer.Uvarint(static_cast<uint32_t>(label.value));
-  }
 }
 
 Result<void> SeriesLog::OpenFile() {
@@ -135,6 +161,11 @@ Result<void> SeriesLog::OpenFile() {
 }
 
 Result<void> SeriesLog::Flush() {
+  const std::lock_guard<std::mutex> lock(file_mutex_);
+  return FlushLocked();
+}
+
+Result<void> SeriesLog::FlushLocked() {
   std::string payload;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -201,6 +232,64 @@ Result<void> SeriesLog::Sync() {
     distrusted_ = true;
   }
   return synced;
+}
+
+namespace {
+// Collects definitions in records of moderate size.
+class DefinitionFile final : public SeriesJournal {
+ public:
+  explicit DefinitionFile(const std::atomic<uint64_t>& next_lsn) : next_lsn_(next_lsn) {}
+  void NoteGroup(uint32_t id, const GroupIdentity& identity) override { PutGroup(Writer(), id, identity); }
+  void NoteSymbol(SymbolId id, std::string_view text) override { PutSymbol(Writer(), id, text); }
+  void NoteSeries(uint32_t group, uint32_t id, uint32_t generation, LabelTuple labels) override {
+    // It lives, so no record that is still needed means an earlier life.
+    PutSeries(Writer(), group, id, generation, 0, labels);
+  }
+  void NoteRemoved(uint32_t) override {}
+  std::string Finish(uint64_t number) {
+    EndRecord();
+    return EncodeFileHeader({RecordFileKind::kSeriesLog, number, 0}) + records_;
+  }
+
+ private:
+  static constexpr size_t kRecordBytes = 1 << 20;
+  ByteWriter Writer() {
+    if (payload_.size() > kRecordBytes) EndRecord();
+    return ByteWriter(payload_);
+  }
+  void EndRecord() {
+    if (!payload_.empty())
+      AppendRecord(records_, kDefinitions, next_lsn_.load(std::memory_order_acquire) - 1, payload_);
+    payload_.clear();
+  }
+  const std::atomic<uint64_t>& next_lsn_;
+  std::string payload_;
+  std::string records_;
+};
+}  // namespace
+
+Result<void> SeriesLog::Compact(Head& head) {
+  uint64_t number = 0;
+  DefinitionFile definitions(next_lsn_);
+  Result<void> begun;
+  head.NoteAll(definitions, [&] {
+    // What was noted until here is in the older files; what comes goes behind the compacted one.
+    const std::lock_guard<std::mutex> lock(file_mutex_);
+    begun = FlushLocked();
+    if (begun) begun = Sync();
+    number = file_number_ + 1;
+    file_number_ += 2;
+    file_.reset();
+  });
+  EPI_TRY(begun);
+  EPI_TRY(fs_.CreateDirectories(directory_));
+  EPI_TRY(fs_.WriteFileAtomically(JoinPath(directory_, NumberedName(number, kSeriesLogSuffix)),
+                                  definitions.Finish(number)));
+  EPI_ASSIGN(const auto numbers, ListNumbered(fs_, directory_, kSeriesLogSuffix));
+  for (const uint64_t old : numbers) {
+    if (old < number) EPI_TRY(fs_.RemoveFile(JoinPath(directory_, NumberedName(old, kSeriesLogSuffix))));
+  }
+  return fs_.SyncDirectory(directory_);
 }
 
 Result<SeriesLog::Loaded> SeriesLog::Load(FileSystem& fs, const std::string& directory, const std::string& aside,

@@ -26,9 +26,13 @@ class SeriesLog final : public SeriesJournal {
   void NoteGroup(uint32_t id, const GroupIdentity& identity) override;
   void NoteSymbol(SymbolId id, std::string_view text) override;
   void NoteSeries(uint32_t group, uint32_t id, uint32_t generation, LabelTuple labels) override;
+  void NoteRemoved(uint32_t id) override;
 
-  // Hands what was noted to the system. One caller at a time.
+  // Hands what was noted to the system.
   Result<void> Flush();
+  // Writes everything the head still needs to one file and removes the older ones. Runs beside Flush; one caller at a
+  // time. An error leaves the older files.
+  Result<void> Compact(Head& head);
   // Makes what was flushed durable; may run beside Flush. After a failure nobody knows what of the file is on the
   // device: what was not synced is written again, to a new file, by the next Flush.
   Result<void> Sync();
@@ -47,12 +51,14 @@ class SeriesLog final : public SeriesJournal {
 
  private:
   Result<void> OpenFile();
+  Result<void> FlushLocked();
 
   FileSystem& fs_;
   const std::string directory_;
   const std::atomic<uint64_t>& next_lsn_;
-  uint64_t file_number_ = 1;    // owned by the flusher
-  std::unique_ptr<File> file_;  // owned by the flusher
+  std::mutex file_mutex_;       // taken before mutex_
+  uint64_t file_number_ = 1;    // guarded by file_mutex_
+  std::unique_ptr<File> file_;  // guarded by file_mutex_
   std::mutex mutex_;
   std::string noted_;                // guarded by mutex_; items of the next record
   std::string unsynced_;             // guarded by mutex_; items that were flushed since the last Sync

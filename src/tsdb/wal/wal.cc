@@ -11,8 +11,9 @@ namespace epi::tsdb {
 Wal::Wal(FileSystem& fs, WalOptions options, SeriesLog& series_log, std::atomic<uint64_t>& next_lsn)
     : fs_(fs), options_(std::move(options)), series_log_(series_log), next_lsn_(next_lsn) {}
 
-void Wal::Start(uint64_t next_segment) {
+void Wal::Start(uint64_t next_segment, std::map<uint64_t, Content> existing) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  contents_ = std::move(existing);
   segment_.store(next_segment, std::memory_order_release);
   written_.store(next_lsn_.load(std::memory_order_relaxed) - 1, std::memory_order_release);
 }
@@ -41,6 +42,9 @@ Result<CommitLog::Appended> Wal::Append(const Batch& batch, LayoutChain& chain) 
     const size_t before = to.bytes.size();
     AppendRecord(to.bytes, static_cast<uint8_t>(WalRecordType::kBatch), appended.lsn, payload);
     to.last_lsn = appended.lsn;
+    Content& content = contents_[segment];
+    content.last_lsn = appended.lsn;
+    content.newest = std::max(content.newest, batch.NewestTime());
     segment_size_ += to.bytes.size() - before;
     if (segment_size_ >= options_.segment_bytes) {
       segment_.store(segment + 1, std::memory_order_release);
@@ -174,20 +178,41 @@ Result<void> Wal::Sync() {
   return {};
 }
 
-uint64_t Wal::CutSegment() {
+void Wal::CutSegment() {
   const std::lock_guard<std::mutex> lock(mutex_);
   segment_size_ = 0;
-  return segment_.fetch_add(1, std::memory_order_acq_rel) + 1;
+  segment_.fetch_add(1, std::memory_order_acq_rel);
 }
 
-Result<void> Wal::RemoveSegmentsBelow(uint64_t number) {
-  EPI_ASSIGN(const auto numbers, ListNumbered(fs_, options_.directory, kWalSuffix));
-  for (const uint64_t segment : numbers) {
-    if (segment >= number) break;
-    EPI_TRY(fs_.RemoveFile(JoinPath(options_.directory, NumberedName(segment, kWalSuffix))));
-  }
+Result<void> Wal::RemoveOldSegments(TimestampMs time, uint64_t lsn) {
   counters_.truncations.fetch_add(1, std::memory_order_relaxed);
+  for (;;) {
+    uint64_t oldest = 0;
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (contents_.empty()) break;
+      const auto& [number, content] = *contents_.begin();
+      if (number >= current_segment() || content.newest >= time || content.last_lsn > lsn) break;
+      oldest = number;
+    }
+    const auto removed = fs_.RemoveFile(JoinPath(options_.directory, NumberedName(oldest, kWalSuffix)));
+    // A segment whose file could not be made is not there.
+    if (!removed && removed.error().code() != ErrorCode::kNotFound) return removed;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    contents_.erase(oldest);
+  }
+  if (!fs_.Exists(options_.directory)) return {};
   return fs_.SyncDirectory(options_.directory);
+}
+
+uint64_t Wal::storage_bytes() const {
+  uint64_t bytes = 0;
+  const auto numbers = ListNumbered(fs_, options_.directory, kWalSuffix);
+  if (!numbers) return 0;
+  for (const uint64_t number : *numbers) {
+    if (const auto info = fs_.Stat(JoinPath(options_.directory, NumberedName(number, kWalSuffix)))) bytes += info->size;
+  }
+  return bytes;
 }
 
 }  // namespace epi::tsdb

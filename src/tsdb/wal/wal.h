@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,8 +30,14 @@ class Wal final : public CommitLog {
  public:
   // `next_lsn` is shared with the series log. All outlive it. Nothing may be appended before Start.
   Wal(FileSystem& fs, WalOptions options, SeriesLog& series_log, std::atomic<uint64_t>& next_lsn);
-  // Goes on in segment `next_segment` with the number that `next_lsn` holds now; all before it are written.
-  void Start(uint64_t next_segment);
+  // What a segment holds, as far as removing it is concerned.
+  struct Content {
+    TimestampMs newest = std::numeric_limits<TimestampMs>::min();  // of its samples
+    uint64_t last_lsn = 0;
+  };
+  // Goes on in segment `next_segment` with the number that `next_lsn` holds now; all before it are written. `existing`:
+  // the segments that are there.
+  void Start(uint64_t next_segment, std::map<uint64_t, Content> existing);
   ~Wal() override;
 
   Result<Appended> Append(const Batch& batch, LayoutChain& chain) override;
@@ -38,11 +46,13 @@ class Wal final : public CommitLog {
 
   // Makes what was written durable, the series log first. For the interval timer and shutdown; one caller at a time.
   Result<void> Sync();
-  // Starts a new segment with the next record; returns its number. Segments below can go once their content is
-  // elsewhere.
-  uint64_t CutSegment();
-  // Removes segments with a number below. kIo when one stays; then the next call tries again.
-  Result<void> RemoveSegmentsBelow(uint64_t number);
+  // Starts a new segment with the next record.
+  void CutSegment();
+  // Removes the oldest segments as far as they hold only samples before `time` and numbers up to `lsn`. kIo when one
+  // stays; then the next call tries again.
+  Result<void> RemoveOldSegments(TimestampMs time, uint64_t lsn);
+  // Bytes of all segments.
+  uint64_t storage_bytes() const;
 
   uint64_t current_segment() const { return segment_.load(std::memory_order_acquire); }
   struct Counters {
@@ -83,12 +93,13 @@ class Wal final : public CommitLog {
 
   std::atomic<uint64_t> written_{0};
   std::atomic<uint64_t> segment_{0};  // stored to under mutex_
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wrote_;
-  uint64_t segment_size_ = 0;     // guarded by mutex_; with what is pending
-  std::deque<Pending> pending_;   // guarded by mutex_
-  std::deque<Failure> failures_;  // guarded by mutex_
-  bool writing_ = false;          // guarded by mutex_; somebody is in WriteAll
+  uint64_t segment_size_ = 0;             // guarded by mutex_; with what is pending
+  std::deque<Pending> pending_;           // guarded by mutex_
+  std::map<uint64_t, Content> contents_;  // guarded by mutex_; by segment
+  std::deque<Failure> failures_;          // guarded by mutex_
+  bool writing_ = false;                  // guarded by mutex_; somebody is in WriteAll
   std::vector<std::shared_ptr<File>>
       unsynced_;  // guarded by mutex_; handles of files with bytes to sync, the open one last
 

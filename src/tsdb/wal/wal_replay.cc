@@ -24,6 +24,7 @@ class SegmentReplay {
     }
     damage_.clear();
     decoder_.Reset();
+    content_ = &report_.contents[number];
     RecordFileHeader header{RecordFileKind::kWal, number, report_.highest_lsn + 1};
     if (auto decoded = DecodeFileHeader(*content, RecordFileKind::kWal)) {
       header = *decoded;
@@ -62,6 +63,8 @@ class SegmentReplay {
     if (!outcome) return bad(outcome.error().message());
     report_.highest_lsn = std::max(report_.highest_lsn, record.lsn);
     ++report_.records;
+    content_->last_lsn = record.lsn;
+    content_->newest = std::max(content_->newest, batch_.NewestTime());
     if (*outcome == BatchDecoder::Outcome::kOrphan) {
       ++report_.orphans;
       return;
@@ -77,6 +80,7 @@ class SegmentReplay {
   WalReplayReport& report_;
   BatchDecoder decoder_;
   Batch batch_;
+  Wal::Content* content_ = nullptr;
   std::string cleaned_;
   std::vector<RecordDamage> damage_;
 };

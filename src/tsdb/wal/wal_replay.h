@@ -3,12 +3,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "base/file_system.h"
 #include "tsdb/head/head.h"
 #include "tsdb/wal/log_files.h"
+#include "tsdb/wal/wal.h"
 
 namespace epi::tsdb {
 
@@ -30,6 +32,7 @@ struct WalReplayReport {
   uint64_t torn_bytes =
       0;  // behind the last intact record of a segment: what was being written when the machine stopped
   std::vector<LogDamage> damage;
+  std::map<uint64_t, Wal::Content> contents;  // of the segments that are there
 };
 
 // Applies every intact batch to the head, in order. Torn tails are cut off; damaged segments are copied to `aside` and

@@ -1,0 +1,200 @@
+// From the head to blocks, and what else happens to a database over time.
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "tsdb/db.h"
+#include "tsdb/head/block_cut.h"
+
+namespace epi::tsdb {
+namespace {
+
+constexpr std::string_view kInBlocksName = "in-blocks";
+constexpr uint32_t kInBlocksVersion = 1;
+// In meta.json of a block cut from the head, so that block and number are there together or not at all.
+constexpr std::string_view kLsnKey = "\"epimetheus\":{\"lsn\":";
+
+std::string ForeignWithLsn(uint64_t lsn) { return "{" + std::string(kLsnKey) + std::to_string(lsn) + "}}"; }
+
+// The number in a block's meta.json; 0 when it has none.
+uint64_t LsnOf(const BlockMeta& meta) {
+  std::string text;
+  std::copy_if(meta.foreign.begin(), meta.foreign.end(), std::back_inserter(text), [](char c) { return c > ' '; });
+  const size_t at = text.find(kLsnKey);
+  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + kLsnKey.size(), nullptr, 10);
+}
+
+TimestampMs BlockStart(TimestampMs time, int64_t range) {
+  const int64_t rest = time % range;
+  return time - (rest < 0 ? rest + range : rest);
+}
+
+}  // namespace
+
+Result<Db::InBlocks> Db::LoadInBlocks() {
+  InBlocks known;
+  const auto content = deps_.fs.ReadFile(JoinPath(native_, kInBlocksName), 1 << 10);
+  if (content) {
+    ByteReader reader(*content);
+    const uint32_t version = reader.Little32();
+    const InBlocks stored{static_cast<TimestampMs>(reader.Little64()), reader.Little64()};
+    const uint32_t checksum = reader.Little32();
+    // Without it everything is replayed, and what is in blocks twice is merged: slow, not wrong.
+    if (reader.ok() && version == kInBlocksVersion && checksum == Crc32c(std::string_view(*content).substr(0, 20)))
+      known = stored;
+  } else if (content.error().code() != ErrorCode::kNotFound) {
+    return Fail(content.error());
+  }
+  for (const auto& block : *blocks_.blocks()) {
+    const uint64_t lsn = LsnOf(block->meta());
+    if (lsn > known.lsn) known = {block->meta().max_time, lsn};
+  }
+  return known;
+}
+
+Result<void> Db::StoreInBlocks() {
+  std::string content;
+  ByteWriter writer(content);
+  writer.Little32(kInBlocksVersion);
+  writer.Little64(static_cast<uint64_t>(in_blocks_.time));
+  writer.Little64(in_blocks_.lsn);
+  writer.Little32(Crc32c(content));
+  return deps_.fs.WriteFileAtomically(JoinPath(native_, kInBlocksName), content);
+}
+
+void Db::RunMaintenance() {
+  MonotonicNs next = deps_.clock.Monotonic();
+  for (;;) {
+    next = std::max(next + options_.maintenance_interval_ms * 1'000'000, deps_.clock.Monotonic());
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      if (deps_.clock.WaitUntil(lock, wake_, next, [this] { return stopping_; })) return;
+    }
+    if (auto done = Maintain(); !done)
+      deps_.log.Error("Maintenance of the blocks failed", {{"err", done.error().message()}});
+  }
+}
+
+Result<void> Db::Maintain() {
+  const std::lock_guard<std::mutex> exclusive(work_mutex_);
+  EPI_TRY(blocks_.Reload(log_bytes()));
+  EPI_TRY(TryTruncate());
+  while (!truncate_pending_ && Cuttable()) EPI_TRY(CutHead());
+  EPI_TRY(blocks_.ApplyRetentionRules());
+  for (;;) {
+    EPI_ASSIGN(const auto compacted, blocks_.CompactOnce(log_bytes(), nullptr));
+    if (!compacted) return {};
+  }
+}
+
+bool Db::Cuttable() const {
+  if (head_.max_time() == kNoTime) return false;
+  const int64_t range = options_.head.group.block_range_ms;
+  return head_.max_time() - head_.min_time() > range / 2 * 3;
+}
+
+Result<void> Db::CutHead() {
+  const int64_t range = options_.head.group.block_range_ms;
+  const MonotonicNs start = deps_.clock.Monotonic();
+  const TimestampMs first = std::max(head_.min_time(), in_blocks_.time);
+  const TimestampMs block_start = BlockStart(first, range);
+  const TimestampMs end = block_start + range;
+  // No batch may bring samples before `end` any more, except late ones, which are told apart by their number.
+  head_.SetMinValidTime(end);
+  uint64_t lsn = 0;
+  {
+    const HeadView view(head_);
+    lsn = view.visible();
+    const TimestampMs oldest_late = head_.OldestLate(lsn);
+    const TimestampMs from = oldest_late < first ? std::max(oldest_late, block_start) : first;
+    const Ulid ulid = blocks_.NewUlid();
+    BlockCutOptions cut{options_.samples_per_chunk, options_.float_encoding, options_.keep_start_times};
+    cut.foreign = ForeignWithLsn(lsn);
+    EPI_ASSIGN(const auto meta, CutBlock(deps_.fs, options_.directory, ulid, view, from, end, std::nullopt, cut));
+    EPI_TRY(CutLate(view, block_start));
+    deps_.log.Info("write block", {{"mint", from},
+                                   {"maxt", end},
+                                   {"ulid", meta ? ulid.ToString() : std::string("none")},
+                                   {"duration_ms", (deps_.clock.Monotonic() - start) / 1'000'000}});
+  }
+  EPI_TRY(blocks_.Reload(log_bytes()));
+  in_blocks_ = {end, lsn};
+  EPI_TRY(StoreInBlocks());
+  truncate_pending_ = true;
+  return TryTruncate();
+}
+
+// Late samples of stretches that have blocks already: one more block each, merged by compaction.
+Result<void> Db::CutLate(const HeadView& view, TimestampMs before) {
+  const int64_t range = options_.head.group.block_range_ms;
+  const TimestampMs oldest = head_.OldestLate(view.visible());
+  if (oldest >= before) return {};
+  for (TimestampMs at = BlockStart(oldest, range); at < before; at += range) {
+    const BlockCutOptions cut{options_.samples_per_chunk, options_.float_encoding, options_.keep_start_times, {}};
+    EPI_TRY(CutBlock(deps_.fs, options_.directory, blocks_.NewUlid(), view, at, at + range,
+                     std::string(kHintOutOfOrder), cut));
+  }
+  return {};
+}
+
+Result<void> Db::TryTruncate() {
+  if (!truncate_pending_) return {};
+  if (!head_.TruncateBefore(in_blocks_.time, in_blocks_.lsn)) return {};
+  truncate_pending_ = false;
+  EPI_TRY(RewriteUntimed());
+  wal_.CutSegment();
+  EPI_TRY(wal_.RemoveOldSegments(in_blocks_.time, in_blocks_.lsn));
+  return series_log_.Compact(head_);
+}
+
+Result<void> Db::RewriteUntimed() {
+  const Batch batch = head_.Untimed();
+  if (batch.empty()) return {};
+  LayoutChain none;
+  EPI_ASSIGN(const auto appended, wal_.Append(batch, none));
+  EPI_TRY(wal_.AwaitWritten(appended.lsn));
+  // It stands for what the old segments say, so it must be durable before they go.
+  return wal_.Sync();
+}
+
+Result<void> Db::Delete(std::span<const std::vector<Matcher>> matcher_sets, TimeRange range) {
+  if (!ready()) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
+  const std::lock_guard<std::mutex> exclusive(work_mutex_);
+  for (const auto& matchers : matcher_sets) {
+    EPI_TRY(blocks_.Delete(matchers, range));
+    EPI_TRY(head_.Delete(matchers, range));
+  }
+  return {};
+}
+
+Result<void> Db::CleanTombstones() {
+  if (!ready()) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
+  const std::lock_guard<std::mutex> exclusive(work_mutex_);
+  return blocks_.CleanTombstones(log_bytes(), nullptr);
+}
+
+Result<std::string> Db::Snapshot(bool with_head) {
+  if (!ready()) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
+  const std::lock_guard<std::mutex> exclusive(work_mutex_);
+  const std::time_t seconds = deps_.clock.NowMs() / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char time[32];
+  std::strftime(time, sizeof time, "%Y%m%dT%H%M%SZ", &parts);
+  char name[64];
+  std::snprintf(name, sizeof name, "%s-%016llx", time, static_cast<unsigned long long>(deps_.random.Next()));
+  const std::string directory = JoinPath(JoinPath(options_.directory, "snapshots"), name);
+  EPI_TRY(deps_.fs.CreateDirectories(directory));
+  EPI_TRY(blocks_.Snapshot(directory));
+  if (with_head && head_.max_time() != kNoTime) {
+    const HeadView view(head_);
+    const BlockCutOptions cut{options_.samples_per_chunk, options_.float_encoding, options_.keep_start_times, {}};
+    const TimestampMs first = std::min(head_.min_time(), head_.OldestLate(view.visible()));
+    EPI_TRY(CutBlock(deps_.fs, directory, blocks_.NewUlid(), view, first, head_.max_time() + 1, std::nullopt, cut));
+  }
+  return std::string(name);
+}
+
+}  // namespace epi::tsdb
