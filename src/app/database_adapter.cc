@@ -10,10 +10,6 @@ web::NamedCounts Named(const std::vector<tsdb::NamedCount>& counts) {
   return out;
 }
 
-tl::unexpected<Error> NotBuilt(const char* what) {
-  return Fail(ErrorCode::kUnsupported, std::string(what) + " is not built yet");
-}
-
 }  // namespace
 
 Result<web::DatabaseStatus> DatabaseAdapter::Status(size_t limit) const {
@@ -30,7 +26,13 @@ Result<web::DatabaseStatus> DatabaseAdapter::Status(size_t limit) const {
                              .series_by_pair = Named(head.series_by_pair)};
 }
 
-Result<std::vector<std::string>> DatabaseAdapter::BlockMetas() const { return std::vector<std::string>(); }
+Result<std::vector<std::string>> DatabaseAdapter::BlockMetas() const {
+  if (!db_.ready()) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
+  std::vector<std::string> out;
+  const auto blocks = db_.blocks().blocks();
+  for (const auto& block : *blocks) out.push_back(tsdb::EncodeBlockMeta(block->meta()));
+  return out;
+}
 
 web::ReplayProgress DatabaseAdapter::Replay() const {
   const auto& progress = db_.replay_progress();
@@ -40,10 +42,10 @@ web::ReplayProgress DatabaseAdapter::Replay() const {
   return {number(progress.min), number(progress.max), number(progress.current)};
 }
 
-Result<void> DatabaseAdapter::DeleteSeries(std::span<const std::vector<Matcher>>, TimeRange) {
-  return NotBuilt("deleting series");
+Result<void> DatabaseAdapter::DeleteSeries(std::span<const std::vector<Matcher>> matcher_sets, TimeRange range) {
+  return db_.Delete(matcher_sets, range);
 }
-Result<void> DatabaseAdapter::CleanTombstones() { return NotBuilt("cleaning tombstones"); }
-Result<std::string> DatabaseAdapter::Snapshot(bool) { return NotBuilt("taking a snapshot"); }
+Result<void> DatabaseAdapter::CleanTombstones() { return db_.CleanTombstones(); }
+Result<std::string> DatabaseAdapter::Snapshot(bool with_head) { return db_.Snapshot(with_head); }
 
 }  // namespace epi::app

@@ -9,6 +9,16 @@
 namespace epi::app {
 namespace {
 
+constexpr int64_t kLongestBlockMs = int64_t{31} * 24 * 3600 * 1000;
+
+tsdb::RetentionLimits Limits(const config::RetentionConfig& retention) {
+  tsdb::RetentionLimits limits;
+  limits.duration_ms = retention.time;
+  limits.max_bytes = static_cast<uint64_t>(std::max<int64_t>(0, retention.size));
+  limits.percentage = retention.percentage;
+  return limits;
+}
+
 constexpr int64_t kHttpShutdownGraceMs = 2'000;
 // Bodies of requests under way, all together.
 constexpr int64_t kRequestMemoryLimit = int64_t{1} << 30;
@@ -94,6 +104,17 @@ Result<void> Server::OpenDatabase() {
   options.sync_each_commit = flags.wal_fsync == "commit";
   options.head.group.block_range_ms = flags.tsdb_min_block_duration_ms;
   options.head.out_of_order_window_ms = config->config.storage.tsdb->out_of_order_time_window;
+  const config::RetentionConfig& retention = *config->config.storage.tsdb->retention;
+  options.retention = Limits(retention);
+  options.max_block_duration_ms = flags.tsdb_max_block_duration_ms;
+  if (options.max_block_duration_ms == 0) {
+    options.max_block_duration_ms = kLongestBlockMs;
+    if (retention.time != 0) options.max_block_duration_ms = std::min(kLongestBlockMs, retention.time / 10);
+  }
+  if (flags.tsdb_samples_per_chunk > 0) options.samples_per_chunk = static_cast<uint32_t>(flags.tsdb_samples_per_chunk);
+  const bool xor2 = setup_.features.xor2_encoding || config->config.storage.tsdb->float_chunk_encoding == "xor2";
+  options.float_encoding = xor2 ? ChunkEncoding::kXor2 : ChunkEncoding::kXor;
+  options.keep_start_times = setup_.features.st_storage;
   if (setup_.features.exemplar_storage) {
     options.head.max_exemplars =
         static_cast<size_t>(std::max<int64_t>(0, config->config.storage.max_exemplars.value_or(0)));
@@ -104,7 +125,9 @@ Result<void> Server::OpenDatabase() {
       components_.Add({.name = "db_storage",
                        .start = {},
                        .apply = [this](const LoadedConfig& loaded) -> Result<void> {
-                         db_->head().SetOutOfOrderWindow(loaded.config.storage.tsdb->out_of_order_time_window);
+                         const config::TsdbConfig& tsdb = *loaded.config.storage.tsdb;
+                         db_->head().SetOutOfOrderWindow(tsdb.out_of_order_time_window);
+                         db_->SetRetention(Limits(*tsdb.retention));
                          return {};
                        },
                        .stop =

@@ -75,7 +75,8 @@ Result<void> Db::Replay() {
   EPI_TRY(RepairIndexVersions(deps_.fs, options_.directory));
   EPI_TRY(blocks_.Reload(0));
   EPI_ASSIGN(in_blocks_, LoadInBlocks());
-  for (const auto& block : *blocks_.blocks()) {
+  const auto list = blocks_.blocks();
+  for (const auto& block : *list) {
     if (!block->meta().HasHint(kHintOutOfOrder)) in_blocks_.time = std::max(in_blocks_.time, block->meta().max_time);
   }
   head_.SetInBlocks(in_blocks_.time, in_blocks_.lsn);
@@ -193,7 +194,8 @@ Result<std::unique_ptr<BatchAppender>> Db::OpenGroup(const GroupIdentity& identi
 
 TimestampMs Db::OldestTime() const {
   TimestampMs oldest = head_.min_time();
-  for (const auto& block : *blocks_.blocks()) oldest = std::min(oldest, block->meta().min_time);
+  const auto list = blocks_.blocks();
+  for (const auto& block : *list) oldest = std::min(oldest, block->meta().min_time);
   return oldest;
 }
 

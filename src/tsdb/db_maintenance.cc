@@ -47,7 +47,8 @@ Result<Db::InBlocks> Db::LoadInBlocks() {
   } else if (content.error().code() != ErrorCode::kNotFound) {
     return Fail(content.error());
   }
-  for (const auto& block : *blocks_.blocks()) {
+  const auto list = blocks_.blocks();
+  for (const auto& block : *list) {
     const uint64_t lsn = LsnOf(block->meta());
     if (lsn > known.lsn) known = {block->meta().max_time, lsn};
   }

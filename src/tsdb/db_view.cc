@@ -8,7 +8,8 @@ namespace epi::tsdb {
 
 DbView::DbView(const Head& head, const BlockStore& blocks, TimeRange range)
     : head_(head), head_min_time_(head.min_time()) {
-  for (const auto& block : *blocks.blocks()) {
+  const auto list = blocks.blocks();
+  for (const auto& block : *list) {
     if (block->range().Overlaps(range)) blocks_.push_back(block);
   }
 }
