@@ -36,7 +36,8 @@ Db::Db(DbOptions options, DbDependencies dependencies)
                {ExponentialRanges(options_.head.group.block_range_ms, options_.max_block_duration_ms),
                 options_.merge_overlapping},
                {kDefaultChunkSegmentBytes, options_.samples_per_chunk, options_.float_encoding},
-               options_.retention}) {}
+               options_.retention}),
+      spill_(deps_.fs, JoinPath(native_, "runs"), options_.head.group.block_range_ms) {}
 
 Db::~Db() { static_cast<void>(Close()); }
 
@@ -87,7 +88,8 @@ Result<void> Db::Replay() {
   if (definitions.refused > 0)
     deps_.log.Warn("Some series definitions were unusable", {{"count", definitions.refused}});
   const MonotonicNs defined = deps_.clock.Monotonic();
-  EPI_ASSIGN(report_, ReplayWal(deps_.fs, JoinPath(native_, "wal"), aside, head_, progress_));
+  EPI_TRY(spill_.Start());
+  EPI_ASSIGN(report_, ReplayWal(deps_.fs, JoinPath(native_, "wal"), aside, head_, progress_, [this] { Spill(); }));
   ReportDamage(report_.damage);
   if (report_.torn_bytes > 0)
     deps_.log.Info("The end of the WAL was torn and cut off", {{"bytes", report_.torn_bytes}});
@@ -149,6 +151,7 @@ void Db::Run() {
     if (auto synced = wal_.Sync(); !synced) {
       deps_.log.Error("Syncing the WAL failed; it goes on in a new segment", {{"err", synced.error().message()}});
     }
+    Spill();
   }
 }
 

@@ -17,6 +17,7 @@
 #include "tsdb/compact/block_store.h"
 #include "tsdb/head/head.h"
 #include "tsdb/head/head_view.h"
+#include "tsdb/head/run_spill.h"
 #include "tsdb/wal/series_log.h"
 #include "tsdb/wal/wal.h"
 #include "tsdb/wal/wal_replay.h"
@@ -111,6 +112,7 @@ class Db final : public Storage {
   };
   Result<InBlocks> LoadInBlocks();
   Result<void> StoreInBlocks();
+  void Spill();
   bool Cuttable() const;
   Result<void> CutHead();
   Result<void> CutLate(const HeadView& view, TimestampMs before);
@@ -127,6 +129,8 @@ class Db final : public Storage {
   Wal wal_;
   Head head_;
   BlockStore blocks_;
+  RunSpill spill_;  // owned by whoever holds spill_mutex_
+  std::mutex spill_mutex_;
   std::mutex work_mutex_;          // cuts, compaction, deletion and snapshots are one at a time
   InBlocks in_blocks_;             // guarded by work_mutex_
   bool truncate_pending_ = false;  // guarded by work_mutex_; an open view reads what is in a block already

@@ -78,7 +78,15 @@ void Db::RunMaintenance() {
   }
 }
 
+void Db::Spill() {
+  const std::lock_guard<std::mutex> lock(spill_mutex_);
+  if (auto done = spill_.SpillAll(head_); !done) {
+    deps_.log.Warn("Sealed samples stay in memory", {{"err", done.error().message()}});
+  }
+}
+
 Result<void> Db::Maintain() {
+  Spill();
   const std::lock_guard<std::mutex> exclusive(work_mutex_);
   EPI_TRY(blocks_.Reload(log_bytes()));
   EPI_TRY(TryTruncate());

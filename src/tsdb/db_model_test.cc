@@ -112,6 +112,7 @@ class Workload {
     uint64_t compactions = 0;
     uint64_t late = 0;
     uint64_t segments_removed = 0;
+    uint64_t spilled_files = 0;
   };
   Seen seen() const { return seen_; }
 
@@ -306,6 +307,7 @@ class Workload {
     const uint64_t truncations = db_->wal().counters().truncations.load();
     const auto done = db_->Maintain();
     ASSERT_TRUE(done) << done.error().message();
+    seen_.spilled_files += fs_.List("/data/epimetheus/runs")->size();
     seen_.removed_series += db_->head().counters().series_removed.load() - removed;
     seen_.compactions += db_->blocks().counts().compactions - compactions;
     seen_.segments_removed += db_->wal().counters().truncations.load() - truncations;
@@ -390,12 +392,14 @@ TEST(DbModelTest, AnswersAreThoseOfPlainMaps) {
     seen.removed_series += workload.seen().removed_series;
     seen.compactions += workload.seen().compactions;
     seen.late += workload.seen().late;
+    seen.spilled_files += workload.seen().spilled_files;
     seen.segments_removed += workload.seen().segments_removed;
   }
   EXPECT_GT(seen.removed_series, seeds);
   EXPECT_GT(seen.compactions, seeds);
   EXPECT_GT(seen.late, seeds / 2);
   EXPECT_GT(seen.segments_removed, seeds);
+  EXPECT_GT(seen.spilled_files, seeds);
 }
 
 }  // namespace

@@ -39,8 +39,8 @@ size_t SeriesSide::bytes() const {
   return sum;
 }
 
-size_t RunRef::Visible(uint32_t column, uint64_t visible) const {
-  if (commits == nullptr || commits->last <= visible) return run->column_entries(column);
+size_t RunRef::Visible(uint32_t column, size_t entries, uint64_t visible) const {
+  if (commits == nullptr || commits->last <= visible) return entries;
   const auto& of = commits->columns[column];
   return of.see_all +
          static_cast<size_t>(std::upper_bound(of.commits.begin(), of.commits.end(), visible) - of.commits.begin());
@@ -381,6 +381,7 @@ void Group::SealLocked(uint64_t settled) {
   if (!builder.empty()) {
     auto run = Run::Open(builder.Finish(id_, phase_first_lsn_, phase_last_lsn_));
     EPI_CHECK(run.has_value());
+    has_in_memory_runs_.store(true, std::memory_order_release);
     runs_.push_back({std::move(*run), commits->last > settled ? std::move(commits) : nullptr});
   }
   for (auto& ref : runs_) {
@@ -457,6 +458,25 @@ void Group::CollectGone(TimestampMs time, std::vector<uint32_t>& gone) {
       hot = HotRecord();
       gone.push_back(first + i);
     }
+  }
+}
+
+std::vector<std::shared_ptr<const Run>> Group::InMemoryRuns() {
+  std::vector<std::shared_ptr<const Run>> out;
+  if (!has_in_memory_runs_.exchange(false, std::memory_order_acq_rel)) return out;
+  const std::shared_lock<std::shared_mutex> lock(lock_);
+  for (const auto& ref : runs_) {
+    if (ref.run->in_memory()) out.push_back(ref.run);
+  }
+  return out;
+}
+
+void Group::ReplaceRun(const Run* in_memory, std::shared_ptr<const Run> spilled) {
+  const auto lock = Lock();
+  for (auto& ref : runs_) {
+    if (ref.run.get() != in_memory) continue;
+    ref.run = std::move(spilled);
+    return;
   }
 }
 
@@ -547,7 +567,7 @@ GroupStats Group::Stats() const {
   const std::shared_lock<std::shared_mutex> lock(lock_);
   GroupStats stats;
   stats.runs = runs_.size();
-  for (const auto& ref : runs_) stats.run_bytes += ref.run->bytes().size();
+  for (const auto& ref : runs_) stats.run_bytes += ref.run->memory_bytes();
   stats.arena_bytes = arena_.bytes();
   for (const auto& column : columns_) stats.column_bytes += column.bytes();
   stats.open_chunks = closed_.size();

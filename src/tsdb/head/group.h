@@ -77,8 +77,8 @@ struct RunRef {
     uint64_t last = 0;
   };
   std::shared_ptr<const Commits> commits;
-  // How many entries of a column a view at `visible` sees.
-  size_t Visible(uint32_t column, uint64_t visible) const;
+  // How many of `entries` entries of a column a view at `visible` sees.
+  size_t Visible(uint32_t column, size_t entries, uint64_t visible) const;
 };
 
 // What Collect copies under the group's lock, to be decoded without it. Reusable.
@@ -170,6 +170,12 @@ class Group {
   // For whoever has the turn: series without a sample at or after `time` are forgotten and named in `gone`. Series that
   // never had a sample are left alone the first time.
   void CollectGone(TimestampMs time, std::vector<uint32_t>& gone);
+  // Runs that are in memory only, when there may be some.
+  std::vector<std::shared_ptr<const Run>> InMemoryRuns();
+  // Puts the spilled form of a run in its place, unless it is gone.
+  void ReplaceRun(const Run* in_memory, std::shared_ptr<const Run> spilled);
+  // InMemoryRuns has some again: spilling failed.
+  void KeepInMemoryRuns() { has_in_memory_runs_.store(true, std::memory_order_release); }
   // Deletions that still hide something.
   void AppendTombstones(std::vector<Batch::TombstoneRow>& rows) const;
   // Takes back a slab; its series are all gone.
@@ -253,7 +259,8 @@ class Group {
 
   mutable std::mutex turn_mutex_;
   mutable std::condition_variable turn_;
-  bool busy_ = false;                   // guarded by turn_mutex_
+  bool busy_ = false;  // guarded by turn_mutex_
+  std::atomic<bool> has_in_memory_runs_{false};
   std::atomic<uint64_t> announced_{0};  // set under lock_; 0 = nothing under way
 };
 

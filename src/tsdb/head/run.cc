@@ -24,6 +24,7 @@ constexpr size_t kColumnBytes = 32;
 constexpr size_t kChunkBytes = 24;
 constexpr uint16_t kGapsBit = 0x8000;
 constexpr size_t kHeaderCrcAt = 12;
+constexpr size_t kPageBytes = 4096;  // read and checked together
 }  // namespace
 
 void RunBuilder::AddColumn(std::string_view encoded_times, size_t entries, TimeRange range) {
@@ -90,102 +91,182 @@ std::string RunBuilder::Finish(uint32_t group, uint64_t first_lsn, uint64_t last
   return out;
 }
 
+RunFile::~RunFile() {
+  // A file that stays is removed at the next start.
+  static_cast<void>(fs_.RemoveFile(path_));
+}
+
 Result<std::shared_ptr<const Run>> Run::Open(std::string bytes) {
-  std::shared_ptr<Run> run(new Run(std::move(bytes)));
-  EPI_TRY(run->Check());
+  std::shared_ptr<Run> run(new Run());
+  run->bytes_ = std::move(bytes);
+  EPI_ASSIGN(run->shape_, CheckHeader(run->bytes_));
+  // A checksum can be made to fit; offsets are checked all the same.
+  const auto damaged = [] {
+    return Fail(ErrorCode::kDataLoss, "a run of the head is damaged: an offset is out of range");
+  };
+  RunReader reader(run);
+  const Shape& shape = run->shape_;
+  for (uint32_t i = 0; i < shape.columns; ++i) {
+    const char* record = run->bytes_.data() + kHeaderBytes + i * kColumnBytes;
+    const uint64_t end = uint64_t{LoadLittle<uint32_t>(record)} + LoadLittle<uint32_t>(record + 4);
+    const auto entries = LoadLittle<uint32_t>(record + 8);
+    if (end > shape.streams_at - shape.times_at || entries == 0 || entries > kMaxColumnEntries) return damaged();
+  }
+  const size_t streams_bytes = shape.bytes - kStreamPadding - shape.streams_at;
+  uint32_t before = 0;
+  for (size_t i = 0; i < shape.chunks; ++i) {
+    EPI_ASSIGN(const Chunk chunk, reader.ChunkAt(i));
+    EPI_ASSIGN(const uint32_t series, reader.SeriesAt(i));
+    if (chunk.column >= shape.columns || series < before) return damaged();
+    EPI_ASSIGN(const size_t entries, reader.column_entries(chunk.column));
+    const auto at = LoadLittle<uint32_t>(run->bytes_.data() + shape.directory_at + i * kChunkBytes + 8);
+    if (chunk.values.last_entry < chunk.values.start_entry || chunk.values.last_entry >= entries ||
+        at + uint64_t{(chunk.values.bits + 7) / 8} > streams_bytes) {
+      return damaged();
+    }
+    before = series;
+  }
   return std::shared_ptr<const Run>(std::move(run));
 }
 
-Result<void> Run::Check() {
+Result<Run::Shape> Run::CheckHeader(std::string& bytes) {
   const auto damaged = [](const char* what) {
     return Fail(ErrorCode::kDataLoss, std::string("a run of the head is damaged: ") + what);
   };
-  if (bytes_.size() < kHeaderBytes + kStreamPadding) return damaged("too short");
-  const char* header = bytes_.data();
+  if (bytes.size() < kHeaderBytes + kStreamPadding) return damaged("too short");
+  const char* header = bytes.data();
   if (LoadLittle<uint64_t>(header) != kMagic) return damaged("wrong magic");
   if (LoadLittle<uint32_t>(header + 8) != kVersion) return damaged("unknown version");
-  group_ = LoadLittle<uint32_t>(header + 20);
-  first_lsn_ = LoadLittle<uint64_t>(header + 24);
-  last_lsn_ = LoadLittle<uint64_t>(header + 32);
-  range_ = {LoadLittle<int64_t>(header + 40), LoadLittle<int64_t>(header + 48)};
-  columns_ = LoadLittle<uint32_t>(header + 56);
-  chunk_count_ = LoadLittle<uint32_t>(header + 60);
-  const size_t times_bytes = LoadLittle<uint32_t>(header + 64);
-  const size_t streams_bytes = LoadLittle<uint32_t>(header + 68);
-  directory_at_ = kHeaderBytes + columns_ * kColumnBytes;
-  times_at_ = directory_at_ + chunk_count_ * kChunkBytes;
-  streams_at_ = times_at_ + times_bytes;
-  if (streams_at_ + streams_bytes + kStreamPadding != bytes_.size()) return damaged("sizes do not add up");
+  Shape shape;
+  shape.bytes = bytes.size();
+  shape.group = LoadLittle<uint32_t>(header + 20);
+  shape.first_lsn = LoadLittle<uint64_t>(header + 24);
+  shape.last_lsn = LoadLittle<uint64_t>(header + 32);
+  shape.range = {LoadLittle<int64_t>(header + 40), LoadLittle<int64_t>(header + 48)};
+  shape.columns = LoadLittle<uint32_t>(header + 56);
+  shape.chunks = LoadLittle<uint32_t>(header + 60);
+  shape.directory_at = kHeaderBytes + shape.columns * kColumnBytes;
+  shape.times_at = shape.directory_at + shape.chunks * kChunkBytes;
+  shape.streams_at = shape.times_at + LoadLittle<uint32_t>(header + 64);
+  if (shape.streams_at + LoadLittle<uint32_t>(header + 68) + kStreamPadding != bytes.size()) {
+    return damaged("sizes do not add up");
+  }
   const uint32_t header_crc = LoadLittle<uint32_t>(header + kHeaderCrcAt);
-  StoreLittle<uint32_t>(bytes_.data() + kHeaderCrcAt, 0);
-  const uint32_t computed = Crc32c(std::string_view(bytes_).substr(0, times_at_));
-  StoreLittle(bytes_.data() + kHeaderCrcAt, header_crc);
+  StoreLittle<uint32_t>(bytes.data() + kHeaderCrcAt, 0);
+  const uint32_t computed = Crc32c(std::string_view(bytes).substr(0, shape.times_at));
+  StoreLittle(bytes.data() + kHeaderCrcAt, header_crc);
   if (computed != header_crc) return damaged("checksum of the directory");
-  if (Crc32c(std::string_view(bytes_).substr(times_at_)) != LoadLittle<uint32_t>(header + 16))
+  if (Crc32c(std::string_view(bytes).substr(shape.times_at)) != LoadLittle<uint32_t>(header + 16)) {
     return damaged("checksum");
-  // A checksum can be made to fit; offsets are checked all the same.
-  for (uint32_t i = 0; i < columns_; ++i) {
-    const char* record = ColumnRecord(i);
-    const uint64_t end = uint64_t{LoadLittle<uint32_t>(record)} + LoadLittle<uint32_t>(record + 4);
-    const auto entries = LoadLittle<uint32_t>(record + 8);
-    if (end > times_bytes || entries == 0 || entries > kMaxColumnEntries) return damaged("column");
   }
-  for (size_t i = 0; i < chunk_count_; ++i) {
-    const Chunk chunk = ChunkAt(i);
-    if (chunk.column >= columns_ || (i > 0 && SeriesAt(i) < SeriesAt(i - 1)) ||
-        chunk.values.last_entry < chunk.values.start_entry || chunk.values.last_entry >= column_entries(chunk.column) ||
-        LoadLittle<uint32_t>(Directory(i) + 8) + uint64_t{(chunk.values.bits + 7) / 8} > streams_bytes) {
-      return damaged("chunk");
+  return shape;
+}
+
+std::shared_ptr<const Run> Run::Spilled(const Run& in_memory, std::shared_ptr<const RunFile> file, uint64_t offset) {
+  std::shared_ptr<Run> run(new Run());
+  run->shape_ = in_memory.shape_;
+  run->file_ = std::move(file);
+  run->offset_ = offset;
+  const std::string_view bytes = in_memory.bytes();
+  for (size_t at = 0; at < bytes.size(); at += kPageBytes) {
+    run->page_checksums_.push_back(Crc32c(bytes.substr(at, kPageBytes)));
+  }
+  run->page_checksums_.shrink_to_fit();
+  return run;
+}
+
+// --- reading ---
+
+RunReader::RunReader(std::shared_ptr<const Run> run) : run_(std::move(run)) {
+  if (run_->in_memory()) data_ = run_->bytes_.data();
+}
+
+Result<const char*> RunReader::Bytes(size_t at, size_t size) {
+  if (run_->in_memory()) return data_ + at;
+  const size_t total = run_->size();
+  if (buffer_ == nullptr) {
+    buffer_.reset(new char[total]);
+    loaded_.resize(run_->page_checksums_.size());
+    data_ = buffer_.get();
+  }
+  const size_t last = std::min(at + size, total);
+  for (size_t page = at / kPageBytes; page * kPageBytes < last; ++page) {
+    if (loaded_[page]) continue;
+    const size_t from = page * kPageBytes;
+    const size_t length = std::min(kPageBytes, total - from);
+    EPI_ASSIGN(const size_t got, run_->file_->file().ReadAt(run_->offset_ + from, buffer_.get() + from, length));
+    if (got != length || Crc32c({buffer_.get() + from, length}) != run_->page_checksums_[page]) {
+      return Fail(ErrorCode::kDataLoss, "a spilled run of the head is damaged: wrong checksum of a page");
     }
+    loaded_[page] = true;
   }
-  return {};
+  return data_ + at;
 }
 
-const char* Run::Directory(size_t position) const { return bytes_.data() + directory_at_ + position * kChunkBytes; }
-const char* Run::ColumnRecord(uint32_t column) const { return bytes_.data() + kHeaderBytes + column * kColumnBytes; }
-size_t Run::column_entries(uint32_t column) const { return LoadLittle<uint32_t>(ColumnRecord(column) + 8); }
-
-TimeRange Run::column_range(uint32_t column) const {
-  return {LoadLittle<int64_t>(ColumnRecord(column) + 16), LoadLittle<int64_t>(ColumnRecord(column) + 24)};
+Result<size_t> RunReader::column_entries(uint32_t column) {
+  EPI_ASSIGN(const char* record, Bytes(kHeaderBytes + column * kColumnBytes, kColumnBytes));
+  return LoadLittle<uint32_t>(record + 8);
 }
 
-Result<void> Run::Times(uint32_t column, TimestampMs* out) const {
-  const char* record = ColumnRecord(column);
-  return DecodeTimes({bytes_.data() + times_at_ + LoadLittle<uint32_t>(record), LoadLittle<uint32_t>(record + 4)},
-                     column_entries(column), out);
+Result<TimeRange> RunReader::column_range(uint32_t column) {
+  EPI_ASSIGN(const char* record, Bytes(kHeaderBytes + column * kColumnBytes, kColumnBytes));
+  return TimeRange{LoadLittle<int64_t>(record + 16), LoadLittle<int64_t>(record + 24)};
 }
 
-uint32_t Run::SeriesAt(size_t position) const { return LoadLittle<uint32_t>(Directory(position)); }
+Result<void> RunReader::Times(uint32_t column, TimestampMs* out) {
+  EPI_ASSIGN(const char* record, Bytes(kHeaderBytes + column * kColumnBytes, kColumnBytes));
+  const auto at = LoadLittle<uint32_t>(record);
+  const auto size = LoadLittle<uint32_t>(record + 4);
+  const auto entries = LoadLittle<uint32_t>(record + 8);
+  EPI_ASSIGN(const char* encoded, Bytes(run_->shape_.times_at + at, size));
+  return DecodeTimes({encoded, size}, entries, out);
+}
 
-std::pair<size_t, size_t> Run::Find(uint32_t series) const {
+Result<uint32_t> RunReader::SeriesAt(size_t position) {
+  EPI_ASSIGN(const char* record, Bytes(run_->shape_.directory_at + position * kChunkBytes, kChunkBytes));
+  return LoadLittle<uint32_t>(record);
+}
+
+Result<std::pair<size_t, size_t>> RunReader::Find(uint32_t series) {
   size_t low = 0;
-  size_t high = chunk_count_;
+  size_t high = run_->chunk_count();
   while (low < high) {
     const size_t middle = (low + high) / 2;
-    if (SeriesAt(middle) < series) {
+    EPI_ASSIGN(const uint32_t at, SeriesAt(middle));
+    if (at < series) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
   size_t end = low;
-  while (end < chunk_count_ && SeriesAt(end) == series) ++end;
-  return {low, end};
+  for (; end < run_->chunk_count(); ++end) {
+    EPI_ASSIGN(const uint32_t at, SeriesAt(end));
+    if (at != series) break;
+  }
+  return std::pair(low, end);
 }
 
-Run::Chunk Run::ChunkAt(size_t position) const {
-  const char* record = Directory(position);
-  Chunk chunk;
+Result<Run::Chunk> RunReader::ChunkAt(size_t position) {
+  EPI_ASSIGN(const char* record, Bytes(run_->shape_.directory_at + position * kChunkBytes, kChunkBytes));
+  Run::Chunk chunk;
   chunk.column = LoadLittle<uint32_t>(record + 4);
+  chunk.stream_at = LoadLittle<uint32_t>(record + 8);
   const auto bits = LoadLittle<uint16_t>(record + 12);
   chunk.values.bits = bits & ~kGapsBit;
   chunk.values.gaps = (bits & kGapsBit) != 0;
-  chunk.values.stream =
-      reinterpret_cast<const uint8_t*>(bytes_.data()) + streams_at_ + LoadLittle<uint32_t>(record + 8);
   chunk.values.start_entry = LoadLittle<uint8_t>(record + 14);
   chunk.values.last_entry = LoadLittle<uint8_t>(record + 15);
   chunk.values.last_value = LoadLittle<double>(record + 16);
   return chunk;
+}
+
+Result<void> RunReader::LoadStream(Run::Chunk& chunk) {
+  if (chunk.values.bits == 0) return {};
+  EPI_ASSIGN(const char* stream,
+             Bytes(run_->shape_.streams_at + chunk.stream_at, (chunk.values.bits + 7) / 8 + kStreamPadding));
+  chunk.values.stream = reinterpret_cast<const uint8_t*>(stream);
+  return {};
 }
 
 }  // namespace epi::tsdb

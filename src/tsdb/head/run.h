@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_system.h"
 #include "base/result.h"
 #include "model/sample.h"
 #include "tsdb/head/hot_record.h"
@@ -47,48 +48,97 @@ class RunBuilder {
   std::string streams_;
 };
 
-// Reads a run. Immutable and thread-safe.
+// The bytes of spilled runs. The file is removed when nobody refers to it any more. Reading is thread-safe.
+class RunFile {
+ public:
+  RunFile(FileSystem& fs, std::string path, std::unique_ptr<File> file)
+      : fs_(fs), path_(std::move(path)), file_(std::move(file)) {}
+  ~RunFile();
+  RunFile(const RunFile&) = delete;
+  RunFile& operator=(const RunFile&) = delete;
+  File& file() const { return *file_; }
+
+ private:
+  FileSystem& fs_;
+  const std::string path_;
+  const std::unique_ptr<File> file_;
+};
+
+// A run, in memory or in a file. Immutable and thread-safe.
 class Run {
  public:
   // Checks the header and every offset, so that reading cannot leave `bytes`. kDataLoss when something is wrong.
   static Result<std::shared_ptr<const Run>> Open(std::string bytes);
+  // The same run, whose bytes now also are at `offset` of `file`. Keeps a checksum of each page, nothing else.
+  static std::shared_ptr<const Run> Spilled(const Run& in_memory, std::shared_ptr<const RunFile> file, uint64_t offset);
 
   struct Chunk {
-    uint32_t column;
-    ValueChunk values;
+    uint32_t column = 0;
+    uint32_t stream_at = 0;
+    ValueChunk values;  // its stream is null until LoadStream
   };
-  uint32_t group() const { return group_; }
-  uint64_t first_lsn() const { return first_lsn_; }
-  uint64_t last_lsn() const { return last_lsn_; }
-  TimeRange range() const { return range_; }
-  size_t columns() const { return columns_; }
-  size_t chunk_count() const { return chunk_count_; }
-  size_t column_entries(uint32_t column) const;
-  TimeRange column_range(uint32_t column) const;
-  // Writes column_entries(column) times.
-  Result<void> Times(uint32_t column, TimestampMs* out) const;
-  // Chunks of `series`, oldest first, as positions [first, second) for ChunkAt().
-  std::pair<size_t, size_t> Find(uint32_t series) const;
-  Chunk ChunkAt(size_t position) const;
-  uint32_t SeriesAt(size_t position) const;
-  std::string_view bytes() const { return bytes_; }
+  uint32_t group() const { return shape_.group; }
+  uint64_t first_lsn() const { return shape_.first_lsn; }
+  uint64_t last_lsn() const { return shape_.last_lsn; }
+  TimeRange range() const { return shape_.range; }
+  size_t columns() const { return shape_.columns; }
+  size_t chunk_count() const { return shape_.chunks; }
+  size_t size() const { return shape_.bytes; }
+  bool in_memory() const { return file_ == nullptr; }
+  std::string_view bytes() const { return bytes_; }  // empty when it is in a file
+  size_t memory_bytes() const {
+    return sizeof *this + bytes_.capacity() + page_checksums_.capacity() * sizeof(uint32_t);
+  }
 
  private:
-  explicit Run(std::string bytes) : bytes_(std::move(bytes)) {}
-  Result<void> Check();
-  const char* Directory(size_t position) const;
-  const char* ColumnRecord(uint32_t column) const;
+  friend class RunReader;
+  struct Shape {
+    TimeRange range;
+    uint64_t first_lsn = 0;
+    uint64_t last_lsn = 0;
+    size_t bytes = 0;
+    size_t columns = 0;
+    size_t chunks = 0;
+    size_t directory_at = 0;
+    size_t times_at = 0;
+    size_t streams_at = 0;
+    uint32_t group = 0;
+  };
+  Run() = default;
+  static Result<Shape> CheckHeader(std::string& bytes);
 
+  Shape shape_;
   std::string bytes_;
-  TimeRange range_;
-  uint64_t first_lsn_ = 0;
-  uint64_t last_lsn_ = 0;
-  size_t columns_ = 0;
-  size_t chunk_count_ = 0;
-  size_t directory_at_ = 0;
-  size_t times_at_ = 0;
-  size_t streams_at_ = 0;
-  uint32_t group_ = 0;
+  std::shared_ptr<const RunFile> file_;
+  uint64_t offset_ = 0;
+  std::vector<uint32_t> page_checksums_;
+};
+
+// Reads parts of a run; of a spilled one it loads only the pages it needs. What it hands out lives as long as the
+// reader. Not thread-safe. An error is kIo or kDataLoss of the file.
+class RunReader {
+ public:
+  explicit RunReader(std::shared_ptr<const Run> run);
+  const Run& run() const { return *run_; }
+  Result<size_t> column_entries(uint32_t column);
+  Result<TimeRange> column_range(uint32_t column);
+  // Writes column_entries(column) times.
+  Result<void> Times(uint32_t column, TimestampMs* out);
+  // Chunks of `series`, oldest first, as positions [first, second) for ChunkAt().
+  Result<std::pair<size_t, size_t>> Find(uint32_t series);
+  // Everything but the stream: cheap to look at.
+  Result<Run::Chunk> ChunkAt(size_t position);
+  // Makes chunk.values.stream readable.
+  Result<void> LoadStream(Run::Chunk& chunk);
+  Result<uint32_t> SeriesAt(size_t position);
+
+ private:
+  Result<const char*> Bytes(size_t at, size_t size);
+
+  std::shared_ptr<const Run> run_;
+  const char* data_ = nullptr;      // the run's bytes, or buffer_
+  std::unique_ptr<char[]> buffer_;  // as large as the run; only loaded pages are written to
+  std::vector<bool> loaded_;        // by page
 };
 
 }  // namespace epi::tsdb

@@ -55,6 +55,8 @@ Result<void> SeriesReader::ReadGroup(const HeadView& view, uint32_t group, std::
   std::vector<uint32_t> group_ids;
   for (const uint32_t position : positions) group_ids.push_back(ids[position]);
   view.head().group(group).Collect(view.visible(), range_, group_ids, snapshot_);
+  run_readers_.clear();
+  for (const auto& ref : snapshot_.runs) run_readers_.emplace_back(ref.run);
   for (size_t i = 0; i < positions.size(); ++i) {
     const auto& copy = snapshot_.series[i];
     Placed& placed = placed_[positions[i]];
@@ -70,24 +72,29 @@ Result<void> SeriesReader::ReadGroup(const HeadView& view, uint32_t group, std::
   return {};
 }
 
-Result<const TimestampMs*> SeriesReader::TimesOf(const Run& run, uint32_t column) {
+Result<const std::vector<TimestampMs>*> SeriesReader::TimesOf(RunReader& reader, uint32_t column) {
   for (const auto& known : run_times_) {
-    if (known.run == &run && known.column == column) return known.times.data();
+    if (known.run == &reader.run() && known.column == column) return &known.times;
   }
-  auto& made = run_times_.emplace_back(RunTimes{&run, column, std::vector<TimestampMs>(run.column_entries(column))});
-  EPI_TRY(run.Times(column, made.times.data()));
-  return made.times.data();
+  EPI_ASSIGN(const size_t entries, reader.column_entries(column));
+  std::vector<TimestampMs> times(entries);
+  EPI_TRY(reader.Times(column, times.data()));
+  return &run_times_.emplace_back(RunTimes{&reader.run(), column, std::move(times)}).times;
 }
 
 Result<void> SeriesReader::GatherSources(uint64_t visible, const GroupSnapshot::SeriesCopy& copy) {
   sources_.clear();
-  for (const auto& ref : snapshot_.runs) {
-    const auto [first, last] = ref.run->Find(copy.id);
-    for (size_t position = first; position < last; ++position) {
-      const Run::Chunk chunk = ref.run->ChunkAt(position);
-      if (!ref.run->column_range(chunk.column).Overlaps(in_order_)) continue;
-      EPI_ASSIGN(const TimestampMs* times, TimesOf(*ref.run, chunk.column));
-      sources_.push_back({chunk.values, times, static_cast<uint32_t>(ref.Visible(chunk.column, visible))});
+  for (size_t r = 0; r < run_readers_.size(); ++r) {
+    RunReader& reader = run_readers_[r];
+    EPI_ASSIGN(const auto positions, reader.Find(copy.id));
+    for (size_t position = positions.first; position < positions.second; ++position) {
+      EPI_ASSIGN(Run::Chunk chunk, reader.ChunkAt(position));
+      EPI_ASSIGN(const TimeRange range, reader.column_range(chunk.column));
+      if (!range.Overlaps(in_order_)) continue;
+      EPI_ASSIGN(const auto* times, TimesOf(reader, chunk.column));
+      EPI_TRY(reader.LoadStream(chunk));
+      const size_t seen = snapshot_.runs[r].Visible(chunk.column, times->size(), visible);
+      sources_.push_back({chunk.values, times->data(), static_cast<uint32_t>(seen)});
     }
   }
   for (uint32_t i = copy.first_chunk; i < copy.first_chunk + copy.chunks; ++i) {

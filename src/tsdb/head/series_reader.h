@@ -62,7 +62,7 @@ class SeriesReader {
   Result<void> ReadGroup(const HeadView& view, uint32_t group, std::span<const uint32_t> positions,
                          std::span<const uint32_t> ids);
   Result<void> GatherSources(uint64_t visible, const GroupSnapshot::SeriesCopy& copy);
-  Result<const TimestampMs*> TimesOf(const Run& run, uint32_t column);
+  Result<const std::vector<TimestampMs>*> TimesOf(RunReader& reader, uint32_t column);
   Result<void> DecodeShared(Placed& placed);
   Result<void> DecodeOwn(Placed& placed);
   void MergeSide(const SeriesSide& side, Placed& placed);
@@ -76,8 +76,9 @@ class SeriesReader {
   GroupSnapshot snapshot_;
   std::vector<Source> sources_;
   std::vector<Piece> pieces_;
-  std::vector<KnownColumn> known_;  // of the group at hand
-  std::deque<RunTimes> run_times_;  // of the group at hand
+  std::vector<KnownColumn> known_;     // of the group at hand
+  std::deque<RunReader> run_readers_;  // of the group at hand, as snapshot_.runs
+  std::deque<RunTimes> run_times_;     // of the group at hand
   std::vector<Placed> placed_;
   std::vector<TimestampMs> times_;
   std::vector<double> values_;

@@ -88,7 +88,7 @@ class SegmentReplay {
 }  // namespace
 
 Result<WalReplayReport> ReplayWal(FileSystem& fs, const std::string& directory, const std::string& aside, Head& head,
-                                  WalReplayProgress& progress) {
+                                  WalReplayProgress& progress, const std::function<void()>& after_segment) {
   WalReplayReport report;
   EPI_ASSIGN(const auto numbers, ListNumbered(fs, directory, kWalSuffix));
   if (numbers.empty()) return report;
@@ -99,6 +99,7 @@ Result<WalReplayReport> ReplayWal(FileSystem& fs, const std::string& directory, 
     progress.current.store(number);
     report.next_segment = number + 1;
     EPI_TRY(replay.Replay(JoinPath(directory, NumberedName(number, kWalSuffix)), number));
+    after_segment();
   }
   return report;
 }

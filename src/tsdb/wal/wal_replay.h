@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -36,9 +37,9 @@ struct WalReplayReport {
 };
 
 // Applies every intact batch to the head, in order. Torn tails are cut off; damaged segments are copied to `aside` and
-// replaced by what is readable of them. An error means that the directory cannot be listed or a file is of a later
-// version.
+// replaced by what is readable of them. `after_segment` is called between segments. An error means that the directory
+// cannot be listed or a file is of a later version.
 Result<WalReplayReport> ReplayWal(FileSystem& fs, const std::string& directory, const std::string& aside, Head& head,
-                                  WalReplayProgress& progress);
+                                  WalReplayProgress& progress, const std::function<void()>& after_segment);
 
 }  // namespace epi::tsdb
