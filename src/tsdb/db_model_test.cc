@@ -279,7 +279,8 @@ class Workload {
     BatchAppender& appender = Appender(group);
     const Labels labels = SeriesLabels(group, random_.Below(12));
     const TimestampMs newest = Newest(labels.ToString());
-    const TimestampMs compared = std::max(db_->head().min_valid_time(), db_->head().max_time() - kBlockRange / 2);
+    const TimestampMs head_newest = std::max<TimestampMs>(db_->head().max_time(), 0);
+    const TimestampMs compared = std::max(db_->head().min_valid_time(), head_newest - kBlockRange / 2);
     // An older one would be stored as late, whatever is in the block.
     if (newest == 0 || newest < compared) return;
     appender.AddAt(Intern(appender, labels), newest, 123456.5);
