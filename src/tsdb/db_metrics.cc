@@ -22,8 +22,43 @@ double Time(TimestampMs t) {
 constexpr FamilyType kCounter = FamilyType::kCounter;
 constexpr FamilyType kGauge = FamilyType::kGauge;
 
+double Bytes(const Db& db) {
+  uint64_t bytes = 0;
+  const auto blocks = db.blocks().blocks();
+  for (const auto& block : *blocks) bytes += block->bytes();
+  return static_cast<double>(bytes);
+}
+
 // Names and help texts are Prometheus's.
 constexpr Reading kReadings[] = {
+    {"prometheus_tsdb_blocks_loaded", "Number of currently loaded data blocks", kGauge,
+     [](const Db& db) { return static_cast<double>(db.blocks().blocks()->size()); }},
+    {"prometheus_tsdb_compactions_failed_total", "Total number of compactions that failed for the partition.", kCounter,
+     [](const Db& db) { return static_cast<double>(db.blocks().counts().compactions_failed); }},
+    {"prometheus_tsdb_compactions_total", "Total number of compactions that were executed for the partition.", kCounter,
+     [](const Db& db) { return static_cast<double>(db.blocks().counts().compactions); }},
+    {"prometheus_tsdb_lowest_timestamp",
+     "Lowest timestamp value stored in the database. The unit is decided by the library consumer.", kGauge,
+     [](const Db& db) { return Time(db.OldestTime()); }},
+    {"prometheus_tsdb_lowest_timestamp_seconds", "Lowest timestamp value stored in the database.", kGauge,
+     [](const Db& db) { return Time(db.OldestTime()) / 1000; }},
+    {"prometheus_tsdb_reloads_failures_total",
+     "Number of times the database failed to reloadBlocks block data from disk.", kCounter,
+     [](const Db& db) { return static_cast<double>(db.blocks().counts().reloads_failed); }},
+    {"prometheus_tsdb_reloads_total", "Number of times the database reloaded block data from disk.", kCounter,
+     [](const Db& db) { return static_cast<double>(db.blocks().counts().reloads); }},
+    {"prometheus_tsdb_size_retentions_total",
+     "The number of times that blocks were deleted because the maximum number of bytes was exceeded.", kCounter,
+     [](const Db& db) { return static_cast<double>(db.blocks().counts().size_retentions); }},
+    {"prometheus_tsdb_storage_blocks_bytes",
+     "The number of bytes that are currently used for local storage by all blocks.", kGauge, &Bytes},
+    {"prometheus_tsdb_time_retentions_total",
+     "The number of times that blocks were deleted because the maximum time limit was exceeded.", kCounter,
+     [](const Db& db) { return static_cast<double>(db.blocks().counts().time_retentions); }},
+    {"prometheus_tsdb_vertical_compactions_total", "Total number of compactions done on overlapping blocks.", kCounter,
+     [](const Db& db) { return static_cast<double>(db.blocks().counts().overlapping_compactions); }},
+    {"prometheus_tsdb_wal_storage_size_bytes", "Size of the write log directory.", kGauge,
+     [](const Db& db) { return static_cast<double>(db.log_bytes()); }},
     {"prometheus_tsdb_clean_start",
      "-1: lockfile is disabled. 0: a lockfile from a previous execution was replaced. 1: lockfile creation was clean",
      kGauge, [](const Db& db) { return static_cast<double>(db.clean_start()); }},

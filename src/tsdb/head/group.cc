@@ -567,7 +567,10 @@ GroupStats Group::Stats() const {
   const std::shared_lock<std::shared_mutex> lock(lock_);
   GroupStats stats;
   stats.runs = runs_.size();
-  for (const auto& ref : runs_) stats.run_bytes += ref.run->memory_bytes();
+  for (const auto& ref : runs_) {
+    stats.run_bytes += ref.run->memory_bytes();
+    stats.sealed_chunks += ref.run->chunk_count();
+  }
   stats.arena_bytes = arena_.bytes();
   for (const auto& column : columns_) stats.column_bytes += column.bytes();
   stats.open_chunks = closed_.size();

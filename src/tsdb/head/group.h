@@ -108,6 +108,7 @@ struct GroupSnapshot {
 
 struct GroupStats {
   size_t open_chunks = 0;
+  size_t sealed_chunks = 0;
   size_t runs = 0;
   size_t run_bytes = 0;
   size_t arena_bytes = 0;

@@ -423,7 +423,7 @@ Head::Totals Head::CountTotals() const {
   Totals totals;
   for (size_t i = 0; i < groups_.size(); ++i) {
     const GroupStats stats = groups_[i]->Stats();
-    totals.chunks += stats.open_chunks;
+    totals.chunks += stats.open_chunks + stats.sealed_chunks;
     totals.stale_series += stats.stale_series;
     totals.histogram_series += stats.histogram_series;
   }
