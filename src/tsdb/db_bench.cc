@@ -64,7 +64,7 @@ void BM_Append(benchmark::State& state) {
   auto db = std::move(*Db::Open({.directory = dir.path()}, {PosixFileSystem(), SystemClock(), SystemRandom(), {}}));
   if (!db->Load()) state.SkipWithError("load");
   auto targets = MakeTargets(*db, kTargets, kSeriesPerTarget);
-  SeededRandom random(1);
+  SeededRandom random{1};
   TimestampMs now = 1'700'000'000'000;
   size_t next = 0;
   for (auto _ : state) {
@@ -103,7 +103,7 @@ void BM_Replay(benchmark::State& state) {
     auto db = std::move(*Db::Open({.directory = dir.path()}, {PosixFileSystem(), SystemClock(), SystemRandom(), {}}));
     if (!db->Load()) state.SkipWithError("load");
     auto targets = MakeTargets(*db, 100, kSeriesPerTarget);
-    SeededRandom random(1);
+    SeededRandom random{1};
     for (int round = 0; round < kRounds; ++round) {
       for (auto& target : targets) {
         Move(target, random);

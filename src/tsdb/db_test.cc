@@ -329,11 +329,12 @@ TEST_F(DbTest, TheTimerSyncsAndAFailedSyncStartsANewSegment) {
   const auto ref = *appender->Intern({{"__name__", "m"}});
   appender->Add(ref, 1);
   ASSERT_TRUE(appender->Commit(1000));
-  clock_.AwaitWaiters(1);
+  // The timer and the maintenance thread: with only one of them waiting it may be the other, and the timer would take
+  // its deadline from the time moved below.
+  clock_.AwaitWaiters(2);
   const uint64_t segment = db->wal().current_segment();
   fs_.FailSyncs(true);
   clock_.AdvanceMs(1000);
-  clock_.AwaitWaiters(1);
   while (db->wal().current_segment() == segment) std::this_thread::yield();
   fs_.FailSyncs(false);
   appender->Add(ref, 2);
