@@ -6,9 +6,9 @@
 #include <cstdlib>
 
 #include "model/number_format.h"
+#include "testing/block_fixture.h"
 #include "testing/conformance.h"
 #include "testing/temp_dir.h"
-#include "tsdb/block/block_fixture.h"
 #include "tsdb/block/matcher_postings.h"
 
 namespace epi::tsdb {

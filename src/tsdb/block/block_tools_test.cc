@@ -3,11 +3,11 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "testing/block_fixture.h"
 #include "testing/conformance.h"
 #include "testing/simulated_clock.h"
 #include "testing/temp_dir.h"
 #include "tsdb/block/backfill.h"
-#include "tsdb/block/block_fixture.h"
 #include "tsdb/block/block_report.h"
 #include "tsdb/block/verify_block.h"
 

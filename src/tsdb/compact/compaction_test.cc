@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "testing/block_fixture.h"
 #include "testing/conformance.h"
 #include "testing/simulated_clock.h"
 #include "testing/temp_dir.h"
-#include "tsdb/block/block_fixture.h"
 #include "tsdb/compact/block_store.h"
 #include "tsdb/compact/compaction_planner.h"
 #include "tsdb/compact/compactor.h"
