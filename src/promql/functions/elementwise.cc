@@ -86,11 +86,19 @@ int64_t WholeSeconds(double v) {
   return v >= -kLimit && v < kLimit ? static_cast<int64_t>(v) : std::numeric_limits<int64_t>::min();
 }
 
+// Go's time package counts from the first of March of this year and wraps around below it.
+constexpr int64_t kFirstYear = -292'277'022'400;
+constexpr int64_t kDay = 86400;
+// Days from 1 March 0000 to 1 January 1970, and of 400 years.
+constexpr int64_t kEpochFromMarch = 719468;
+constexpr int64_t kEra = 146097;
+constexpr int64_t kFirstSecond = (kFirstYear / 400 * kEra - kEpochFromMarch) * kDay;
+
 Date DateOf(double value) {
-  constexpr int64_t kDay = 86400;
-  const int64_t seconds = WholeSeconds(value);
-  int64_t days = seconds / kDay;
-  int64_t rest = seconds % kDay;
+  __int128 seconds = WholeSeconds(value);
+  if (seconds < kFirstSecond) seconds += static_cast<__int128>(1) << 64;
+  auto days = static_cast<int64_t>(seconds / kDay);
+  auto rest = static_cast<int64_t>(seconds % kDay);
   if (rest < 0) {
     rest += kDay;
     --days;
@@ -100,9 +108,9 @@ Date DateOf(double value) {
   date.minute = static_cast<int>(rest % 3600 / 60);
   date.weekday = static_cast<int>(((days % 7) + 11) % 7);  // the epoch was a Thursday
   // Years of 365.2425 days that begin in March make the leap day the last one.
-  const int64_t shifted = days + 719468;
-  const int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
-  const int64_t day_of_era = shifted - era * 146097;
+  const int64_t shifted = days + kEpochFromMarch;
+  const int64_t era = (shifted >= 0 ? shifted : shifted - (kEra - 1)) / kEra;
+  const int64_t day_of_era = shifted - era * kEra;
   const int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
   const int64_t day_of_march_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const int64_t march_month = (5 * day_of_march_year + 2) / 153;
