@@ -7,18 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "app/config_runtime.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "config/config.h"
 #include "telemetry/log.h"
 
 namespace epi::app {
-
-// A configuration and what was loaded with it.
-struct LoadedConfig {
-  config::Config config;
-  std::vector<config::ScrapeConfig> scrape_configs;  // of the main file and of scrape_config_files
-};
 
 struct Component {
   std::string_view name;                                   // as reload logs name it

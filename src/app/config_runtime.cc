@@ -36,8 +36,7 @@ std::string Environment(const std::string& name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
-}  // namespace
-
+// How configuration files are read under these flags.
 config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Features& features, Logger logger) {
   config::LoadOptions out;
   out.agent_mode = flags.agent;
@@ -56,6 +55,18 @@ config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Fe
   out.empty_variable = [logger = std::move(logger)](const std::string& name) {
     logger.Warn("Empty environment variable", {{"name", name}});
   };
+  return out;
+}
+
+}  // namespace
+
+Result<LoadedConfig> LoadConfiguration(FileSystem& files, const config::Flags& flags, const config::Features& features,
+                                       const Logger& logger) {
+  const auto options = LoadOptionsFrom(flags, features, logger);
+  LoadedConfig out;
+  EPI_ASSIGN(out.config, config::LoadConfig(files, flags.config_file, options));
+  EPI_ASSIGN(out.scrape_configs, config::LoadScrapeConfigs(files, out.config, options));
+  EPI_TRY(CheckSupported(out.config, out.scrape_configs));
   return out;
 }
 

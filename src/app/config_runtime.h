@@ -14,8 +14,16 @@
 
 namespace epi::app {
 
-// How configuration files are read under these flags.
-config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Features& features, Logger logger);
+// A configuration and what was loaded with it.
+struct LoadedConfig {
+  config::Config config;
+  std::vector<config::ScrapeConfig> scrape_configs;  // of the main file and of scrape_config_files
+};
+
+// Reads --config.file and what it includes under these flags, checks it, and refuses what CheckSupported refuses. Rule
+// files are not read.
+Result<LoadedConfig> LoadConfiguration(FileSystem& files, const config::Flags& flags, const config::Features& features,
+                                       const Logger& logger);
 
 // kUnsupported, in one sentence, when the configuration asks for something whose absence would change results or lose
 // data. What merely does nothing here is accepted and logged by LogIgnored.

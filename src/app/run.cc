@@ -30,15 +30,12 @@ Logger MakeLogger(const config::Flags& flags) {
   return Logger::ToStderr(level, flags.log_format == "json" ? LogFormat::kJson : LogFormat::kLogfmt);
 }
 
+// Rule files too: at the start a wrong one is a wrong configuration; at a reload the rules refuse it themselves.
 Result<LoadedConfig> LoadFirst(const ServerSetup& setup) {
-  const config::Flags& flags = setup.flags.flags;
-  const auto options = LoadOptionsFrom(flags, setup.features, setup.logger);
-  LoadedConfig out;
-  EPI_ASSIGN(out.config, config::LoadConfig(PosixFileSystem(), flags.config_file, options));
-  EPI_ASSIGN(out.scrape_configs, config::LoadScrapeConfigs(PosixFileSystem(), out.config, options));
-  EPI_TRY(CheckSupported(out.config, out.scrape_configs));
-  EPI_TRY(CheckRuleFiles(PosixFileSystem(), out.config, setup.features));
-  return out;
+  FileSystem& files = PosixFileSystem();
+  EPI_ASSIGN(auto loaded, LoadConfiguration(files, setup.flags.flags, setup.features, setup.logger));
+  EPI_TRY(CheckRuleFiles(files, loaded.config, setup.features));
+  return loaded;
 }
 
 void LogStart(const ServerSetup& setup) {

@@ -390,7 +390,8 @@ Result<void> Server::Run() {
 void Server::Stop() {
   if (services_.readiness.exchange(web::Readiness::kStopping) == web::Readiness::kStopping) return;
   ready_.Set(0);
-  setup_.logger.Warn("Received an OS signal, exiting gracefully...");
+  setup_.logger.Warn(quit_asked_.load() ? "Received termination request via web service, exiting gracefully..."
+                                        : "Received an OS signal, exiting gracefully...");
   notifications_.Add(web::kShutdownNotice);
   // Ends a load that is under way, so that the loader can be joined.
   if (loader_.joinable()) {
@@ -403,20 +404,11 @@ void Server::Stop() {
   http_server_.reset();
 }
 
-Result<LoadedConfig> Server::Load() const {
-  const auto options = LoadOptionsFrom(setup_.flags.flags, setup_.features, setup_.logger);
-  LoadedConfig out;
-  EPI_ASSIGN(out.config, config::LoadConfig(files_, setup_.flags.flags.config_file, options));
-  EPI_ASSIGN(out.scrape_configs, config::LoadScrapeConfigs(files_, out.config, options));
-  EPI_TRY(CheckSupported(out.config, out.scrape_configs));
-  return out;
-}
-
 Result<void> Server::Reload() {
   const std::lock_guard reloading(reload_mutex_);
   const std::string& file = setup_.flags.flags.config_file;
   setup_.logger.Info("Loading configuration file", {{"filename", file}});
-  auto loaded = Load();
+  auto loaded = LoadConfiguration(files_, setup_.flags.flags, setup_.features, setup_.logger);
   Result<void> outcome;
   if (!loaded) {
     outcome = Fail(loaded.error().WithContext("couldn't load configuration (--config.file=\"" + file + "\")"));

@@ -67,7 +67,6 @@ class Server {
   // On a thread of its own: waits for the database, applies the first configuration, begins to work.
   void BecomeReady();
   Result<void> Reload();
-  Result<LoadedConfig> Load() const;
   void NoteReload(bool success);
   web::RuntimeInfo Runtime() const;
   std::shared_ptr<const LoadedConfig> current() const;
