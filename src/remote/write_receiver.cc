@@ -140,6 +140,7 @@ class WriteReceiver::Request {
     if (!lane) return Failed(lane.error());
     appender_ = std::move(*lane);
     appender_->set_on_refusal(v2() ? BatchAppender::OnRefusal::kSkip : BatchAppender::OnRefusal::kAbort);
+    appender_->set_on_dead(BatchAppender::OnRefusal::kAbort);
     appender_->set_list_refusals(true);
     // A series may be removed between its look-up and the commit; then the batch is built once more with fresh refs.
     constexpr int kAttempts = 3;
@@ -153,7 +154,6 @@ class WriteReceiver::Request {
   struct Added {
     SeriesRef ref;
     size_t series;
-    std::string text;  // of the labels, made only when a line needs it
   };
 
   bool v2() const { return message_ == WriteMessage::kV2; }
@@ -213,8 +213,13 @@ class WriteReceiver::Request {
     }
     auto ref = Resolve(series.labels);
     if (!ref) return Failed(ref.error());
-    added_.push_back({*ref, index, {}});
+    added_.push_back({*ref, index});
+    auto histogram = series.histograms.begin();
     for (const auto& sample : series.samples) {
+      // A series that changes kind within the request lists its kinds apart; storage wants them by time.
+      for (; histogram != series.histograms.end() && histogram->time < sample.time; ++histogram) {
+        if (auto stop = AddHistogram(index, *ref, *histogram, series)) return stop;
+      }
       if (auto stop = CheckFuture(index, sample.time, series)) {
         if (!v2()) return stop;
         continue;
@@ -223,8 +228,8 @@ class WriteReceiver::Request {
       appender_->AddAt(*ref, sample.time, sample.value, options_.store_start_times ? sample.start_time : 0);
       ++samples_;
     }
-    for (auto& histogram : series.histograms) {
-      if (auto stop = AddHistogram(index, *ref, histogram, series)) return stop;
+    for (; histogram != series.histograms.end(); ++histogram) {
+      if (auto stop = AddHistogram(index, *ref, *histogram, series)) return stop;
     }
     for (const auto& exemplar : series.exemplars) {
       if (!exemplar.labels_ok) continue;
@@ -288,7 +293,6 @@ class WriteReceiver::Request {
   WriteAnswer Judge(const AppendReport& report) {
     uint64_t refused_samples = 0;
     uint64_t refused_histograms = 0;
-    const std::string* first = nullptr;
     std::string text;
     for (const auto& refusal : report.refusals) {
       if (refusal.reason == RejectReason::kExemplar) continue;
@@ -302,12 +306,10 @@ class WriteReceiver::Request {
         const auto at =
             std::find_if(added_.begin(), added_.end(), [&](const Added& a) { return a.ref == refusal.ref; });
         if (at != added_.end()) lines_.emplace_back(at->series, text + " for series " + TextOf(at->series));
-      } else if (first == nullptr) {
+      } else if (lines_.empty()) {
         lines_.emplace_back(0, text);
-        first = &lines_.back().second;
       }
     }
-    if (report.refusals.empty() && zero_samples_.empty()) NoteUnlisted(report, refused_samples);
     WriteAnswer out;
     if (!lines_.empty()) {
       std::stable_sort(lines_.begin(), lines_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -317,25 +319,12 @@ class WriteReceiver::Request {
     }
     out.has_written = v2();
     if (v2()) {
-      out.samples_written = samples_ - std::min(refused_samples, samples_);
+      out.samples_written = samples_ - refused_samples;
       out.histograms_written = histograms_ - refused_histograms;
       const uint64_t lost = report.rejected[static_cast<size_t>(RejectReason::kExemplar)].count;
       out.exemplars_written = exemplars_ - std::min<uint64_t>(lost, exemplars_);
     }
     return out;
-  }
-
-  // Storage that does not list refusals still counts them and names the first of each reason.
-  void NoteUnlisted(const AppendReport& report, uint64_t& refused) {
-    for (size_t i = 0; i < kRejectReasons; ++i) {
-      const auto reason = static_cast<RejectReason>(i);
-      const auto& rejected = report.rejected[i];
-      if (rejected.count == 0 || reason == RejectReason::kExemplar) continue;
-      refused += rejected.count;
-      std::string text(RejectReasonText(reason));
-      if (v2()) text += " for series " + rejected.first.ToString();
-      lines_.emplace_back(0, std::move(text));
-    }
   }
 
   // Reads the request again for the labels of one series: only failing requests pay for texts.

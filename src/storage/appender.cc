@@ -12,6 +12,13 @@ constexpr std::array<std::string_view, kRejectReasons> kTexts = {
 
 std::string_view RejectReasonText(RejectReason reason) { return kTexts[static_cast<size_t>(reason)]; }
 
+bool AppendReport::any_sample_refused() const {
+  for (size_t i = 0; i < kRejectReasons; ++i) {
+    if (rejected[i].count > 0 && static_cast<RejectReason>(i) != RejectReason::kExemplar) return true;
+  }
+  return false;
+}
+
 bool AppendReport::all_accepted() const {
   return dead.empty() && std::all_of(rejected.begin(), rejected.end(), [](const Rejected& r) { return r.count == 0; });
 }

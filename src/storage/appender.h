@@ -54,6 +54,7 @@ struct AppendReport {
   std::vector<Refusal> refusals;
   std::vector<SeriesRef> dead;  // refs that no longer name a series; their samples were not stored
   bool all_accepted() const;
+  bool any_sample_refused() const;  // exemplars aside
 };
 
 // Collects one batch of one group and commits it. Not thread-safe; different appenders are independent. What is added
@@ -69,7 +70,8 @@ class BatchAppender {
     SeriesRef ref;
     TimestampMs time;
     double value;
-    TimestampMs start_time;  // 0 = none
+    TimestampMs start_time;     // 0 = none
+    uint32_t after_floats = 0;  // how many Add() came before
   };
   struct HistogramSample {
     SeriesRef ref;
@@ -77,6 +79,9 @@ class BatchAppender {
     TimestampMs start_time;
     std::shared_ptr<const Histogram> integer;  // exactly one of the two
     std::shared_ptr<const FloatHistogram> floats;
+    // Set by AddHistogram: how many Add() and AddAt() came before.
+    uint32_t after_floats = 0;
+    uint32_t after_timed = 0;
   };
   struct PendingExemplar {
     SeriesRef ref;
@@ -92,6 +97,9 @@ class BatchAppender {
   virtual ~BatchAppender() = default;
 
   void set_on_refusal(OnRefusal policy) { on_refusal_ = policy; }
+  // The same for refs that no longer name a series. With kAbort the caller interns them again and commits the whole
+  // batch once more.
+  void set_on_dead(OnRefusal policy) { on_dead_ = policy; }
   // Fill AppendReport::refusals; costs time and memory per refused sample.
   void set_list_refusals(bool list) { list_refusals_ = list; }
 
@@ -101,14 +109,18 @@ class BatchAppender {
   // kNoSeries when there is no such series (yet).
   virtual SeriesRef Find(const Labels& labels) const = 0;
 
-  // The hot path: one value at the batch's time. Order of calls is the order of samples.
+  // Samples of all kinds are judged and stored in the order of the calls, so a series may change kind within a batch.
+  // The hot path: one value at the batch's time.
   void Add(SeriesRef ref, double value) { floats_.push_back({ref, value}); }
   void AddMany(std::span<const FloatSample> samples) { floats_.insert(floats_.end(), samples.begin(), samples.end()); }
   void AddAt(SeriesRef ref, TimestampMs time, double value, TimestampMs start_time = 0) {
-    timed_.push_back({ref, time, value, start_time});
+    timed_.push_back({ref, time, value, start_time, static_cast<uint32_t>(floats_.size())});
   }
-  // Floats and histograms of one series are judged and stored in the order of their times, whatever order they came in.
-  void AddHistogram(HistogramSample sample) { histograms_.push_back(std::move(sample)); }
+  void AddHistogram(HistogramSample sample) {
+    sample.after_floats = static_cast<uint32_t>(floats_.size());
+    sample.after_timed = static_cast<uint32_t>(timed_.size());
+    histograms_.push_back(std::move(sample));
+  }
   void AddExemplar(SeriesRef ref, Exemplar exemplar) { exemplars_.push_back({ref, std::move(exemplar)}); }
   // Metadata of the metric a series belongs to; last one wins.
   virtual void SetMetadata(SeriesRef ref, const MetricMetadata& metadata) = 0;
@@ -129,6 +141,7 @@ class BatchAppender {
   std::vector<HistogramSample> histograms_;
   std::vector<PendingExemplar> exemplars_;
   OnRefusal on_refusal_ = OnRefusal::kSkip;
+  OnRefusal on_dead_ = OnRefusal::kSkip;
   bool list_refusals_ = false;
 };
 

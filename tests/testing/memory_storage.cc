@@ -225,10 +225,11 @@ class Appender final : public BatchAppender {
     }
     AppendReport report;
     report.commit = ++state_->commit;
-    const auto before = on_refusal_ == OnRefusal::kAbort ? Touched() : std::map<uint64_t, Series>();
+    const auto before = Touched();
     const TimestampMs newest_before = state_->newest;
     Write(time, report);
-    if (on_refusal_ == OnRefusal::kAbort && !report.all_accepted()) {
+    if ((on_refusal_ == OnRefusal::kAbort && report.any_sample_refused()) ||
+        (on_dead_ == OnRefusal::kAbort && !report.dead.empty())) {
       for (const auto& [ref, series] : before) *state_->series[ref] = series;
       state_->newest = newest_before;
       --state_->commit;
@@ -242,18 +243,7 @@ class Appender final : public BatchAppender {
  private:
   void Write(TimestampMs time, AppendReport& out) {
     Report report{out, list_refusals_};
-    for (const auto& s : floats_) {
-      StoreFor(s.ref, StoredSample{time, 0, s.value, nullptr, nullptr, out.commit}, report);
-    }
-    for (const auto& s : timed_) {
-      const TimestampMs t = s.time == kBatchTime ? time : s.time;
-      StoreFor(s.ref, StoredSample{t, s.start_time, s.value, nullptr, nullptr, out.commit}, report);
-    }
-    for (auto& s : histograms_) {
-      StoredSample sample{s.time == kBatchTime ? time : s.time, s.start_time, 0, s.integer, s.floats, out.commit};
-      if (sample.integer != nullptr) sample.floats = std::make_shared<FloatHistogram>(ToFloat(*sample.integer));
-      StoreFor(s.ref, std::move(sample), report);
-    }
+    StoreInOrder(time, out.commit, report);
     for (auto& e : exemplars_) {
       const auto series = Live(e.ref, report);
       if (series == nullptr) continue;
@@ -263,6 +253,32 @@ class Appender final : public BatchAppender {
     for (auto& [ref, metadata] : metadata_) {
       if (const auto series = Live(ref, report)) series->metadata = std::move(metadata);
     }
+  }
+  // In the order of the calls: later lists know how many calls of the earlier ones came before theirs.
+  void StoreInOrder(TimestampMs time, uint64_t commit, Report& report) {
+    const auto at = [time](TimestampMs t) { return t == kBatchTime ? time : t; };
+    auto plain = floats_.begin();
+    auto timed = timed_.begin();
+    const auto plain_before = [&](size_t end) {
+      for (; plain < floats_.begin() + static_cast<std::ptrdiff_t>(end); ++plain)
+        StoreFor(plain->ref, StoredSample{time, 0, plain->value, nullptr, nullptr, commit}, report);
+    };
+    const auto timed_before = [&](size_t end) {
+      for (; timed < timed_.begin() + static_cast<std::ptrdiff_t>(end); ++timed) {
+        plain_before(timed->after_floats);
+        StoreFor(timed->ref, StoredSample{at(timed->time), timed->start_time, timed->value, nullptr, nullptr, commit},
+                 report);
+      }
+    };
+    for (const auto& s : histograms_) {
+      timed_before(s.after_timed);
+      plain_before(s.after_floats);
+      StoredSample sample{at(s.time), s.start_time, 0, s.integer, s.floats, commit};
+      if (sample.integer != nullptr) sample.floats = std::make_shared<FloatHistogram>(ToFloat(*sample.integer));
+      StoreFor(s.ref, std::move(sample), report);
+    }
+    timed_before(timed_.size());
+    plain_before(floats_.size());
   }
   // Copies of the series this batch names, to go back to.
   std::map<uint64_t, Series> Touched() const {

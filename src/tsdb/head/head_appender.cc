@@ -111,9 +111,19 @@ Result<AppendReport> HeadAppender::Commit(TimestampMs time) {
   batch_.time = time;
   admitted_.clear();
   floats_indexed_ = false;
+  late_ = 0;
   TakeTurns();
   Admit(time);
   ClearMarks();
+  if (Aborted()) {
+    batch_.Clear();
+    report_.accepted = 0;
+    late_ = 0;
+    for (const uint32_t owner : owners_) head_.group(owner).Abandon();
+    Rollback();
+    metadata_.clear();
+    return std::move(report_);
+  }
   Result<void> done;
   if (batch_.empty()) {
     for (const uint32_t owner : owners_) head_.group(owner).Abandon();
@@ -128,27 +138,51 @@ Result<AppendReport> HeadAppender::Commit(TimestampMs time) {
   return std::move(report_);
 }
 
+bool HeadAppender::Aborted() const {
+  return (on_dead_ == OnRefusal::kAbort && !report_.dead.empty()) ||
+         (on_refusal_ == OnRefusal::kAbort && report_.any_sample_refused());
+}
+
 void HeadAppender::Admit(TimestampMs time) {
-  const Limits limits = CurrentLimits();
-  AdmitFloats(time, limits);
-  for (const auto& sample : timed_) {
-    AdmitFloat(sample.ref, sample.time == kBatchTime ? time : sample.time, sample.value, sample.start_time, limits,
-               true);
-  }
+  AdmitAll(time);
   const auto by_time = [](const Batch::Timed& a, const Batch::Timed& b) { return a.time < b.time; };
   if (!std::is_sorted(batch_.timed.begin(), batch_.timed.end(), by_time)) {
     std::stable_sort(batch_.timed.begin(), batch_.timed.end(), by_time);
   }
-  for (const auto& sample : histograms_) AdmitHistogram(sample, sample.time == kBatchTime ? time : sample.time, limits);
   AdmitExemplars();
   AdmitMetadata();
 }
 
-void HeadAppender::AdmitFloats(TimestampMs time, const Limits& limits) {
+// In the order of the calls: what has times of its own remembers how many plain samples came before it.
+void HeadAppender::AdmitAll(TimestampMs time) {
+  const Limits limits = CurrentLimits();
+  const auto at = [time](const auto& sample) { return sample.time == kBatchTime ? time : sample.time; };
+  size_t floats = 0;
+  size_t timed = 0;
+  const auto admit_before = [&](size_t floats_end, size_t timed_end) {
+    for (; timed < timed_end; ++timed) {
+      const TimedSample& sample = timed_[timed];
+      AdmitFloats(floats, sample.after_floats, time, limits);
+      floats = sample.after_floats;
+      AdmitFloat(sample.ref, at(sample), sample.value, sample.start_time, limits, true);
+    }
+    AdmitFloats(floats, floats_end, time, limits);
+    floats = floats_end;
+  };
+  for (const auto& sample : histograms_) {
+    admit_before(sample.after_floats, sample.after_timed);
+    AdmitHistogram(sample, at(sample), limits);
+  }
+  admit_before(floats_.size(), timed_.size());
+}
+
+void HeadAppender::AdmitFloats(size_t first, size_t end, TimestampMs time, const Limits& limits) {
+  if (first == end) return;
   // The usual scrape: newer than everything in its group, so that the last time of no series matters.
   const bool newest = time > group_.newest_time() && time >= limits.min_valid;
   SeriesTable& series = head_.series();
-  for (const auto& sample : floats_) {
+  for (size_t i = first; i < end; ++i) {
+    const FloatSample& sample = floats_[i];
     const uint32_t id = RefId(sample.ref);
     Slab& slab = series.slab(id);
     const uint64_t bit = uint64_t{1} << (id % Slab::kSeries);
@@ -210,7 +244,7 @@ void HeadAppender::AdmitFloat(SeriesRef ref, TimestampMs time, double value, Tim
     admitted_[id] = {time, value, false};
     Mark(id);
   } else {
-    head_.mutable_counters().late_appended.fetch_add(1, std::memory_order_relaxed);
+    ++late_;
   }
   const Slab& slab = head_.series().slab(id);
   if (!timed && fate == Fate::kInOrder && !in_batch && slab.group == group_.id()) {
@@ -252,7 +286,7 @@ void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs tim
                              : sample.floats != nullptr  ? Validate(*sample.floats)
                                                         : Result<void>(Fail(ErrorCode::kInvalid, "no histogram given"));
   if (!valid) {
-    Reject(RejectReason::kInvalidValue, id, time, valid.error().message());
+    Reject(RejectReason::kInvalidValue, id, time, true, valid.error().message());
     return;
   }
   IndexFloats();
@@ -274,7 +308,7 @@ void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs tim
     admitted_[id] = {time, sum, true};
     Mark(id);
   } else {
-    head_.mutable_counters().late_appended.fetch_add(1, std::memory_order_relaxed);
+    ++late_;
   }
   batch_.histograms.push_back({id, time, sample.start_time, sample.integer, sample.floats});
 }
@@ -303,7 +337,7 @@ void HeadAppender::AdmitExemplars() {
         why = "label length for exemplar exceeds maximum of 128 UTF-8 characters";
         break;
     }
-    Reject(RejectReason::kExemplar, id, exemplar.time, std::string(why));
+    Reject(RejectReason::kExemplar, id, exemplar.time, false, std::string(why));
   }
 }
 
@@ -315,7 +349,11 @@ void HeadAppender::AdmitMetadata() {
   }
 }
 
-void HeadAppender::Reject(RejectReason reason, uint32_t id, TimestampMs time, std::string detail) {
+void HeadAppender::Reject(RejectReason reason, uint32_t id, TimestampMs time, bool histogram, std::string detail) {
+  if (list_refusals_) {
+    const uint32_t generation = head_.series().cold(id).generation.load(std::memory_order_acquire);
+    report_.refusals.push_back({MakeRef(id, generation), time, reason, histogram});
+  }
   auto& rejected = report_.rejected[static_cast<size_t>(reason)];
   if (rejected.count++ != 0) return;
   rejected.first = head_.LabelsOf(id);
@@ -335,20 +373,20 @@ void HeadAppender::RejectFate(Fate fate, uint32_t id, TimestampMs time, const La
                  (over ? std::string("is a histogram") : FormatFloatGeneral(last.value)) + ", new value " +
                  FormatFloatGeneral(value);
       }
-      Reject(RejectReason::kDuplicate, id, time, std::move(detail));
+      Reject(RejectReason::kDuplicate, id, time, histogram, std::move(detail));
       return;
     }
     case Fate::kTooOld:
       counters.too_old.fetch_add(1, std::memory_order_relaxed);
-      Reject(RejectReason::kTooOld, id, time);
+      Reject(RejectReason::kTooOld, id, time, histogram);
       return;
     case Fate::kOutOfBounds:
       counters.out_of_bounds.fetch_add(1, std::memory_order_relaxed);
-      Reject(RejectReason::kOutOfBounds, id, time);
+      Reject(RejectReason::kOutOfBounds, id, time, histogram);
       return;
     default:
       counters.out_of_order.fetch_add(1, std::memory_order_relaxed);
-      Reject(RejectReason::kOutOfOrder, id, time);
+      Reject(RejectReason::kOutOfOrder, id, time, histogram);
       return;
   }
 }
@@ -402,6 +440,7 @@ Result<void> HeadAppender::LogAndApply() {
 
 void HeadAppender::CountAccepted() {
   HeadCounters& counters = head_.mutable_counters();
+  counters.late_appended.fetch_add(late_, std::memory_order_relaxed);
   counters.floats_appended.fetch_add(batch_.series.size() + batch_.timed.size(), std::memory_order_relaxed);
   counters.histograms_appended.fetch_add(batch_.histograms.size(), std::memory_order_relaxed);
   counters.exemplars_appended.fetch_add(batch_.exemplars.size(), std::memory_order_relaxed);

@@ -42,8 +42,10 @@ class HeadAppender final : public BatchAppender {
   void TakeTurns();
   bool Usable(SeriesRef ref);
   void Admit(TimestampMs time);
+  void AdmitAll(TimestampMs time);
+  bool Aborted() const;
   void IndexFloats();
-  void AdmitFloats(TimestampMs time, const Limits& limits);
+  void AdmitFloats(size_t first, size_t end, TimestampMs time, const Limits& limits);
   void AdmitFloat(SeriesRef ref, TimestampMs time, double value, TimestampMs start_time, const Limits& limits,
                   bool timed);
   void AdmitHistogram(const HistogramSample& sample, TimestampMs time, const Limits& limits);
@@ -52,7 +54,7 @@ class HeadAppender final : public BatchAppender {
   void AdmitMetadata();
   static Fate Judge(TimestampMs time, TimestampMs last, bool same, const Limits& limits);
   LastSample LastOf(uint32_t id, bool* in_batch) const;
-  void Reject(RejectReason reason, uint32_t id, TimestampMs time, std::string detail = {});
+  void Reject(RejectReason reason, uint32_t id, TimestampMs time, bool histogram, std::string detail = {});
   void RejectFate(Fate fate, uint32_t id, TimestampMs time, const LastSample& last, double value, bool histogram);
   Result<void> LogAndApply();
   void ClearMarks();
@@ -68,6 +70,7 @@ class HeadAppender final : public BatchAppender {
   AppendReport report_;
   std::vector<uint32_t> owners_;  // groups whose series the batch names, ascending
   boost::unordered_flat_map<uint32_t, Admitted> admitted_;
+  uint64_t late_ = 0;            // of the batch, for the counter
   bool floats_indexed_ = false;  // admitted_ has batch_.series too
   struct PendingMetadata {
     SeriesRef ref;
