@@ -12,7 +12,9 @@ namespace {
 
 constexpr size_t kHeaderBytes = 3;  // count, and a byte of flags or of start times
 
-tl::unexpected<Error> Damaged() { return Fail(ErrorCode::kDataLoss, "the histogram chunk ends early or is damaged"); }
+tl::unexpected<Error> DamagedHistogram() {
+  return Fail(ErrorCode::kDataLoss, "the histogram chunk ends early or is damaged");
+}
 
 // Schemas Prometheus knows or has reserved (model/histogram): others cannot be read.
 bool IsKnownSchema(int32_t schema) { return IsCustomBucketsSchema(schema) || (schema >= -9 && schema <= 52); }
@@ -99,7 +101,7 @@ EncodedChunk HistogramChunkEncoder<Kind>::Snapshot() const {
 template <typename Kind>
 Result<HistogramChunkCursor<Kind>> HistogramChunkCursor<Kind>::Open(ChunkEncoding encoding, std::string_view data) {
   EPI_CHECK(encoding == Kind::kPlain || encoding == Kind::kWithStarts);
-  if (data.size() < kHeaderBytes) return Damaged();
+  if (data.size() < kHeaderBytes) return DamagedHistogram();
   HistogramChunkCursor cursor(BitReader(data.substr(kHeaderBytes)), ChunkSampleCount(encoding, data));
   cursor.state_.header = ChunkCounterReset(encoding, data);
   // Without a start time header nothing is ever read for start times.
@@ -111,9 +113,9 @@ template <typename Kind>
 Result<bool> HistogramChunkCursor<Kind>::Next() {
   if (state_.samples == total_) return false;
   const TimestampMs before = state_.time.value;
-  if (!(state_.samples == 0 ? ReadFirst() : ReadNext())) return Damaged();
+  if (!(state_.samples == 0 ? ReadFirst() : ReadNext())) return DamagedHistogram();
   state_.starts.Read(in_, state_.samples, state_.time.value, before);
-  if (!in_.ok()) return Damaged();
+  if (!in_.ok()) return DamagedHistogram();
   ++state_.samples;
   return true;
 }

@@ -12,9 +12,9 @@
 namespace epi {
 namespace {
 
-constexpr TimestampMs kT = 1'700'000'000'000;
+constexpr TimestampMs kHistogramT = 1'700'000'000'000;
 
-std::string Hex(std::string_view data) {
+std::string HistogramHex(std::string_view data) {
   std::string out;
   for (const unsigned char c : data) {
     out += "0123456789abcdef"[c >> 4];
@@ -58,7 +58,8 @@ std::string EncodeRows(ChunkEncoding encoding, CounterResetHeader header, const 
                        int64_t start_offset, Make make) {
   const auto first = make(rows[0]);
   HistogramChunkEncoder<Kind> encoder(encoding, header, LayoutOf(first));
-  for (const auto& row : rows) encoder.Append(kT + row.offset, make(row), start_offset == 0 ? 0 : kT + start_offset);
+  for (const auto& row : rows)
+    encoder.Append(kHistogramT + row.offset, make(row), start_offset == 0 ? 0 : kHistogramT + start_offset);
   return encoder.Snapshot().data;
 }
 
@@ -74,12 +75,12 @@ Histogram MakeCustom(const Row& row) {
 // Bytes that Prometheus 3.14's own encoders produce for the same samples.
 TEST(HistogramChunk, BytesAreThoseOfPrometheus) {
   EXPECT_EQ(
-      Hex(EncodeRows<IntHistogramKind>(
+      HistogramHex(EncodeRows<IntHistogramKind>(
           ChunkEncoding::kHistogram, CounterResetHeader::kUnknown,
           {{0, 3, 0, 4.5, {1, 2, 0}}, {15002, 9, 0, 13.5, {2, 4, 3}}, {30003, 13, 0, 19.5, {5, 5, 3}}}, 0, MakeInt)),
       "000300ff3f50624dd2f1a9fc94a578cdfc0003179fcad001320090000000000004636f83a9ac3350dcc631bd9ac6c655b0");
   EXPECT_EQ(
-      Hex(EncodeRows<IntHistogramKind>(
+      HistogramHex(EncodeRows<IntHistogramKind>(
           ChunkEncoding::kHistogramSt, CounterResetHeader::kUnknown,
           {{0, 3, 0, 4.5, {1, 2, 0}}, {15001, 8, 1, 12, {3, 2, 2}}, {30002, 15, 2, 22.5, {5, 4, 4}}}, -1000, MakeInt)),
       "000380ff3f50624dd2f1a9fc94a578cdfc0003179fcad001320090000000000004636d00ff83a99c2c750bd95a49358dea56");
@@ -95,18 +96,18 @@ TEST(HistogramChunk, BytesAreThoseOfPrometheus) {
     return h;
   };
   EXPECT_EQ(
-      Hex(EncodeRows<FloatHistogramKind>(
+      HistogramHex(EncodeRows<FloatHistogramKind>(
           ChunkEncoding::kFloatHistogramSt, CounterResetHeader::kUnknown,
           {{0, 4, 1, 6, {1, 2, 0}}, {15001, 8, 1, 12, {4, 2, 1}}, {30001, 15, 2, 22.5, {7, 4, 2}}}, -1000, make_float)),
       "000380ff3f50624dd2f1a9fc94a578cdfc0003179fcad00080200000000000007fe000000000000080300000000000007fe0000000000000"
       "800000"
       "00000000000000000000000001a01ff07533a82da82f095ffb115ffdf607f097fff58deec0bd60f097ffc0");
   EXPECT_EQ(
-      Hex(EncodeRows<IntHistogramKind>(
+      HistogramHex(EncodeRows<IntHistogramKind>(
           ChunkEncoding::kHistogram, CounterResetHeader::kUnknown,
           {{0, 3, 0, 4.5, {1, 2, 0}}, {15002, 8, 0, 12, {1, 4, 3}}, {30002, 14, 0, 21, {4, 6, 4}}}, 0, MakeCustom)),
       "00030000ee5ca48c54b78fa7d38a412e848000000000fe00018bcfe5680099004800000000000231b7c1d4d615a85ea51b45ac5eceb6");
-  EXPECT_EQ(Hex(EncodeRows<IntHistogramKind>(
+  EXPECT_EQ(HistogramHex(EncodeRows<IntHistogramKind>(
                 ChunkEncoding::kHistogramSt, CounterResetHeader::kGauge,
                 {{0, 3, 0, 4.5, {1, 2, 0}}, {15001, 7, 0, 10.5, {2, 5, 0}}, {30003, 11, 0, 16.5, {5, 6, 0}}}, -1000,
                 MakeCustom)),
@@ -207,9 +208,9 @@ void CheckAppender(ChunkEncoding encoding, uint64_t seed) {
     }
     wrote.push_back(h);
     if (!appender) {
-      appender.emplace(encoding, HistogramChunkAppender<Kind>::FirstHeader(h), kT, h, 7);
+      appender.emplace(encoding, HistogramChunkAppender<Kind>::FirstHeader(h), kHistogramT, h, 7);
     } else {
-      ASSERT_EQ(appender->Append(kT + i * 15000, h, i < 5 ? 7 : 9), std::nullopt) << i;
+      ASSERT_EQ(appender->Append(kHistogramT + i * 15000, h, i < 5 ? 7 : 9), std::nullopt) << i;
     }
   }
   const auto chunk = appender->Snapshot();

@@ -15,7 +15,7 @@
 namespace epi::config {
 namespace {
 
-enum class Kind : unsigned char { kBool, kText, kTexts, kInt, kFloat, kDuration, kGoDuration, kSize, kChoice };
+enum class FlagKind : unsigned char { kBool, kText, kTexts, kInt, kFloat, kDuration, kGoDuration, kSize, kChoice };
 enum class Mode : unsigned char { kBoth, kServer, kAgent };
 
 using Field = std::variant<bool Flags::*, std::string Flags::*, std::vector<std::string> Flags::*, int64_t Flags::*,
@@ -23,7 +23,7 @@ using Field = std::variant<bool Flags::*, std::string Flags::*, std::vector<std:
 
 struct Spec {
   std::string_view name;
-  Kind kind;
+  FlagKind kind;
   Field field;
   std::string_view fallback;  // the default, as it would be given
   Mode mode = Mode::kBoth;
@@ -34,34 +34,34 @@ struct Spec {
 };
 
 constexpr Spec kSpecs[] = {
-    {"config.file", Kind::kText, &Flags::config_file, "prometheus.yml", Mode::kBoth, false,
+    {"config.file", FlagKind::kText, &Flags::config_file, "prometheus.yml", Mode::kBoth, false,
      "Configuration file. Relative paths inside it start from its folder."},
-    {"config.auto-reload", Kind::kBool, &Flags::config_auto_reload, "false", Mode::kBoth, false,
+    {"config.auto-reload", FlagKind::kBool, &Flags::config_auto_reload, "false", Mode::kBoth, false,
      "Reload when the configuration file, its rule files or its scrape configuration files change."},
-    {"config.auto-reload-interval", Kind::kDuration, &Flags::config_auto_reload_interval_ms, "30s", Mode::kBoth, false,
-     "How often to look for changes of the configuration; at least 1s."},
-    {"config.expand-references", Kind::kBool, &Flags::config_expand_references, "false", Mode::kBoth, false,
+    {"config.auto-reload-interval", FlagKind::kDuration, &Flags::config_auto_reload_interval_ms, "30s", Mode::kBoth,
+     false, "How often to look for changes of the configuration; at least 1s."},
+    {"config.expand-references", FlagKind::kBool, &Flags::config_expand_references, "false", Mode::kBoth, false,
      "Replace ${VAR} and file:PATH in every string of the configuration file."},
-    {"web.listen-address", Kind::kTexts, &Flags::web_listen_addresses, "0.0.0.0:9090", Mode::kBoth, false,
+    {"web.listen-address", FlagKind::kTexts, &Flags::web_listen_addresses, "0.0.0.0:9090", Mode::kBoth, false,
      "Address to serve UI, API and telemetry on. May be repeated."},
-    {"auto-gomaxprocs", Kind::kBool, &Flags::auto_gomaxprocs, "true", Mode::kBoth, false,
+    {"auto-gomaxprocs", FlagKind::kBool, &Flags::auto_gomaxprocs, "true", Mode::kBoth, false,
      "Accepted for compatibility: the number of threads follows the CPUs this process may use."},
-    {"auto-gomemlimit", Kind::kBool, &Flags::auto_gomemlimit, "true", Mode::kBoth, false,
+    {"auto-gomemlimit", FlagKind::kBool, &Flags::auto_gomemlimit, "true", Mode::kBoth, false,
      "Accepted for compatibility: there is no garbage collector to limit."},
-    {"auto-gomemlimit.ratio", Kind::kFloat, &Flags::auto_gomemlimit_ratio, "0.9", Mode::kBoth, false,
+    {"auto-gomemlimit.ratio", FlagKind::kFloat, &Flags::auto_gomemlimit_ratio, "0.9", Mode::kBoth, false,
      "Accepted for compatibility; above 0 and at most 1."},
-    {"auto-gomemlimit.refresh-interval", Kind::kDuration, &Flags::auto_gomemlimit_refresh_ms, "0s", Mode::kBoth, false,
-     "Accepted for compatibility."},
-    {"web.config.file", Kind::kText, &Flags::web_config_file, "", Mode::kBoth, false,
+    {"auto-gomemlimit.refresh-interval", FlagKind::kDuration, &Flags::auto_gomemlimit_refresh_ms, "0s", Mode::kBoth,
+     false, "Accepted for compatibility."},
+    {"web.config.file", FlagKind::kText, &Flags::web_config_file, "", Mode::kBoth, false,
      "File that turns on TLS, authentication and rate limits for the HTTP server."},
-    {"web.read-timeout", Kind::kDuration, &Flags::web_read_timeout_ms, "5m", Mode::kBoth, false,
+    {"web.read-timeout", FlagKind::kDuration, &Flags::web_read_timeout_ms, "5m", Mode::kBoth, false,
      "How long reading a request may take, and how long an idle connection is kept."},
-    {"web.max-connections", Kind::kInt, &Flags::web_max_connections, "512", Mode::kBoth, false,
+    {"web.max-connections", FlagKind::kInt, &Flags::web_max_connections, "512", Mode::kBoth, false,
      "Connections served at the same time, over all listeners; others wait."},
-    {"web.max-notifications-subscribers", Kind::kInt, &Flags::web_max_notifications_subscribers, "16", Mode::kBoth,
+    {"web.max-notifications-subscribers", FlagKind::kInt, &Flags::web_max_notifications_subscribers, "16", Mode::kBoth,
      false, "Subscribers of live notifications at the same time."},
     {"web.external-url",
-     Kind::kText,
+     FlagKind::kText,
      &Flags::web_external_url,
      "",
      Mode::kBoth,
@@ -71,7 +71,7 @@ constexpr Spec kSpecs[] = {
      {},
      "<URL>"},
     {"web.route-prefix",
-     Kind::kText,
+     FlagKind::kText,
      &Flags::web_route_prefix,
      "",
      Mode::kBoth,
@@ -80,7 +80,7 @@ constexpr Spec kSpecs[] = {
      {},
      "<path>"},
     {"web.user-assets",
-     Kind::kText,
+     FlagKind::kText,
      &Flags::web_user_assets,
      "",
      Mode::kBoth,
@@ -88,32 +88,32 @@ constexpr Spec kSpecs[] = {
      "Folder served below /user.",
      {},
      "<path>"},
-    {"web.enable-lifecycle", Kind::kBool, &Flags::web_enable_lifecycle, "false", Mode::kBoth, false,
+    {"web.enable-lifecycle", FlagKind::kBool, &Flags::web_enable_lifecycle, "false", Mode::kBoth, false,
      "Allow reload and shutdown over HTTP."},
-    {"web.enable-admin-api", Kind::kBool, &Flags::web_enable_admin_api, "false", Mode::kBoth, false,
+    {"web.enable-admin-api", FlagKind::kBool, &Flags::web_enable_admin_api, "false", Mode::kBoth, false,
      "Allow the endpoints that delete and snapshot data."},
-    {"web.enable-remote-write-receiver", Kind::kBool, &Flags::web_enable_remote_write_receiver, "false", Mode::kBoth,
-     false, "Accept remote-write requests at /api/v1/write."},
-    {"web.remote-write-receiver.accepted-protobuf-messages", Kind::kTexts, &Flags::web_accepted_write_messages,
+    {"web.enable-remote-write-receiver", FlagKind::kBool, &Flags::web_enable_remote_write_receiver, "false",
+     Mode::kBoth, false, "Accept remote-write requests at /api/v1/write."},
+    {"web.remote-write-receiver.accepted-protobuf-messages", FlagKind::kTexts, &Flags::web_accepted_write_messages,
      "prometheus.WriteRequest,io.prometheus.write.v2.Request", Mode::kBoth, false,
      "Remote-write messages to accept. May be repeated."},
-    {"web.enable-otlp-receiver", Kind::kBool, &Flags::web_enable_otlp_receiver, "false", Mode::kBoth, false,
+    {"web.enable-otlp-receiver", FlagKind::kBool, &Flags::web_enable_otlp_receiver, "false", Mode::kBoth, false,
      "Accept OTLP metrics at /api/v1/otlp/v1/metrics."},
-    {"web.console.templates", Kind::kText, &Flags::web_console_templates, "consoles", Mode::kBoth, false,
+    {"web.console.templates", FlagKind::kText, &Flags::web_console_templates, "consoles", Mode::kBoth, false,
      "Accepted for compatibility: console templates are not served."},
-    {"web.console.libraries", Kind::kText, &Flags::web_console_libraries, "console_libraries", Mode::kBoth, false,
+    {"web.console.libraries", FlagKind::kText, &Flags::web_console_libraries, "console_libraries", Mode::kBoth, false,
      "Accepted for compatibility: console templates are not served."},
-    {"web.page-title", Kind::kText, &Flags::web_page_title, "Prometheus Time Series Collection and Processing Server",
-     Mode::kBoth, false, "Title of the HTML pages."},
-    {"web.cors.origin", Kind::kText, &Flags::web_cors_origin, ".*", Mode::kBoth, false,
+    {"web.page-title", FlagKind::kText, &Flags::web_page_title,
+     "Prometheus Time Series Collection and Processing Server", Mode::kBoth, false, "Title of the HTML pages."},
+    {"web.cors.origin", FlagKind::kText, &Flags::web_cors_origin, ".*", Mode::kBoth, false,
      "Regular expression, fully anchored, for origins that may use the API from other sites."},
-    {"web.search.max-limit", Kind::kInt, &Flags::web_search_max_limit, "10000", Mode::kServer, false,
+    {"web.search.max-limit", FlagKind::kInt, &Flags::web_search_max_limit, "10000", Mode::kServer, false,
      "Largest limit of a search request; 0 allows any."},
-    {"storage.tsdb.path", Kind::kText, &Flags::tsdb_path, "data/", Mode::kServer, false, "Folder of the data."},
-    {"storage.tsdb.min-block-duration", Kind::kDuration, &Flags::tsdb_min_block_duration_ms, "2h", Mode::kServer, true,
-     "Time span of a block cut from the head."},
+    {"storage.tsdb.path", FlagKind::kText, &Flags::tsdb_path, "data/", Mode::kServer, false, "Folder of the data."},
+    {"storage.tsdb.min-block-duration", FlagKind::kDuration, &Flags::tsdb_min_block_duration_ms, "2h", Mode::kServer,
+     true, "Time span of a block cut from the head."},
     {"storage.tsdb.max-block-duration",
-     Kind::kDuration,
+     FlagKind::kDuration,
      &Flags::tsdb_max_block_duration_ms,
      "0s",
      Mode::kServer,
@@ -122,7 +122,7 @@ constexpr Spec kSpecs[] = {
      {},
      "<duration>"},
     {"storage.tsdb.max-block-chunk-segment-size",
-     Kind::kSize,
+     FlagKind::kSize,
      &Flags::tsdb_max_block_chunk_segment_bytes,
      "0B",
      Mode::kServer,
@@ -131,7 +131,7 @@ constexpr Spec kSpecs[] = {
      {},
      "<bytes>"},
     {"storage.tsdb.wal-segment-size",
-     Kind::kSize,
+     FlagKind::kSize,
      &Flags::tsdb_wal_segment_bytes,
      "0B",
      Mode::kServer,
@@ -140,7 +140,7 @@ constexpr Spec kSpecs[] = {
      {},
      "<bytes>"},
     {"storage.tsdb.retention.time",
-     Kind::kDuration,
+     FlagKind::kDuration,
      &Flags::tsdb_retention_ms,
      "0s",
      Mode::kServer,
@@ -151,7 +151,7 @@ constexpr Spec kSpecs[] = {
      {},
      "STORAGE.TSDB.RETENTION.TIME"},
     {"storage.tsdb.retention.size",
-     Kind::kSize,
+     FlagKind::kSize,
      &Flags::tsdb_retention_bytes,
      "0B",
      Mode::kServer,
@@ -160,30 +160,31 @@ constexpr Spec kSpecs[] = {
      "configuration file.",
      {},
      "STORAGE.TSDB.RETENTION.SIZE"},
-    {"storage.tsdb.no-lockfile", Kind::kBool, &Flags::tsdb_no_lockfile, "false", Mode::kServer, false,
+    {"storage.tsdb.no-lockfile", FlagKind::kBool, &Flags::tsdb_no_lockfile, "false", Mode::kServer, false,
      "Do not lock the data folder."},
-    {"storage.tsdb.allow-overlapping-compaction", Kind::kBool, &Flags::tsdb_allow_overlapping_compaction, "true",
+    {"storage.tsdb.allow-overlapping-compaction", FlagKind::kBool, &Flags::tsdb_allow_overlapping_compaction, "true",
      Mode::kServer, true, "Merge blocks that overlap in time."},
-    {"storage.tsdb.wal-compression", Kind::kBool, &Flags::tsdb_wal_compression, "true", Mode::kServer, true,
+    {"storage.tsdb.wal-compression", FlagKind::kBool, &Flags::tsdb_wal_compression, "true", Mode::kServer, true,
      "Accepted for compatibility: the log's own format decides."},
-    {"storage.tsdb.wal-compression-type", Kind::kChoice, &Flags::tsdb_wal_compression_type, "snappy", Mode::kServer,
+    {"storage.tsdb.wal-compression-type", FlagKind::kChoice, &Flags::tsdb_wal_compression_type, "snappy", Mode::kServer,
      true, "Accepted for compatibility: the log's own format decides.", "snappy,zstd"},
-    {"storage.tsdb.head-chunks-write-queue-size", Kind::kInt, &Flags::tsdb_head_chunks_write_queue_size, "0",
+    {"storage.tsdb.head-chunks-write-queue-size", FlagKind::kInt, &Flags::tsdb_head_chunks_write_queue_size, "0",
      Mode::kServer, false, "Accepted for compatibility: there are no head chunk files."},
-    {"storage.tsdb.samples-per-chunk", Kind::kInt, &Flags::tsdb_samples_per_chunk, "120", Mode::kServer, true,
+    {"storage.tsdb.samples-per-chunk", FlagKind::kInt, &Flags::tsdb_samples_per_chunk, "120", Mode::kServer, true,
      "Samples a chunk of a block is meant to hold."},
-    {"storage.tsdb.delayed-compaction.max-percent", Kind::kInt, &Flags::tsdb_delayed_compaction_max_percent, "10",
+    {"storage.tsdb.delayed-compaction.max-percent", FlagKind::kInt, &Flags::tsdb_delayed_compaction_max_percent, "10",
      Mode::kServer, true, "With the feature delayed-compaction: the longest delay in percent of a block's span."},
-    {"storage.tsdb.delay-compact-file.path", Kind::kText, &Flags::tsdb_delay_compact_file, "", Mode::kServer, true,
+    {"storage.tsdb.delay-compact-file.path", FlagKind::kText, &Flags::tsdb_delay_compact_file, "", Mode::kServer, true,
      "JSON file that lists uploaded blocks; other level-1 blocks are not compacted."},
-    {"storage.tsdb.block-reload-interval", Kind::kDuration, &Flags::tsdb_block_reload_interval_ms, "1m", Mode::kServer,
-     true, "How often to look for changed blocks; at least 1s."},
-    {"storage.wal.fsync", Kind::kChoice, &Flags::wal_fsync, "interval", Mode::kServer, false,
+    {"storage.tsdb.block-reload-interval", FlagKind::kDuration, &Flags::tsdb_block_reload_interval_ms, "1m",
+     Mode::kServer, true, "How often to look for changed blocks; at least 1s."},
+    {"storage.wal.fsync", FlagKind::kChoice, &Flags::wal_fsync, "interval", Mode::kServer, false,
      "When the write-ahead log is forced to the device: every second, or at each commit before it is acknowledged.",
      "interval,commit"},
-    {"storage.agent.path", Kind::kText, &Flags::agent_path, "data-agent/", Mode::kAgent, false, "Folder of the data."},
+    {"storage.agent.path", FlagKind::kText, &Flags::agent_path, "data-agent/", Mode::kAgent, false,
+     "Folder of the data."},
     {"storage.agent.wal-segment-size",
-     Kind::kSize,
+     FlagKind::kSize,
      &Flags::agent_wal_segment_bytes,
      "0B",
      Mode::kAgent,
@@ -191,12 +192,12 @@ constexpr Spec kSpecs[] = {
      "Size at which a new write-ahead log segment begins: 10MB to 256MB.",
      {},
      "<bytes>"},
-    {"storage.agent.wal-compression", Kind::kBool, &Flags::agent_wal_compression, "true", Mode::kAgent, false,
+    {"storage.agent.wal-compression", FlagKind::kBool, &Flags::agent_wal_compression, "true", Mode::kAgent, false,
      "Compress the write-ahead log."},
-    {"storage.agent.wal-compression-type", Kind::kChoice, &Flags::agent_wal_compression_type, "snappy", Mode::kAgent,
-     false, "How the write-ahead log is compressed.", "snappy,zstd"},
+    {"storage.agent.wal-compression-type", FlagKind::kChoice, &Flags::agent_wal_compression_type, "snappy",
+     Mode::kAgent, false, "How the write-ahead log is compressed.", "snappy,zstd"},
     {"storage.agent.wal-truncate-frequency",
-     Kind::kDuration,
+     FlagKind::kDuration,
      &Flags::agent_wal_truncate_frequency_ms,
      "0s",
      Mode::kAgent,
@@ -204,18 +205,18 @@ constexpr Spec kSpecs[] = {
      "How often the log is cut; 2h when omitted.",
      {},
      "<duration>"},
-    {"storage.agent.retention.min-time", Kind::kDuration, &Flags::agent_retention_min_time_ms, "0s", Mode::kAgent,
+    {"storage.agent.retention.min-time", FlagKind::kDuration, &Flags::agent_retention_min_time_ms, "0s", Mode::kAgent,
      false, "Youngest age at which samples may be dropped."},
-    {"storage.agent.retention.max-time", Kind::kDuration, &Flags::agent_retention_max_time_ms, "0s", Mode::kAgent,
+    {"storage.agent.retention.max-time", FlagKind::kDuration, &Flags::agent_retention_max_time_ms, "0s", Mode::kAgent,
      false, "Oldest age at which samples are dropped even when they were not sent."},
-    {"storage.agent.checkpoint-from-in-memory-series", Kind::kBool, &Flags::agent_checkpoint_from_memory, "false",
+    {"storage.agent.checkpoint-from-in-memory-series", FlagKind::kBool, &Flags::agent_checkpoint_from_memory, "false",
      Mode::kAgent, false, "Write checkpoints from the series in memory."},
-    {"storage.agent.checkpoint-batch-size", Kind::kInt, &Flags::agent_checkpoint_batch_size, "1000", Mode::kAgent,
+    {"storage.agent.checkpoint-batch-size", FlagKind::kInt, &Flags::agent_checkpoint_batch_size, "1000", Mode::kAgent,
      false, "Series written to a checkpoint at once."},
-    {"storage.agent.no-lockfile", Kind::kBool, &Flags::agent_no_lockfile, "false", Mode::kAgent, false,
+    {"storage.agent.no-lockfile", FlagKind::kBool, &Flags::agent_no_lockfile, "false", Mode::kAgent, false,
      "Do not lock the data folder."},
     {"storage.remote.flush-deadline",
-     Kind::kDuration,
+     FlagKind::kDuration,
      &Flags::remote_flush_deadline_ms,
      "1m",
      Mode::kBoth,
@@ -223,46 +224,46 @@ constexpr Spec kSpecs[] = {
      "How long to wait for unsent samples at shutdown and reload.",
      {},
      "<duration>"},
-    {"storage.remote.read-sample-limit", Kind::kInt, &Flags::remote_read_sample_limit, "50000000", Mode::kServer, false,
-     "Most samples of one remote-read answer; 0 allows any. Streamed answers are not limited."},
-    {"storage.remote.read-concurrent-limit", Kind::kInt, &Flags::remote_read_concurrent_limit, "10", Mode::kServer,
+    {"storage.remote.read-sample-limit", FlagKind::kInt, &Flags::remote_read_sample_limit, "50000000", Mode::kServer,
+     false, "Most samples of one remote-read answer; 0 allows any. Streamed answers are not limited."},
+    {"storage.remote.read-concurrent-limit", FlagKind::kInt, &Flags::remote_read_concurrent_limit, "10", Mode::kServer,
      false, "Remote-read requests at the same time; 0 allows any number."},
-    {"storage.remote.read-max-bytes-in-frame", Kind::kInt, &Flags::remote_read_max_bytes_in_frame, "1048576",
+    {"storage.remote.read-max-bytes-in-frame", FlagKind::kInt, &Flags::remote_read_max_bytes_in_frame, "1048576",
      Mode::kServer, false, "Largest frame of a streamed remote-read answer before it is encoded."},
-    {"rules.alert.for-outage-tolerance", Kind::kDuration, &Flags::rules_for_outage_tolerance_ms, "1h", Mode::kServer,
-     false, "Longest outage after which the state of `for` is restored."},
-    {"rules.alert.for-grace-period", Kind::kDuration, &Flags::rules_for_grace_period_ms, "10m", Mode::kServer, false,
-     "Least time between an alert and its restored `for` state; only for alerts whose `for` is longer."},
-    {"rules.alert.resend-delay", Kind::kDuration, &Flags::rules_resend_delay_ms, "1m", Mode::kServer, false,
+    {"rules.alert.for-outage-tolerance", FlagKind::kDuration, &Flags::rules_for_outage_tolerance_ms, "1h",
+     Mode::kServer, false, "Longest outage after which the state of `for` is restored."},
+    {"rules.alert.for-grace-period", FlagKind::kDuration, &Flags::rules_for_grace_period_ms, "10m", Mode::kServer,
+     false, "Least time between an alert and its restored `for` state; only for alerts whose `for` is longer."},
+    {"rules.alert.resend-delay", FlagKind::kDuration, &Flags::rules_resend_delay_ms, "1m", Mode::kServer, false,
      "Least time before an alert is sent to Alertmanager again."},
-    {"rules.max-concurrent-evals", Kind::kInt, &Flags::rules_max_concurrent_evals, "4", Mode::kServer, false,
+    {"rules.max-concurrent-evals", FlagKind::kInt, &Flags::rules_max_concurrent_evals, "4", Mode::kServer, false,
      "Independent rules evaluated at the same time, with the feature concurrent-rule-eval."},
-    {"scrape.adjust-timestamps", Kind::kBool, &Flags::scrape_adjust_timestamps, "true", Mode::kBoth, true,
+    {"scrape.adjust-timestamps", FlagKind::kBool, &Flags::scrape_adjust_timestamps, "true", Mode::kBoth, true,
      "Align scrape timestamps to the interval within the tolerance, for better compression."},
-    {"scrape.timestamp-tolerance", Kind::kGoDuration, &Flags::scrape_timestamp_tolerance_ns, "2ms", Mode::kBoth, true,
-     "How far a scrape timestamp may be moved."},
-    {"scrape.discovery-reload-interval", Kind::kDuration, &Flags::scrape_discovery_reload_interval_ms, "5s",
+    {"scrape.timestamp-tolerance", FlagKind::kGoDuration, &Flags::scrape_timestamp_tolerance_ns, "2ms", Mode::kBoth,
+     true, "How far a scrape timestamp may be moved."},
+    {"scrape.discovery-reload-interval", FlagKind::kDuration, &Flags::scrape_discovery_reload_interval_ms, "5s",
      Mode::kBoth, true, "How often discovered targets are applied."},
-    {"alertmanager.notification-queue-capacity", Kind::kInt, &Flags::notification_queue_capacity, "10000",
+    {"alertmanager.notification-queue-capacity", FlagKind::kInt, &Flags::notification_queue_capacity, "10000",
      Mode::kServer, false, "Alerts waiting to be sent; the oldest are dropped beyond it."},
-    {"alertmanager.notification-batch-size", Kind::kInt, &Flags::notification_batch_size, "256", Mode::kServer, false,
-     "Alerts in one request to Alertmanager."},
-    {"alertmanager.drain-notification-queue-on-shutdown", Kind::kBool, &Flags::notification_drain_on_shutdown, "true",
-     Mode::kServer, false, "Send waiting alerts before stopping."},
-    {"query.lookback-delta", Kind::kDuration, &Flags::query_lookback_delta_ms, "5m", Mode::kServer, false,
+    {"alertmanager.notification-batch-size", FlagKind::kInt, &Flags::notification_batch_size, "256", Mode::kServer,
+     false, "Alerts in one request to Alertmanager."},
+    {"alertmanager.drain-notification-queue-on-shutdown", FlagKind::kBool, &Flags::notification_drain_on_shutdown,
+     "true", Mode::kServer, false, "Send waiting alerts before stopping."},
+    {"query.lookback-delta", FlagKind::kDuration, &Flags::query_lookback_delta_ms, "5m", Mode::kServer, false,
      "How far back a query looks for a series' newest sample."},
-    {"query.timeout", Kind::kDuration, &Flags::query_timeout_ms, "2m", Mode::kServer, false,
+    {"query.timeout", FlagKind::kDuration, &Flags::query_timeout_ms, "2m", Mode::kServer, false,
      "Longest time a query may take."},
-    {"query.max-concurrency", Kind::kInt, &Flags::query_max_concurrency, "20", Mode::kServer, false,
+    {"query.max-concurrency", FlagKind::kInt, &Flags::query_max_concurrency, "20", Mode::kServer, false,
      "Queries evaluated at the same time."},
-    {"query.max-samples", Kind::kInt, &Flags::query_max_samples, "50000000", Mode::kServer, false,
+    {"query.max-samples", FlagKind::kInt, &Flags::query_max_samples, "50000000", Mode::kServer, false,
      "Most samples one query may hold in memory."},
-    {"query.max-memory", Kind::kSize, &Flags::query_max_memory_bytes, "0B", Mode::kServer, false,
+    {"query.max-memory", FlagKind::kSize, &Flags::query_max_memory_bytes, "0B", Mode::kServer, false,
      "Most memory all queries together may hold; 0 allows any."},
-    {"query.max-memory-per-query", Kind::kSize, &Flags::query_max_memory_per_query_bytes, "0B", Mode::kServer, false,
-     "Most memory one query may hold; 0 allows any."},
+    {"query.max-memory-per-query", FlagKind::kSize, &Flags::query_max_memory_per_query_bytes, "0B", Mode::kServer,
+     false, "Most memory one query may hold; 0 allows any."},
     {"enable-feature",
-     Kind::kTexts,
+     FlagKind::kTexts,
      &Flags::enabled_features,
      "",
      Mode::kBoth,
@@ -270,10 +271,10 @@ constexpr Spec kSpecs[] = {
      "Comma-separated names of features to enable. May be repeated.",
      {},
      "ENABLE-FEATURE"},
-    {"agent", Kind::kBool, &Flags::agent, "false", Mode::kBoth, false, "Run in agent mode."},
-    {"log.level", Kind::kChoice, &Flags::log_level, "info", Mode::kBoth, false,
+    {"agent", FlagKind::kBool, &Flags::agent, "false", Mode::kBoth, false, "Run in agent mode."},
+    {"log.level", FlagKind::kChoice, &Flags::log_level, "info", Mode::kBoth, false,
      "Log only messages of this severity or above.", "debug,info,warn,error"},
-    {"log.format", Kind::kChoice, &Flags::log_format, "logfmt", Mode::kBoth, false, "Format of log lines.",
+    {"log.format", FlagKind::kChoice, &Flags::log_format, "logfmt", Mode::kBoth, false, "Format of log lines.",
      "logfmt,json"},
 };
 constexpr size_t kCount = std::size(kSpecs);
@@ -309,13 +310,13 @@ Result<int64_t> ParseInt(std::string_view text) {
   return value;
 }
 
-Result<int64_t> ParseInteger(Kind kind, std::string_view text) {
+Result<int64_t> ParseInteger(FlagKind kind, std::string_view text) {
   switch (kind) {
-    case Kind::kDuration:
+    case FlagKind::kDuration:
       return ParseDuration(text);
-    case Kind::kGoDuration:
+    case FlagKind::kGoDuration:
       return ParseGoDuration(text);
-    case Kind::kSize:
+    case FlagKind::kSize:
       return ParseByteSize(text);
     default:
       return ParseInt(text);
@@ -325,10 +326,10 @@ Result<int64_t> ParseInteger(Kind kind, std::string_view text) {
 // Sets one flag from its text. A repeatable flag appends.
 Result<void> Assign(const Spec& spec, std::string_view text, Flags& flags) {
   switch (spec.kind) {
-    case Kind::kBool:
+    case FlagKind::kBool:
       flags.*std::get<bool Flags::*>(spec.field) = text == "true";
       return {};
-    case Kind::kChoice: {
+    case FlagKind::kChoice: {
       const auto choices = Split(spec.choices, ',');
       if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
         return Fail(ErrorCode::kInvalid,
@@ -336,13 +337,13 @@ Result<void> Assign(const Spec& spec, std::string_view text, Flags& flags) {
       }
       [[fallthrough]];
     }
-    case Kind::kText:
+    case FlagKind::kText:
       flags.*std::get<std::string Flags::*>(spec.field) = std::string(text);
       return {};
-    case Kind::kTexts:
+    case FlagKind::kTexts:
       (flags.*std::get<std::vector<std::string> Flags::*>(spec.field)).emplace_back(text);
       return {};
-    case Kind::kFloat: {
+    case FlagKind::kFloat: {
       EPI_ASSIGN(flags.*std::get<double Flags::*>(spec.field), ParseGoFloatOrError(text));
       return {};
     }
@@ -354,7 +355,7 @@ Result<void> Assign(const Spec& spec, std::string_view text, Flags& flags) {
 }
 
 void AssignDefault(const Spec& spec, Flags& flags) {
-  if (spec.kind == Kind::kTexts) {
+  if (spec.kind == FlagKind::kTexts) {
     flags.*std::get<std::vector<std::string> Flags::*>(spec.field) = Split(spec.fallback, ',');
   } else {
     EPI_CHECK(Assign(spec, spec.fallback, flags));
@@ -363,22 +364,22 @@ void AssignDefault(const Spec& spec, Flags& flags) {
 
 std::string Shown(const Spec& spec, const Flags& flags) {
   switch (spec.kind) {
-    case Kind::kBool:
+    case FlagKind::kBool:
       return flags.*std::get<bool Flags::*>(spec.field) ? "true" : "false";
-    case Kind::kText:
-    case Kind::kChoice:
+    case FlagKind::kText:
+    case FlagKind::kChoice:
       return flags.*std::get<std::string Flags::*>(spec.field);
-    case Kind::kTexts:
+    case FlagKind::kTexts:
       return Joined(flags.*std::get<std::vector<std::string> Flags::*>(spec.field), ",");
-    case Kind::kFloat:
+    case FlagKind::kFloat:
       return FormatFloatGeneral(flags.*std::get<double Flags::*>(spec.field));
-    case Kind::kDuration:
+    case FlagKind::kDuration:
       return FormatDuration(flags.*std::get<int64_t Flags::*>(spec.field));
-    case Kind::kGoDuration:
+    case FlagKind::kGoDuration:
       return FormatGoDuration(flags.*std::get<int64_t Flags::*>(spec.field));
-    case Kind::kSize:
+    case FlagKind::kSize:
       return FormatByteSize(flags.*std::get<int64_t Flags::*>(spec.field));
-    case Kind::kInt:
+    case FlagKind::kInt:
       return std::to_string(flags.*std::get<int64_t Flags::*>(spec.field));
   }
   return {};
@@ -389,17 +390,17 @@ const Spec* FindSpec(std::string_view name) {
   return at == std::end(kSpecs) ? nullptr : &*at;
 }
 
-bool TakesDefaultInUsage(const Spec& spec) { return spec.placeholder.empty() && spec.kind != Kind::kBool; }
+bool TakesDefaultInUsage(const Spec& spec) { return spec.placeholder.empty() && spec.kind != FlagKind::kBool; }
 
 std::string UsageName(const Spec& spec) {
   std::string out = "--";
-  if (spec.kind == Kind::kBool) return out + "[no-]" + std::string(spec.name);
+  if (spec.kind == FlagKind::kBool) return out + "[no-]" + std::string(spec.name);
   out += spec.name;
   out += '=';
   if (!TakesDefaultInUsage(spec)) return out + std::string(spec.placeholder);
-  const bool quoted = spec.kind == Kind::kText || spec.kind == Kind::kTexts;
+  const bool quoted = spec.kind == FlagKind::kText || spec.kind == FlagKind::kTexts;
   out += quoted ? "\"" + std::string(spec.fallback) + "\"" : std::string(spec.fallback);
-  if (spec.kind == Kind::kTexts) out += " ...";
+  if (spec.kind == FlagKind::kTexts) out += " ...";
   return out;
 }
 
@@ -439,7 +440,7 @@ std::string HelpOf(const Spec& spec) {
   std::string out(spec.help);
   if (spec.mode == Mode::kServer) out += " Use with server mode only.";
   if (spec.mode == Mode::kAgent) out += " Use with agent mode only.";
-  if (spec.kind == Kind::kChoice) out += " One of: [" + Joined(Split(spec.choices, ','), ", ") + "]";
+  if (spec.kind == FlagKind::kChoice) out += " One of: [" + Joined(Split(spec.choices, ','), ", ") + "]";
   return out;
 }
 
@@ -504,10 +505,10 @@ class Reader {
     const Spec* spec = FindSpec(name);
     const bool negated = spec == nullptr && name.starts_with("no-");
     if (negated) spec = FindSpec(std::string_view(name).substr(3));
-    if (spec == nullptr || (negated && spec->kind != Kind::kBool)) {
+    if (spec == nullptr || (negated && spec->kind != FlagKind::kBool)) {
       return Fail(ErrorCode::kInvalid, "unknown long flag '--" + name + "'");
     }
-    if (spec->kind == Kind::kBool) {
+    if (spec->kind == FlagKind::kBool) {
       // A value would be the next, unexpected, positional argument.
       if (equals != std::string::npos) return Fail(ErrorCode::kInvalid, "unexpected " + argument.substr(equals + 1));
       return Set(*spec, negated ? "false" : "true");
@@ -521,12 +522,12 @@ class Reader {
 
   Result<void> Set(const Spec& spec, std::string_view text) {
     const bool again = std::find(out_.given.begin(), out_.given.end(), spec.name) != out_.given.end();
-    if (again && spec.kind != Kind::kTexts) {
+    if (again && spec.kind != FlagKind::kTexts) {
       return Fail(ErrorCode::kInvalid, "flag '" + std::string(spec.name) + "' cannot be repeated");
     }
     if (!again) {
       out_.given.emplace_back(spec.name);
-      if (spec.kind == Kind::kTexts) (out_.flags.*std::get<std::vector<std::string> Flags::*>(spec.field)).clear();
+      if (spec.kind == FlagKind::kTexts) (out_.flags.*std::get<std::vector<std::string> Flags::*>(spec.field)).clear();
     }
     return Assign(spec, text, out_.flags);
   }

@@ -53,7 +53,7 @@ constexpr VersionName kTlsVersions[] = {{"TLS10", TlsVersion::kTls10},
                                         {"TLS12", TlsVersion::kTls12},
                                         {"TLS13", TlsVersion::kTls13}};
 
-tl::unexpected<Error> Invalid(std::string_view text) { return Fail(ErrorCode::kInvalid, std::string(text)); }
+tl::unexpected<Error> InvalidClient(std::string_view text) { return Fail(ErrorCode::kInvalid, std::string(text)); }
 
 bool MoreThanOne(std::initializer_list<const std::string*> texts) {
   return std::count_if(texts.begin(), texts.end(), [](const std::string* text) { return !text->empty(); }) > 1;
@@ -204,17 +204,17 @@ struct HeadersCodec {
 
 Result<void> ValidateProxy(const ProxySettings& proxy) {
   if (!proxy.proxy_connect_header.empty() && !proxy.proxy_from_environment && proxy.proxy_url.empty()) {
-    return Invalid(
+    return InvalidClient(
         "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured");
   }
   if (proxy.proxy_from_environment && !proxy.proxy_url.empty()) {
-    return Invalid("if proxy_from_environment is configured, proxy_url must not be configured");
+    return InvalidClient("if proxy_from_environment is configured, proxy_url must not be configured");
   }
   if (proxy.proxy_from_environment && !proxy.no_proxy.empty()) {
-    return Invalid("if proxy_from_environment is configured, no_proxy must not be configured");
+    return InvalidClient("if proxy_from_environment is configured, no_proxy must not be configured");
   }
   if (proxy.proxy_url.empty() && !proxy.no_proxy.empty()) {
-    return Invalid("if no_proxy is configured, proxy_url must also be configured");
+    return InvalidClient("if no_proxy is configured, proxy_url must also be configured");
   }
   return {};
 }
@@ -222,40 +222,40 @@ Result<void> ValidateProxy(const ProxySettings& proxy) {
 Result<void> ValidateAuthorization(HttpClientConfig& config) {
   AuthorizationSettings& authorization = *config.authorization;
   if (!config.bearer_token.empty() || !config.bearer_token_file.empty()) {
-    return Invalid("authorization is not compatible with bearer_token & bearer_token_file");
+    return InvalidClient("authorization is not compatible with bearer_token & bearer_token_file");
   }
   if (MoreThanOne({&authorization.credentials, &authorization.credentials_file, &authorization.credentials_ref})) {
-    return Invalid("at most one of authorization credentials & credentials_file must be configured");
+    return InvalidClient("at most one of authorization credentials & credentials_file must be configured");
   }
   authorization.type = Trimmed(authorization.type);
   if (authorization.type.empty()) authorization.type = "Bearer";
   if (ToLowerUtf8(authorization.type) == "basic") {
-    return Invalid("authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
+    return InvalidClient("authorization type cannot be set to \"basic\", use \"basic_auth\" instead");
   }
   if (config.basic_auth || config.oauth2)
-    return Invalid("at most one of basic_auth, oauth2 & authorization must be configured");
+    return InvalidClient("at most one of basic_auth, oauth2 & authorization must be configured");
   return {};
 }
 
 Result<void> ValidateOAuth2(const OAuth2Settings& oauth2) {
-  if (oauth2.client_id.empty()) return Invalid("oauth2 client_id must be configured");
-  if (oauth2.token_url.empty()) return Invalid("oauth2 token_url must be configured");
+  if (oauth2.client_id.empty()) return InvalidClient("oauth2 client_id must be configured");
+  if (oauth2.token_url.empty()) return InvalidClient("oauth2 token_url must be configured");
   if (oauth2.grant_type != kJwtBearer) {
     if (!MoreThanOne({&oauth2.client_secret, &oauth2.client_secret_file, &oauth2.client_secret_ref})) return {};
-    return Invalid(
+    return InvalidClient(
         "at most one of oauth2 client_secret, client_secret_file & client_secret_ref must be configured using "
         "grant-type=client_credentials");
   }
   if (MoreThanOne(
           {&oauth2.client_certificate_key, &oauth2.client_certificate_key_file, &oauth2.client_certificate_key_ref})) {
-    return Invalid(
+    return InvalidClient(
         "at most one of oauth2 client_certificate_key, client_certificate_key_file & client_certificate_key_ref must "
         "be "
         "configured using grant-type=urn:ietf:params:oauth:grant-type:jwt-bearer");
   }
   const std::string& algorithm = oauth2.signature_algorithm;
   if (!algorithm.empty() && algorithm != "RS256" && algorithm != "RS384" && algorithm != "RS512") {
-    return Invalid("valid signature algorithms are RS256, RS384 and RS512");
+    return InvalidClient("valid signature algorithms are RS256, RS384 and RS512");
   }
   return {};
 }
@@ -372,46 +372,46 @@ std::span<const FieldSpec> Schema<HttpClientConfig>::Fields() {
 
 Result<void> ValidateTlsConfig(const TlsSettings& config) {
   if (MoreThanOne({&config.ca, &config.ca_file, &config.ca_ref})) {
-    return Invalid("at most one of ca, ca_file & ca_ref must be configured");
+    return InvalidClient("at most one of ca, ca_file & ca_ref must be configured");
   }
   if (MoreThanOne({&config.cert, &config.cert_file, &config.cert_ref})) {
-    return Invalid("at most one of cert, cert_file & cert_ref must be configured");
+    return InvalidClient("at most one of cert, cert_file & cert_ref must be configured");
   }
   if (MoreThanOne({&config.key, &config.key_file, &config.key_ref})) {
-    return Invalid("at most one of key and key_file must be configured");
+    return InvalidClient("at most one of key and key_file must be configured");
   }
   const bool has_cert = !config.cert.empty() || !config.cert_file.empty() || !config.cert_ref.empty();
   const bool has_key = !config.key.empty() || !config.key_file.empty() || !config.key_ref.empty();
   if (has_cert && !has_key) {
-    return Invalid("exactly one of key or key_file must be configured when a client certificate is configured");
+    return InvalidClient("exactly one of key or key_file must be configured when a client certificate is configured");
   }
   if (has_key && !has_cert)
-    return Invalid("exactly one of cert or cert_file must be configured when a client key is configured");
+    return InvalidClient("exactly one of cert or cert_file must be configured when a client key is configured");
   return {};
 }
 
 Result<void> CheckTlsVersions(const TlsSettings& config) {
   const bool both = config.min_version != TlsVersion::kDefault && config.max_version != TlsVersion::kDefault;
   if (!both || config.max_version >= config.min_version) return {};
-  return Invalid(
+  return InvalidClient(
       "tls_config.max_version must be greater than or equal to tls_config.min_version if both are specified");
 }
 
 Result<void> ValidateHttpClientConfig(HttpClientConfig& config) {
   const bool has_bearer = !config.bearer_token.empty() || !config.bearer_token_file.empty();
   if (!config.bearer_token.empty() && !config.bearer_token_file.empty()) {
-    return Invalid("at most one of bearer_token & bearer_token_file must be configured");
+    return InvalidClient("at most one of bearer_token & bearer_token_file must be configured");
   }
   if ((config.basic_auth || config.oauth2) && has_bearer) {
-    return Invalid("at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured");
+    return InvalidClient("at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured");
   }
   if (config.basic_auth) {
     const BasicAuthSettings& basic = *config.basic_auth;
     if (MoreThanOne({&basic.username, &basic.username_file, &basic.username_ref})) {
-      return Invalid("at most one of basic_auth username, username_file & username_ref must be configured");
+      return InvalidClient("at most one of basic_auth username, username_file & username_ref must be configured");
     }
     if (MoreThanOne({&basic.password, &basic.password_file, &basic.password_ref})) {
-      return Invalid("at most one of basic_auth password, password_file & password_ref must be configured");
+      return InvalidClient("at most one of basic_auth password, password_file & password_ref must be configured");
     }
   }
   if (config.authorization) {
@@ -420,7 +420,7 @@ Result<void> ValidateHttpClientConfig(HttpClientConfig& config) {
     MoveBearerToken(config);
   }
   if (config.oauth2) {
-    if (config.basic_auth) return Invalid("at most one of basic_auth, oauth2 & authorization must be configured");
+    if (config.basic_auth) return InvalidClient("at most one of basic_auth, oauth2 & authorization must be configured");
     EPI_TRY(ValidateOAuth2(*config.oauth2));
   }
   EPI_TRY(ValidateProxy(config.proxy));
@@ -430,7 +430,7 @@ Result<void> ValidateHttpClientConfig(HttpClientConfig& config) {
       continue;
     std::string text = "setting header ";
     AppendQuoted(text, canonical);
-    return Invalid(text + " is not allowed");
+    return InvalidClient(text + " is not allowed");
   }
   return {};
 }

@@ -7,7 +7,7 @@
 namespace epi::config {
 namespace {
 
-tl::unexpected<Error> Invalid(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
+tl::unexpected<Error> InvalidSelector(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
 
 // Splits at commas that no backslash escapes.
 std::vector<std::string_view> Terms(std::string_view selector) {
@@ -30,12 +30,12 @@ std::vector<std::string_view> Terms(std::string_view selector) {
 Result<void> CheckEscapes(std::string_view value) {
   for (size_t i = 0; i < value.size(); ++i) {
     if (value[i] == ',' || value[i] == '=') {
-      return Invalid("invalid field selector: unescaped character in value: " + std::string(1, value[i]));
+      return InvalidSelector("invalid field selector: unescaped character in value: " + std::string(1, value[i]));
     }
     if (value[i] != '\\') continue;
     if (++i == value.size() || (value[i] != '\\' && value[i] != ',' && value[i] != '=')) {
-      return Invalid("invalid field selector: invalid escape sequence: \\" +
-                     (i < value.size() ? std::string(1, value[i]) : ""));
+      return InvalidSelector("invalid field selector: invalid escape sequence: \\" +
+                             (i < value.size() ? std::string(1, value[i]) : ""));
     }
   }
   return {};
@@ -82,8 +82,8 @@ class LabelSelectorChecker {
     return word;
   }
   tl::unexpected<Error> Expected(std::string_view what) const {
-    return Invalid("unable to parse requirement: found '" + std::string(rest_.substr(0, 20)) +
-                   "', expected: " + std::string(what));
+    return InvalidSelector("unable to parse requirement: found '" + std::string(rest_.substr(0, 20)) +
+                           "', expected: " + std::string(what));
   }
 
   Result<void> Requirement() {
@@ -121,7 +121,8 @@ Result<void> CheckFieldSelector(std::string_view selector) {
     if (term.empty()) continue;
     const size_t at = term.find('=');
     if (at == std::string_view::npos) {
-      return Invalid("invalid selector: '" + std::string(selector) + "'; can't understand '" + std::string(term) + "'");
+      return InvalidSelector("invalid selector: '" + std::string(selector) + "'; can't understand '" +
+                             std::string(term) + "'");
     }
     EPI_TRY(CheckEscapes(term.substr(at + (term.substr(at + 1).starts_with('=') ? 2 : 1))));
   }

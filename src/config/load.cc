@@ -24,9 +24,9 @@ constexpr std::string_view kTranslationStrategies[] = {"UnderscoreEscapingWithSu
                                                        "UnderscoreEscapingWithoutSuffixes",
                                                        "NoUTF8EscapingWithSuffixes", "NoTranslation"};
 
-tl::unexpected<Error> Invalid(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
+tl::unexpected<Error> InvalidConfig(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
 
-std::string Quoted(std::string_view text) {
+std::string QuotedName(std::string_view text) {
   std::string out;
   AppendQuoted(out, text);
   return out;
@@ -36,7 +36,7 @@ Result<void> CompleteGlobal(GlobalConfig& global, const LoadOptions& options) {
   if (!global.metric_name_validation_scheme) global.metric_name_validation_scheme = NameScheme::kUtf8;
   if (global.scrape_interval == 0) global.scrape_interval = kDefaultScrapeInterval;
   if (global.scrape_timeout > global.scrape_interval)
-    return Invalid("global scrape timeout greater than scrape interval");
+    return InvalidConfig("global scrape timeout greater than scrape interval");
   if (global.scrape_timeout == 0) global.scrape_timeout = std::min(kDefaultScrapeTimeout, global.scrape_interval);
   if (global.evaluation_interval == 0) global.evaluation_interval = kDefaultEvaluationInterval;
   if (!global.scrape_native_histograms) global.scrape_native_histograms = false;
@@ -49,7 +49,7 @@ Result<void> CompleteGlobal(GlobalConfig& global, const LoadOptions& options) {
   if (!global.given) global.metric_name_escaping_scheme = "allow-utf-8";
   if (!global.scrape_protocols_given) return {};
   if (const auto valid = ValidateScrapeProtocols(global.scrape_protocols); !valid) {
-    return Invalid(valid.error().message() + " for global config");
+    return InvalidConfig(valid.error().message() + " for global config");
   }
   return {};
 }
@@ -63,7 +63,7 @@ void CompleteStorage(StorageConfig& storage, const LoadOptions& options) {
 Result<void> CheckPatterns(const std::vector<std::string>& patterns, std::string_view what) {
   for (const auto& pattern : patterns) {
     if (!IsAllowedPathPattern(pattern))
-      return Invalid("invalid " + std::string(what) + " file path " + Quoted(pattern));
+      return InvalidConfig("invalid " + std::string(what) + " file path " + QuotedName(pattern));
   }
   return {};
 }
@@ -74,7 +74,7 @@ Result<void> CheckUniqueNames(const std::vector<T>& configs, std::string T::*nam
   for (const auto& config : configs) {
     const std::string& text = config.*name;
     if (!text.empty() && ++seen[text] > 1) {
-      return Invalid("found multiple " + std::string(what) + " configs with job name " + Quoted(text));
+      return InvalidConfig("found multiple " + std::string(what) + " configs with job name " + QuotedName(text));
     }
   }
   return {};
@@ -94,10 +94,10 @@ Result<void> CheckTranslation(const OtlpConfig& otlp, NameScheme scheme) {
   if (strategy.empty()) return {};
   if (std::find(std::begin(kTranslationStrategies), std::end(kTranslationStrategies), strategy) ==
       std::end(kTranslationStrategies)) {
-    return Invalid("unsupported OTLP translation strategy " + Quoted(strategy));
+    return InvalidConfig("unsupported OTLP translation strategy " + QuotedName(strategy));
   }
   if (scheme == NameScheme::kLegacy && strategy.starts_with("No")) {
-    return Invalid("OTLP translation strategy " + Quoted(strategy) + " is not allowed when UTF8 is disabled");
+    return InvalidConfig("OTLP translation strategy " + QuotedName(strategy) + " is not allowed when UTF8 is disabled");
   }
   return {};
 }
@@ -108,7 +108,7 @@ std::string AbsolutePath(const std::string& path, const LoadOptions& options) {
 }
 
 tl::unexpected<Error> FileError(const std::string& path, const Error& error, const LoadOptions& options) {
-  return Fail(error.code(), Quoted(AbsolutePath(path, options)) + ": " + error.message());
+  return Fail(error.code(), QuotedName(AbsolutePath(path, options)) + ": " + error.message());
 }
 
 std::string Lookup(const LoadOptions& options, const std::string& name) {
@@ -171,7 +171,7 @@ Result<std::string> ReplaceVariables(std::string_view text, const LoadOptions& o
     out += text.substr(0, at);
     if (IsReferenceName(name)) {
       const std::string value = Lookup(options, name);
-      if (value.empty()) return Invalid("environment variable " + name + " is not set");
+      if (value.empty()) return InvalidConfig("environment variable " + name + " is not set");
       out += value;
     } else {
       out += text.substr(at, close + 1 - at);
@@ -262,10 +262,10 @@ Result<Config> LoadConfig(FileSystem& files, const std::string& path, const Load
   Config& config = *parsed;
   if (options.agent_mode) {
     if (!config.alerting.alertmanagers.empty() || !config.alerting.alert_relabel_configs.empty()) {
-      return Invalid("field alerting is not allowed in agent mode");
+      return InvalidConfig("field alerting is not allowed in agent mode");
     }
-    if (!config.rule_files.empty()) return Invalid("field rule_files is not allowed in agent mode");
-    if (!config.remote_read.empty()) return Invalid("field remote_read is not allowed in agent mode");
+    if (!config.rule_files.empty()) return InvalidConfig("field rule_files is not allowed in agent mode");
+    if (!config.remote_read.empty()) return InvalidConfig("field remote_read is not allowed in agent mode");
   }
   const auto join = [&](std::string& name) { name = JoinDirectory(directory, name); };
   join(config.global.query_log_file);
@@ -291,7 +291,8 @@ Result<std::vector<ScrapeConfig>> LoadScrapeConfigs(FileSystem& files, const Con
   for (const auto& pattern : config.scrape_config_files) {
     const auto paths = Glob(files, pattern);
     if (!paths)
-      return Invalid("error retrieving scrape config files for " + Quoted(pattern) + ": " + paths.error().message());
+      return InvalidConfig("error retrieving scrape config files for " + QuotedName(pattern) + ": " +
+                           paths.error().message());
     for (const auto& path : *paths) {
       const auto text = files.ReadFile(path);
       if (!text) return FileError(path, text.error(), options);
@@ -302,10 +303,10 @@ Result<std::vector<ScrapeConfig>> LoadScrapeConfigs(FileSystem& files, const Con
       for (auto& job : file.scrape_configs) {
         if (const auto valid = CompleteScrapeConfig(job, config.global); !valid)
           return FileError(path, valid.error(), options);
-        const auto [at, is_new] = first_seen.emplace(job.job_name, Quoted(AbsolutePath(path, options)));
+        const auto [at, is_new] = first_seen.emplace(job.job_name, QuotedName(AbsolutePath(path, options)));
         if (!is_new) {
-          const Error error(ErrorCode::kInvalid, "found multiple scrape configs with job name " + Quoted(job.job_name) +
-                                                     ", first found in " + at->second);
+          const Error error(ErrorCode::kInvalid, "found multiple scrape configs with job name " +
+                                                     QuotedName(job.job_name) + ", first found in " + at->second);
           return FileError(path, error, options);
         }
         SetDirectory(job, directory);

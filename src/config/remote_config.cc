@@ -49,12 +49,12 @@ EPI_AZURE_SCHEMA(AzureCertificate, "azuread.CertificateConfig");
 
 namespace {
 
-constexpr char kNullRelabel[] = "empty or null relabeling rule in remote write config";
+constexpr char kNullWriteRelabel[] = "empty or null relabeling rule in remote write config";
 constexpr std::string_view kAuthorizationText =
     "authorization header must be changed via the basic_auth, authorization, oauth2, sigv4, azuread or google_iam "
     "parameter";
 
-constexpr std::string_view kReservedHeaders[] = {
+constexpr std::string_view kRemoteReservedHeaders[] = {
     "host",
     "content-encoding",
     "content-length",
@@ -73,7 +73,7 @@ constexpr std::string_view kReservedHeaders[] = {
     "x-amz-content-sha256",
 };
 
-tl::unexpected<Error> Invalid(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
+tl::unexpected<Error> InvalidRemote(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
 
 bool IsHex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
@@ -94,12 +94,13 @@ bool IsUuid(std::string_view text) {
 
 Result<void> RequireAzure(const std::string& value, std::string_view method, std::string_view key) {
   if (!value.empty()) return {};
-  return Invalid("must provide an Azure " + std::string(method) + " " + std::string(key) + " in the Azure AD config");
+  return InvalidRemote("must provide an Azure " + std::string(method) + " " + std::string(key) +
+                       " in the Azure AD config");
 }
 
 Result<void> RequireAzureUuid(const std::string& value, std::string_view method, std::string_view key) {
   if (IsUuid(value)) return {};
-  return Invalid("the provided Azure " + std::string(method) + " " + std::string(key) + " is invalid");
+  return InvalidRemote("the provided Azure " + std::string(method) + " " + std::string(key) + " is invalid");
 }
 
 bool IsAzureScope(std::string_view scope) {
@@ -110,7 +111,7 @@ bool IsAzureScope(std::string_view scope) {
 }
 
 Result<void> ValidateQueue(const QueueConfig& queue) {
-  const auto invalid = [](std::string_view text) { return Invalid("remote write queue " + std::string(text)); };
+  const auto invalid = [](std::string_view text) { return InvalidRemote("remote write queue " + std::string(text)); };
   if (queue.max_shards <= 0) return invalid("max_shards must be positive");
   if (queue.min_shards <= 0) return invalid("min_shards must be positive");
   if (queue.min_shards > queue.max_shards) return invalid("min_shards must not be greater than max_shards");
@@ -134,7 +135,7 @@ Result<void> ValidateAuthentication(const RemoteWriteConfig& config) {
   add(config.azuread.has_value(), "azuread");
   add(config.google_iam.has_value(), "google_iam");
   if (count <= 1) return {};
-  return Invalid(
+  return InvalidRemote(
       "at most one of basic_auth, authorization, oauth2, sigv4, azuread or google_iam must be configured. Currently "
       "configured: [" +
       configured + "]");
@@ -159,9 +160,10 @@ struct MatchersCodec {
 Result<void> ValidateConfiguredHeaders(const StringMap& headers, std::string_view authorization_text) {
   for (const auto& [name, value] : headers) {
     const std::string lower = ToLowerUtf8(name);
-    if (lower == "authorization") return Invalid(std::string(authorization_text));
-    if (std::find(std::begin(kReservedHeaders), std::end(kReservedHeaders), lower) != std::end(kReservedHeaders)) {
-      return Invalid(name + " is a reserved header. It must not be changed");
+    if (lower == "authorization") return InvalidRemote(std::string(authorization_text));
+    if (std::find(std::begin(kRemoteReservedHeaders), std::end(kRemoteReservedHeaders), lower) !=
+        std::end(kRemoteReservedHeaders)) {
+      return InvalidRemote(name + " is a reserved header. It must not be changed");
     }
   }
   return {};
@@ -184,11 +186,11 @@ std::span<const FieldSpec> Schema<SigV4Config>::Fields() {
 
 Result<void> Schema<SigV4Config>::Validate(SigV4Config& config) {
   if (config.access_key.empty() != config.secret_key.empty()) {
-    return Invalid(
+    return InvalidRemote(
         "must provide a AWS SigV4 Access key and Secret Key if credentials are specified in the SigV4 config");
   }
   if (!config.external_id.empty() && config.role_arn.empty())
-    return Invalid("external_id can only be used with role_arn");
+    return InvalidRemote("external_id can only be used with role_arn");
   return {};
 }
 
@@ -254,17 +256,17 @@ std::span<const FieldSpec> Schema<AzureAdConfig>::Fields() {
 Result<void> Schema<AzureAdConfig>::Validate(AzureAdConfig& config) {
   if (config.cloud.empty()) config.cloud = "AzurePublic";
   if (config.cloud != "AzureChina" && config.cloud != "AzureGovernment" && config.cloud != "AzurePublic") {
-    return Invalid("must provide a cloud in the Azure AD config");
+    return InvalidRemote("must provide a cloud in the Azure AD config");
   }
   const int methods = (config.managed_identity ? 1 : 0) + (config.workload_identity ? 1 : 0) + (config.oauth ? 1 : 0) +
                       (config.sdk ? 1 : 0) + (config.certificate ? 1 : 0);
   if (methods == 0) {
-    return Invalid(
+    return InvalidRemote(
         "must provide an Azure Managed Identity, Azure Workload Identity, Azure OAuth, Azure Certificate or Azure SDK "
         "in the "
         "Azure AD config");
   }
-  if (methods > 1) return Invalid("cannot provide multiple authentication methods in the Azure AD config");
+  if (methods > 1) return InvalidRemote("cannot provide multiple authentication methods in the Azure AD config");
   if (config.managed_identity && !config.managed_identity->client_id.empty()) {
     EPI_TRY(RequireAzureUuid(config.managed_identity->client_id, "Managed Identity", "client_id"));
   }
@@ -291,7 +293,7 @@ Result<void> Schema<AzureAdConfig>::Validate(AzureAdConfig& config) {
     EPI_TRY(RequireAzure(identity.certificate_path, "Certificate", "certificate_path"));
     EPI_TRY(RequireAzureUuid(identity.client_id, "Certificate", "client_id"));
   }
-  if (!IsAzureScope(config.scope)) return Invalid("the provided scope contains invalid characters");
+  if (!IsAzureScope(config.scope)) return InvalidRemote("the provided scope contains invalid characters");
   return {};
 }
 
@@ -327,7 +329,7 @@ std::span<const FieldSpec> Schema<RemoteWriteConfig>::Fields() {
       Key<T, &T::url, UrlCodec>("url"),
       Key<T, &T::remote_timeout, DurationCodec>("remote_timeout", Omit::kEmpty),
       Key<T, &T::headers>("headers", Omit::kEmpty),
-      Key<T, &T::write_relabel_configs, NoNullItems<kNullRelabel>>("write_relabel_configs", Omit::kEmpty),
+      Key<T, &T::write_relabel_configs, NoNullItems<kNullWriteRelabel>>("write_relabel_configs", Omit::kEmpty),
       Key<T, &T::name>("name", Omit::kEmpty),
       Key<T, &T::send_exemplars>("send_exemplars", Omit::kEmpty),
       Key<T, &T::send_native_histograms>("send_native_histograms", Omit::kEmpty),
@@ -345,12 +347,12 @@ std::span<const FieldSpec> Schema<RemoteWriteConfig>::Fields() {
 }
 
 Result<void> Schema<RemoteWriteConfig>::Validate(RemoteWriteConfig& config) {
-  if (config.url.empty()) return Invalid("url for remote_write is empty");
+  if (config.url.empty()) return InvalidRemote("url for remote_write is empty");
   EPI_TRY(ValidateConfiguredHeaders(config.headers, kAuthorizationText));
   if (config.protobuf_message != kRemoteWriteV1 && config.protobuf_message != kRemoteWriteV2) {
-    return Invalid("invalid protobuf_message value: unknown type for remote write protobuf message " +
-                   config.protobuf_message + ", supported: " + std::string(kRemoteWriteV1) + ", " +
-                   std::string(kRemoteWriteV2));
+    return InvalidRemote("invalid protobuf_message value: unknown type for remote write protobuf message " +
+                         config.protobuf_message + ", supported: " + std::string(kRemoteWriteV1) + ", " +
+                         std::string(kRemoteWriteV2));
   }
   EPI_TRY(ValidateHttpClientConfig(config.http));
   EPI_TRY(ValidateQueue(config.queue_config));
@@ -374,7 +376,7 @@ std::span<const FieldSpec> Schema<RemoteReadConfig>::Fields() {
 }
 
 Result<void> Schema<RemoteReadConfig>::Validate(RemoteReadConfig& config) {
-  if (config.url.empty()) return Invalid("url for remote_read is empty");
+  if (config.url.empty()) return InvalidRemote("url for remote_read is empty");
   EPI_TRY(ValidateConfiguredHeaders(config.headers, kAuthorizationText));
   return ValidateHttpClientConfig(config.http);
 }

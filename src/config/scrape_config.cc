@@ -32,9 +32,9 @@ constexpr std::string_view kEscapingSchemes[] = {"allow-utf-8", "underscores", "
 constexpr char kNullRelabel[] = "empty or null target relabeling rule in scrape config";
 constexpr char kNullMetricRelabel[] = "empty or null metric relabeling rule in scrape config";
 
-tl::unexpected<Error> Invalid(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
+tl::unexpected<Error> InvalidScrape(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
 
-std::string Quoted(std::string_view text) {
+std::string QuotedJob(std::string_view text) {
   std::string out;
   AppendQuoted(out, text);
   return out;
@@ -52,7 +52,7 @@ Result<void> CheckProtocol(const std::string& protocol) {
   if (!ScrapeProtocolHeader(protocol).empty()) return {};
   std::string list;
   for (const auto& row : kProtocols) list += (list.empty() ? "" : " ") + std::string(row.name);
-  return Invalid("unknown scrape protocol " + protocol + ", supported: [" + list + "]");
+  return InvalidScrape("unknown scrape protocol " + protocol + ", supported: [" + list + "]");
 }
 
 using Params = std::vector<std::pair<std::string, std::vector<std::string>>>;
@@ -108,12 +108,12 @@ Result<void> CompleteProtocols(ScrapeConfig& config, const GlobalConfig& global)
                                   ? global.scrape_protocols
                                   : DefaultScrapeProtocols(config.scrape_native_histograms.value_or(false));
   }
-  const std::string job = " for scrape config with job name " + Quoted(config.job_name);
+  const std::string job = " for scrape config with job name " + QuotedJob(config.job_name);
   if (const auto valid = ValidateScrapeProtocols(config.scrape_protocols); !valid)
-    return Invalid(valid.error().message() + job);
+    return InvalidScrape(valid.error().message() + job);
   if (config.fallback_scrape_protocol.empty()) return {};
   if (const auto valid = CheckProtocol(config.fallback_scrape_protocol); !valid) {
-    return Invalid("invalid fallback_scrape_protocol" + job + ": " + valid.error().message());
+    return InvalidScrape("invalid fallback_scrape_protocol" + job + ": " + valid.error().message());
   }
   return {};
 }
@@ -122,10 +122,10 @@ Result<void> CompleteNaming(ScrapeConfig& config, const GlobalConfig& global) {
   const bool own_scheme = config.metric_name_validation_scheme.has_value();
   if (!own_scheme) config.metric_name_validation_scheme = global.name_scheme();
   const auto unknown = [](std::string_view section, const std::string& value) {
-    return Invalid(
+    return InvalidScrape(
         "unknown " + std::string(section) +
         " name escaping method specified, must be one of 'allow-utf-8', 'underscores', 'dots', or 'values', got " +
-        Quoted(value));
+        QuotedJob(value));
   };
   std::string global_escaping = global.metric_name_escaping_scheme;
   if (global_escaping.empty()) global_escaping = DefaultEscaping(global.name_scheme());
@@ -134,7 +134,7 @@ Result<void> CompleteNaming(ScrapeConfig& config, const GlobalConfig& global) {
   if (escaping.empty()) escaping = own_scheme ? std::string(DefaultEscaping(config.name_scheme())) : global_escaping;
   if (!IsEscapingScheme(escaping)) return unknown("scrape config", escaping);
   if (escaping == "allow-utf-8" && config.name_scheme() != NameScheme::kUtf8) {
-    return Invalid("utf8 metric names requested but validation scheme is not set to UTF8");
+    return InvalidScrape("utf8 metric names requested but validation scheme is not set to UTF8");
   }
   return {};
 }
@@ -150,7 +150,7 @@ void NameSchemeCodec::Read(YamlReader& reader, const YamlNode& node, std::option
   } else if (text == "legacy") {
     out = NameScheme::kLegacy;
   } else if (!text.empty()) {
-    reader.Refuse(Error(ErrorCode::kInvalid, "unrecognized ValidationScheme: " + Quoted(text)));
+    reader.Refuse(Error(ErrorCode::kInvalid, "unrecognized ValidationScheme: " + QuotedJob(text)));
   }
 }
 
@@ -176,14 +176,14 @@ std::vector<std::string> DefaultScrapeProtocols(bool protobuf_first) {
 }
 
 Result<void> ValidateScrapeProtocols(const std::vector<std::string>& protocols) {
-  if (protocols.empty()) return Invalid("scrape_protocols cannot be empty");
+  if (protocols.empty()) return InvalidScrape("scrape_protocols cannot be empty");
   std::vector<std::string> seen;
   for (const auto& protocol : protocols) {
     std::string lower = ToLowerUtf8(protocol);
     if (std::find(seen.begin(), seen.end(), lower) != seen.end()) {
       std::string list;
       for (const auto& each : protocols) list += (list.empty() ? "" : " ") + each;
-      return Invalid("duplicated protocol in scrape_protocols, got [" + list + "]");
+      return InvalidScrape("duplicated protocol in scrape_protocols, got [" + list + "]");
     }
     if (const auto valid = CheckProtocol(protocol); !valid) return Fail(valid.error().WithContext("scrape_protocols"));
     seen.push_back(std::move(lower));
@@ -245,7 +245,7 @@ void Schema<ScrapeConfig>::WriteExtra(const ScrapeConfig& config, const WriteOpt
 }
 
 Result<void> Schema<ScrapeConfig>::Validate(ScrapeConfig& config) {
-  if (config.job_name.empty()) return Invalid("job_name is empty");
+  if (config.job_name.empty()) return InvalidScrape("job_name is empty");
   EPI_TRY(ValidateHttpClientConfig(config.http));
   if (config.relabel_configs.empty()) EPI_TRY(CheckStaticTargets(config.service_discovery));
   return {};
@@ -254,8 +254,8 @@ Result<void> Schema<ScrapeConfig>::Validate(ScrapeConfig& config) {
 Result<void> CompleteScrapeConfig(ScrapeConfig& config, const GlobalConfig& global) {
   Inherit(config.scrape_interval, global.scrape_interval);
   if (config.scrape_timeout > config.scrape_interval) {
-    return Invalid("scrape timeout greater than scrape interval for scrape config with job name " +
-                   Quoted(config.job_name));
+    return InvalidScrape("scrape timeout greater than scrape interval for scrape config with job name " +
+                         QuotedJob(config.job_name));
   }
   if (config.scrape_timeout == 0) config.scrape_timeout = std::min(global.scrape_timeout, config.scrape_interval);
   InheritLimits(config, global);

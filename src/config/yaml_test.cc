@@ -10,7 +10,7 @@
 namespace epi::config {
 namespace {
 
-std::string ErrorOf(std::string_view text, const YamlLimits& limits = {}) {
+std::string YamlErrorOf(std::string_view text, const YamlLimits& limits = {}) {
   const auto document = YamlDocument::Parse(text, DuplicateKeys::kReject, limits);
   return document ? "parses" : document.error().message();
 }
@@ -52,12 +52,12 @@ TEST(Yaml, ResolvesMergesAndAliases) {
   EXPECT_EQ(all.Find("y")->text(), "2");
   EXPECT_EQ(all.Find("z")->text(), "4");
   EXPECT_EQ(document->root().Find("alias")->Find("y")->text(), "2");
-  EXPECT_EQ(ErrorOf("a: &a 1\nb:\n  <<: *a\n"), "yaml: map merge requires map or sequence of maps as the value");
+  EXPECT_EQ(YamlErrorOf("a: &a 1\nb:\n  <<: *a\n"), "yaml: map merge requires map or sequence of maps as the value");
 }
 
 TEST(Yaml, RejectsDuplicatesUnlessTheyAreKept) {
   EXPECT_EQ(
-      ErrorOf("a: 1\nb:\n  c: 1\n  c: 2\na: 3\n"),
+      YamlErrorOf("a: 1\nb:\n  c: 1\n  c: 2\na: 3\n"),
       "yaml: unmarshal errors:\n  line 5: mapping key \"a\" already defined at line 1\n  line 4: mapping key \"c\" "
       "already defined at line 3");
   const auto kept = YamlDocument::Parse("a: 1\na: 2\n", DuplicateKeys::kKeep);
@@ -82,12 +82,12 @@ TEST(Yaml, HostileDocumentsAreRefusedCheaply) {
     for (int j = 1; j < 10; ++j) bomb += ", " + before;
     bomb += "]\n";
   }
-  EXPECT_EQ(ErrorOf(bomb), "yaml: document contains too many nodes");
-  EXPECT_NE(ErrorOf(std::string(100'000, '[')), "parses");
-  EXPECT_NE(ErrorOf("a: &a [*a]\n"), "parses");
-  EXPECT_EQ(ErrorOf("a: b\n", {.max_bytes = 3}), "yaml: document is larger than allowed");
-  EXPECT_NE(ErrorOf("a: \xff\n"), "parses");
-  EXPECT_TRUE(ErrorOf("a: b\n c: [\n").starts_with("yaml: line "));
+  EXPECT_EQ(YamlErrorOf(bomb), "yaml: document contains too many nodes");
+  EXPECT_NE(YamlErrorOf(std::string(100'000, '[')), "parses");
+  EXPECT_NE(YamlErrorOf("a: &a [*a]\n"), "parses");
+  EXPECT_EQ(YamlErrorOf("a: b\n", {.max_bytes = 3}), "yaml: document is larger than allowed");
+  EXPECT_NE(YamlErrorOf("a: \xff\n"), "parses");
+  EXPECT_TRUE(YamlErrorOf("a: b\n c: [\n").starts_with("yaml: line "));
 }
 
 TEST(YamlScalar, BooleansAndNumbersAreGoYamls) {

@@ -6,7 +6,7 @@
 namespace epi::discovery {
 namespace {
 
-constexpr char kPrefix[] = "__meta_docker_";
+constexpr char kDockerPrefix[] = "__meta_docker_";
 constexpr std::string_view kContainerMode = "container:";
 
 // An endpoint of a container in a network.
@@ -28,7 +28,7 @@ class DockerRefresher final : public Refresher {
   Result<std::vector<TargetGroup>> Refresh(std::stop_token stop) override {
     auto containers = api_.Get(list_path_, stop);
     if (!containers) return Fail(containers.error().WithContext("error while listing containers"));
-    auto networks = DockerNetworkLabels(api_, kPrefix, stop);
+    auto networks = DockerNetworkLabels(api_, kDockerPrefix, stop);
     if (!networks) return Fail(networks.error().WithContext("error while computing network labels"));
     std::map<std::string, const Json*> by_id;
     for (const auto& container : containers->json.items()) by_id[container["Id"].text()] = &container;
@@ -44,7 +44,7 @@ class DockerRefresher final : public Refresher {
  private:
   static Labels CommonLabels(const Json& container) {
     LabelsBuilder labels;
-    const std::string prefix = kPrefix;
+    const std::string prefix = kDockerPrefix;
     SetPrefixed(labels, prefix + "container_label_", container["Labels"]);
     labels.Set(prefix + "container_id", container["Id"].text());
     labels.Set(prefix + "container_name", container["Names"].at(0).text());

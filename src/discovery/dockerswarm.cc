@@ -7,7 +7,7 @@ namespace epi::discovery {
 namespace {
 
 // A string, because every use adds to it.
-const std::string kPrefix = "__meta_dockerswarm_";
+const std::string kSwarmPrefix = "__meta_dockerswarm_";
 
 bool IsTcp(const Json& port) { return port["Protocol"].text() == "tcp"; }
 
@@ -25,24 +25,24 @@ std::string ServiceMode(const Json& service) {
 
 Labels ServiceLabels(const Json& service) {
   LabelsBuilder labels;
-  SetPrefixed(labels, kPrefix + "service_label_", service["Spec"]["Labels"]);
-  labels.Set(kPrefix + "service_id", service["ID"].text());
-  labels.Set(kPrefix + "service_name", service["Spec"]["Name"].text());
-  labels.Set(kPrefix + "service_mode", ServiceMode(service));
+  SetPrefixed(labels, kSwarmPrefix + "service_label_", service["Spec"]["Labels"]);
+  labels.Set(kSwarmPrefix + "service_id", service["ID"].text());
+  labels.Set(kSwarmPrefix + "service_name", service["Spec"]["Name"].text());
+  labels.Set(kSwarmPrefix + "service_mode", ServiceMode(service));
   return labels.Build();
 }
 
 Labels NodeLabels(const Json& node) {
   LabelsBuilder labels;
-  SetPrefixed(labels, kPrefix + "node_label_", node["Spec"]["Labels"]);
-  labels.Set(kPrefix + "node_id", node["ID"].text());
-  labels.Set(kPrefix + "node_role", node["Spec"]["Role"].text());
-  labels.Set(kPrefix + "node_address", node["Status"]["Addr"].text());
-  labels.Set(kPrefix + "node_availability", node["Spec"]["Availability"].text());
-  labels.Set(kPrefix + "node_hostname", node["Description"]["Hostname"].text());
-  labels.Set(kPrefix + "node_platform_architecture", node["Description"]["Platform"]["Architecture"].text());
-  labels.Set(kPrefix + "node_platform_os", node["Description"]["Platform"]["OS"].text());
-  labels.Set(kPrefix + "node_status", node["Status"]["State"].text());
+  SetPrefixed(labels, kSwarmPrefix + "node_label_", node["Spec"]["Labels"]);
+  labels.Set(kSwarmPrefix + "node_id", node["ID"].text());
+  labels.Set(kSwarmPrefix + "node_role", node["Spec"]["Role"].text());
+  labels.Set(kSwarmPrefix + "node_address", node["Status"]["Addr"].text());
+  labels.Set(kSwarmPrefix + "node_availability", node["Spec"]["Availability"].text());
+  labels.Set(kSwarmPrefix + "node_hostname", node["Description"]["Hostname"].text());
+  labels.Set(kSwarmPrefix + "node_platform_architecture", node["Description"]["Platform"]["Architecture"].text());
+  labels.Set(kSwarmPrefix + "node_platform_os", node["Description"]["Platform"]["OS"].text());
+  labels.Set(kSwarmPrefix + "node_status", node["Status"]["State"].text());
   return labels.Build();
 }
 
@@ -68,7 +68,7 @@ class SwarmRefresher final : public Refresher {
   using NetworkLabels = std::map<std::string, Labels>;
 
   Result<NetworkLabels> Networks(std::stop_token stop) const {
-    auto networks = DockerNetworkLabels(api_, kPrefix, stop);
+    auto networks = DockerNetworkLabels(api_, kSwarmPrefix, stop);
     if (!networks) return Fail(networks.error().WithContext("error while computing swarm network labels"));
     return networks;
   }
@@ -94,9 +94,9 @@ class SwarmRefresher final : public Refresher {
     for (const auto& service : services.items()) {
       LabelsBuilder common(ServiceLabels(service));
       const Json& container = service["Spec"]["TaskTemplate"]["ContainerSpec"];
-      common.Set(kPrefix + "service_task_container_hostname", container["Hostname"].text());
-      common.Set(kPrefix + "service_task_container_image", container["Image"].text());
-      common.Set(kPrefix + "service_updating_status", service["UpdateStatus"]["State"].text());
+      common.Set(kSwarmPrefix + "service_task_container_hostname", container["Hostname"].text());
+      common.Set(kSwarmPrefix + "service_task_container_image", container["Image"].text());
+      common.Set(kSwarmPrefix + "service_updating_status", service["UpdateStatus"]["State"].text());
       for (const auto& virtual_ip : service["Endpoint"]["VirtualIPs"].items()) {
         EPI_ASSIGN(const std::string address, AddressOfCidr(virtual_ip["Addr"].text()));
         LabelsBuilder in_network = common;
@@ -105,8 +105,8 @@ class SwarmRefresher final : public Refresher {
         for (const auto& port : service["Endpoint"]["Ports"].items()) {
           if (!IsTcp(port)) continue;
           LabelsBuilder labels = in_network;
-          labels.Set(kPrefix + "service_endpoint_port_name", port["Name"].text());
-          labels.Set(kPrefix + "service_endpoint_port_publish_mode", port["PublishMode"].text());
+          labels.Set(kSwarmPrefix + "service_endpoint_port_name", port["Name"].text());
+          labels.Set(kSwarmPrefix + "service_endpoint_port_publish_mode", port["PublishMode"].text());
           Add(group, std::move(labels), address, std::to_string(port["PublishedPort"].integer()));
           added = true;
         }
@@ -140,12 +140,12 @@ class SwarmRefresher final : public Refresher {
     for (const auto& task : tasks.items()) {
       const ServiceInfo& service = services[task["ServiceID"].text()];
       LabelsBuilder common;
-      SetPrefixed(common, kPrefix + "container_label_", task["Spec"]["ContainerSpec"]["Labels"]);
-      common.Set(kPrefix + "task_id", task["ID"].text());
-      common.Set(kPrefix + "task_desired_state", task["DesiredState"].text());
-      common.Set(kPrefix + "task_state", task["Status"]["State"].text());
-      common.Set(kPrefix + "task_slot", std::to_string(task["Slot"].integer()));
-      common.Set(kPrefix + "task_container_id", task["Status"]["ContainerStatus"]["ContainerID"].text());
+      SetPrefixed(common, kSwarmPrefix + "container_label_", task["Spec"]["ContainerSpec"]["Labels"]);
+      common.Set(kSwarmPrefix + "task_id", task["ID"].text());
+      common.Set(kSwarmPrefix + "task_desired_state", task["DesiredState"].text());
+      common.Set(kSwarmPrefix + "task_state", task["Status"]["State"].text());
+      common.Set(kSwarmPrefix + "task_slot", std::to_string(task["Slot"].integer()));
+      common.Set(kSwarmPrefix + "task_container_id", task["Status"]["ContainerStatus"]["ContainerID"].text());
       SetAll(common, service.labels);
       SetAll(common, nodes[task["NodeID"].text()]);
       AddTaskPorts(task, common, group);
@@ -159,8 +159,8 @@ class SwarmRefresher final : public Refresher {
     for (const auto& port : task["Status"]["PortStatus"]["Ports"].items()) {
       if (!IsTcp(port)) continue;
       LabelsBuilder labels = common;
-      labels.Set(kPrefix + "task_port_publish_mode", port["PublishMode"].text());
-      Add(group, std::move(labels), common.Get(kPrefix + "node_address"),
+      labels.Set(kSwarmPrefix + "task_port_publish_mode", port["PublishMode"].text());
+      Add(group, std::move(labels), common.Get(kSwarmPrefix + "node_address"),
           std::to_string(port["PublishedPort"].integer()));
     }
   }
@@ -176,7 +176,7 @@ class SwarmRefresher final : public Refresher {
         for (const auto& port : service.ports) {
           if (!IsTcp(port)) continue;
           LabelsBuilder labels = in_network;
-          labels.Set(kPrefix + "task_port_publish_mode", port["PublishMode"].text());
+          labels.Set(kSwarmPrefix + "task_port_publish_mode", port["PublishMode"].text());
           Add(group, std::move(labels), address, std::to_string(port["PublishedPort"].integer()));
           added = true;
         }
@@ -190,12 +190,12 @@ class SwarmRefresher final : public Refresher {
     EPI_ASSIGN(const Json nodes, List("/nodes" + filters_, "error while listing swarm nodes", stop));
     for (const auto& node : nodes.items()) {
       LabelsBuilder labels(NodeLabels(node));
-      labels.Set(kPrefix + "node_engine_version", node["Description"]["Engine"]["EngineVersion"].text());
+      labels.Set(kSwarmPrefix + "node_engine_version", node["Description"]["Engine"]["EngineVersion"].text());
       const Json& manager = node["ManagerStatus"];
       if (!manager.IsNull()) {
-        labels.Set(kPrefix + "node_manager_leader", manager["Leader"].boolean() ? "true" : "false");
-        labels.Set(kPrefix + "node_manager_reachability", manager["Reachability"].text());
-        labels.Set(kPrefix + "node_manager_address", manager["Addr"].text());
+        labels.Set(kSwarmPrefix + "node_manager_leader", manager["Leader"].boolean() ? "true" : "false");
+        labels.Set(kSwarmPrefix + "node_manager_reachability", manager["Reachability"].text());
+        labels.Set(kSwarmPrefix + "node_manager_address", manager["Addr"].text());
       }
       Add(group, std::move(labels), node["Status"]["Addr"].text(), std::to_string(config_.port));
     }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kApiVersion[] = "2016-11-15";
 // A string, because every use adds to it.
-const std::string kPrefix = "__meta_ec2_";
+const std::string kEc2Prefix = "__meta_ec2_";
 
 // ",a,b,": surrounded, so that an expression need not care where in the list a value stands.
 std::string Listed(const std::vector<std::string>& values) {
@@ -106,46 +106,46 @@ class Ec2Refresher final : public Refresher {
     if (ip.empty() && ipv6.first.empty()) return;
     LabelsBuilder labels;
     for (const auto& tag : instance["tagSet"].children) {
-      labels.Set(kPrefix + "tag_" + SanitizeLabelName(tag["key"].text), tag["value"].text);
+      labels.Set(kEc2Prefix + "tag_" + SanitizeLabelName(tag["key"].text), tag["value"].text);
     }
     labels.Set("__address__", JoinHostPort(ip.empty() ? ipv6.first : ip, std::to_string(config_.port)));
-    labels.Set(kPrefix + "instance_id", instance["instanceId"].text);
-    labels.Set(kPrefix + "region", group.source);
-    labels.Set(kPrefix + "owner_id", owner);
-    labels.Set(kPrefix + "default_ipv6_address", ipv6.first);
-    labels.Set(kPrefix + "private_ip", ip);
-    labels.Set(kPrefix + "private_dns_name", instance["privateDnsName"].text);
-    labels.Set(kPrefix + "platform", instance["platform"].text);
+    labels.Set(kEc2Prefix + "instance_id", instance["instanceId"].text);
+    labels.Set(kEc2Prefix + "region", group.source);
+    labels.Set(kEc2Prefix + "owner_id", owner);
+    labels.Set(kEc2Prefix + "default_ipv6_address", ipv6.first);
+    labels.Set(kEc2Prefix + "private_ip", ip);
+    labels.Set(kEc2Prefix + "private_dns_name", instance["privateDnsName"].text);
+    labels.Set(kEc2Prefix + "platform", instance["platform"].text);
     if (!instance["ipAddress"].text.empty()) {
-      labels.Set(kPrefix + "public_ip", instance["ipAddress"].text);
-      labels.Set(kPrefix + "public_dns_name", instance["dnsName"].text);
+      labels.Set(kEc2Prefix + "public_ip", instance["ipAddress"].text);
+      labels.Set(kEc2Prefix + "public_dns_name", instance["dnsName"].text);
     }
-    if (!ipv6.primary.empty()) labels.Set(kPrefix + "primary_ipv6_addresses", Listed(ipv6.primary));
-    if (!ipv6.all.empty()) labels.Set(kPrefix + "ipv6_addresses", Listed(ipv6.all));
-    labels.Set(kPrefix + "ami", instance["imageId"].text);
+    if (!ipv6.primary.empty()) labels.Set(kEc2Prefix + "primary_ipv6_addresses", Listed(ipv6.primary));
+    if (!ipv6.all.empty()) labels.Set(kEc2Prefix + "ipv6_addresses", Listed(ipv6.all));
+    labels.Set(kEc2Prefix + "ami", instance["imageId"].text);
     const std::string& zone = instance["placement"]["availabilityZone"].text;
-    labels.Set(kPrefix + "availability_zone", zone);
+    labels.Set(kEc2Prefix + "availability_zone", zone);
     if (const auto id = zone_ids_.find(zone); id != zone_ids_.end())
-      labels.Set(kPrefix + "availability_zone_id", id->second);
-    labels.Set(kPrefix + "instance_state", instance["instanceState"]["name"].text);
-    labels.Set(kPrefix + "instance_type", instance["instanceType"].text);
-    labels.Set(kPrefix + "instance_lifecycle", instance["instanceLifecycle"].text);
-    labels.Set(kPrefix + "architecture", instance["architecture"].text);
+      labels.Set(kEc2Prefix + "availability_zone_id", id->second);
+    labels.Set(kEc2Prefix + "instance_state", instance["instanceState"]["name"].text);
+    labels.Set(kEc2Prefix + "instance_type", instance["instanceType"].text);
+    labels.Set(kEc2Prefix + "instance_lifecycle", instance["instanceLifecycle"].text);
+    labels.Set(kEc2Prefix + "architecture", instance["architecture"].text);
     SetNetwork(instance, labels);
     group.targets.push_back(labels.Build());
   }
 
   static void SetNetwork(const XmlElement& instance, LabelsBuilder& labels) {
     if (instance["vpcId"].text.empty()) return;
-    labels.Set(kPrefix + "vpc_id", instance["vpcId"].text);
-    labels.Set(kPrefix + "primary_subnet_id", instance["subnetId"].text);
+    labels.Set(kEc2Prefix + "vpc_id", instance["vpcId"].text);
+    labels.Set(kEc2Prefix + "primary_subnet_id", instance["subnetId"].text);
     std::vector<std::string> subnets;  // each once, in the order of the interfaces
     for (const auto& interface : instance["networkInterfaceSet"].children) {
       const std::string& subnet = interface["subnetId"].text;
       if (!subnet.empty() && std::find(subnets.begin(), subnets.end(), subnet) == subnets.end())
         subnets.push_back(subnet);
     }
-    labels.Set(kPrefix + "subnet_id", Listed(subnets));
+    labels.Set(kEc2Prefix + "subnet_id", Listed(subnets));
   }
 
   const config::Ec2SdConfig config_;

@@ -25,7 +25,7 @@ std::vector<std::string> Addresses(const TargetGroup& group) {
   return out;
 }
 
-constexpr char kPod[] =
+constexpr char kTargetPod[] =
     R"({"metadata":{"name":"p","namespace":"ns","uid":"u","labels":{"app.x/y":"v"},"annotations":{"n":"1"},
   "ownerReferences":[{"kind":"ReplicaSet","name":"rs","controller":true}]},
   "spec":{"nodeName":"n","containers":[{"name":"c","image":"i:1","ports":[{"name":"http","containerPort":80,"protocol":"TCP"},
@@ -41,7 +41,7 @@ TEST(KubeTargets, Pods) {
   Add(objects, KubeKind::kNamespace, R"({"metadata":{"name":"ns","labels":{"team":"t"}}})");
   auto config = Role("pod");
   config.attach_metadata = {.node = true, .name_space = true, .deployment = true};
-  const Json pod = Json::Parse(kPod).value();
+  const Json pod = Json::Parse(kTargetPod).value();
   const TargetGroup group = KubeTargets(config, pod, objects);
   EXPECT_EQ(group.source, "pod/ns/p");
   EXPECT_EQ(group.labels, (Labels{{"__meta_kubernetes_namespace", "ns"},
@@ -105,7 +105,7 @@ TEST(KubeTargets, Nodes) {
 
 TEST(KubeTargets, EndpointsFindTheirPodsAndOtherPorts) {
   KubeObjects objects;
-  Add(objects, KubeKind::kPod, kPod);
+  Add(objects, KubeKind::kPod, kTargetPod);
   Add(objects, KubeKind::kService, R"({"metadata":{"name":"s","namespace":"ns","labels":{"l":"1"}}})");
   const Json endpoints =
       Json::Parse(

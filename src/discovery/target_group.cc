@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kAddress = "__address__";
 
-tl::unexpected<Error> Invalid(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
+tl::unexpected<Error> InvalidGroup(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
 
 TargetGroup MakeGroup(const std::vector<std::string>& addresses, const config::StringMap& labels) {
   TargetGroup out;
@@ -26,9 +26,9 @@ TargetGroup MakeGroup(const std::vector<std::string>& addresses, const config::S
 
 Result<std::vector<std::string>> TargetsOf(const Json& json) {
   std::vector<std::string> out;
-  if (!json.IsNull() && !json.IsArray()) return Invalid("json: cannot unmarshal targets into a list of strings");
+  if (!json.IsNull() && !json.IsArray()) return InvalidGroup("json: cannot unmarshal targets into a list of strings");
   for (const auto& item : json.items()) {
-    if (!item.IsString() && !item.IsNull()) return Invalid("json: cannot unmarshal a target into a string");
+    if (!item.IsString() && !item.IsNull()) return InvalidGroup("json: cannot unmarshal a target into a string");
     out.push_back(item.text());
   }
   return out;
@@ -36,10 +36,11 @@ Result<std::vector<std::string>> TargetsOf(const Json& json) {
 
 Result<config::StringMap> LabelsOf(const Json& json) {
   config::StringMap out;
-  if (!json.IsNull() && !json.IsObject()) return Invalid("json: cannot unmarshal labels into a set of labels");
+  if (!json.IsNull() && !json.IsObject()) return InvalidGroup("json: cannot unmarshal labels into a set of labels");
   for (const auto& [name, value] : json.members()) {
-    if (!value.IsString() && !value.IsNull()) return Invalid("json: cannot unmarshal a label's value into a string");
-    if (name.empty()) return Invalid("\"\" is not a valid label name");
+    if (!value.IsString() && !value.IsNull())
+      return InvalidGroup("json: cannot unmarshal a label's value into a string");
+    if (name.empty()) return InvalidGroup("\"\" is not a valid label name");
     out.emplace_back(name, value.text());
   }
   return out;
@@ -48,7 +49,7 @@ Result<config::StringMap> LabelsOf(const Json& json) {
 Result<TargetGroup> GroupOf(const Json& json) {
   std::vector<std::string> targets;
   config::StringMap labels;
-  if (!json.IsObject()) return Invalid("json: cannot unmarshal into a target group");
+  if (!json.IsObject()) return InvalidGroup("json: cannot unmarshal into a target group");
   for (const auto& [name, value] : json.members()) {
     const std::string lower = ToLowerUtf8(name);
     if (lower == "targets") {
@@ -58,7 +59,7 @@ Result<TargetGroup> GroupOf(const Json& json) {
     } else {
       std::string text = "json: unknown field ";
       AppendQuoted(text, name);
-      return Invalid(std::move(text));
+      return InvalidGroup(std::move(text));
     }
   }
   return MakeGroup(targets, labels);
@@ -85,9 +86,9 @@ Result<TargetGroup> ParseTargetGroupYaml(std::string_view yaml) {
 Result<std::vector<TargetGroup>> ParseTargetGroupsJson(std::string_view json) {
   EPI_ASSIGN(const Json parsed, Json::Parse(json));
   std::vector<TargetGroup> out;
-  if (!parsed.IsNull() && !parsed.IsArray()) return Invalid("json: cannot unmarshal into a list of target groups");
+  if (!parsed.IsNull() && !parsed.IsArray()) return InvalidGroup("json: cannot unmarshal into a list of target groups");
   for (const auto& item : parsed.items()) {
-    if (item.IsNull()) return Invalid("nil target group item found");
+    if (item.IsNull()) return InvalidGroup("nil target group item found");
     EPI_ASSIGN(auto group, GroupOf(item));
     out.push_back(std::move(group));
   }

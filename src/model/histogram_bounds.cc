@@ -8,7 +8,7 @@
 namespace epi {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kInfiniteBound = std::numeric_limits<double>::infinity();
 constexpr int64_t kOverflowExponent = 1024;  // of the first power of two above the largest double
 
 // All fractions of the schemas 0..8 behind one another: schema s has 2^s of them, from index 2^s - 1. The steps are
@@ -65,8 +65,8 @@ double ExponentialBound(int64_t index, int32_t schema) {
 
 double BucketBound(int64_t index, int32_t schema, std::span<const double> custom_values) {
   if (!IsCustomBucketsSchema(schema)) return ExponentialBound(index, schema);
-  if (index < 0) return -kInfinity;
-  if (index >= static_cast<int64_t>(custom_values.size())) return kInfinity;
+  if (index < 0) return -kInfiniteBound;
+  if (index >= static_cast<int64_t>(custom_values.size())) return kInfiniteBound;
   return custom_values[static_cast<size_t>(index)];
 }
 

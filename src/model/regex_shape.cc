@@ -28,7 +28,7 @@ RegexPart Gap(unsigned char min_bytes) { return {Kind::kGap, false, min_bytes, {
 RegexPart Mark(Kind kind) { return {kind, false, 0, {}}; }
 
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsRegexDigit(char c) { return c >= '0' && c <= '9'; }
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 bool IsAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
@@ -232,7 +232,7 @@ class Analyser {
     const std::string_view inside = rest_.substr(1, close - 1);
     const size_t comma = inside.find(',');
     const std::string_view low = inside.substr(0, comma);
-    const auto digits = [](std::string_view s) { return std::all_of(s.begin(), s.end(), IsDigit); };
+    const auto digits = [](std::string_view s) { return std::all_of(s.begin(), s.end(), IsRegexDigit); };
     if (low.empty() || !digits(low)) return false;
     if (comma != std::string_view::npos && !digits(inside.substr(comma + 1))) return false;
     min = low.find_first_not_of('0') == std::string_view::npos ? 0 : 1;
@@ -336,7 +336,7 @@ class Analyser {
       rest_.remove_prefix(length + 1);
       return Opaque();
     }
-    if (!IsAscii(c) || IsLetter(c) || IsDigit(c)) return GiveUp();  // \Q, \x, octal
+    if (!IsAscii(c) || IsLetter(c) || IsRegexDigit(c)) return GiveUp();  // \Q, \x, octal
     return Character(std::string_view(&c, 1), flags);
   }
 
@@ -357,7 +357,7 @@ class Analyser {
       if (low == '\\') {
         if (rest_.size() < 2) return GiveUp();
         const char escaped = rest_[1];
-        if (!IsAscii(escaped) || IsLetter(escaped) || IsDigit(escaped)) simple = false;
+        if (!IsAscii(escaped) || IsLetter(escaped) || IsRegexDigit(escaped)) simple = false;
         rest_.remove_prefix(2);
         if (!rest_.starts_with("-]") && rest_.starts_with('-')) simple = false;  // a range; its end is read as a member
         members += escaped;

@@ -46,13 +46,13 @@ constexpr milliseconds kLingerTime{2'000};
 constexpr size_t kLingerBytes = 512u << 10;
 constexpr milliseconds kAcceptRetry{50};
 constexpr milliseconds kGoneCheck{500};
-constexpr int64_t kMsNs = 1'000'000;
+constexpr int64_t kServerMsNs = 1'000'000;
 // A connection that is idle for so long may be closed when somebody else waits for a place: a client that has just
 // connected, or that sends one request after another, keeps its own.
-constexpr int64_t kIdleBeforeEvictionNs = 250 * kMsNs;
-constexpr int64_t kFreshBeforeEvictionNs = 1'000 * kMsNs;  // one that has not asked anything yet
+constexpr int64_t kIdleBeforeEvictionNs = 250 * kServerMsNs;
+constexpr int64_t kFreshBeforeEvictionNs = 1'000 * kServerMsNs;  // one that has not asked anything yet
 // A connection that has not finished its head for this long may be closed when somebody else waits for a place.
-constexpr int64_t kSlowHeadNs = 5'000 * kMsNs;
+constexpr int64_t kSlowHeadNs = 5'000 * kServerMsNs;
 
 std::string EndpointText(const tcp::endpoint& endpoint) {
   auto address = endpoint.address();
@@ -818,7 +818,7 @@ void Server::Stop(int64_t grace_ms) {
   {
     std::unique_lock lock(mutex_);
     stopped_ = true;
-    clock.WaitUntil(lock, quiet_, clock.Monotonic() + grace_ms * kMsNs, [&] { return exchanges_ == 0; });
+    clock.WaitUntil(lock, quiet_, clock.Monotonic() + grace_ms * kServerMsNs, [&] { return exchanges_ == 0; });
   }
   asio::post(io, [this] {
     const auto connections = connections_;
@@ -827,7 +827,7 @@ void Server::Stop(int64_t grace_ms) {
   constexpr int64_t kLastChanceMs = 2'000;
   {
     std::unique_lock lock(mutex_);
-    clock.WaitUntil(lock, quiet_, clock.Monotonic() + kLastChanceMs * kMsNs, [&] { return exchanges_ == 0; });
+    clock.WaitUntil(lock, quiet_, clock.Monotonic() + kLastChanceMs * kServerMsNs, [&] { return exchanges_ == 0; });
   }
   // A handler that still runs may wait for a client that does not read: closing that client frees it.
   asio::post(io, [this] {
@@ -838,7 +838,7 @@ void Server::Stop(int64_t grace_ms) {
   workers_.reset();
   {  // The last answers go out.
     std::unique_lock lock(mutex_);
-    clock.WaitUntil(lock, quiet_, clock.Monotonic() + kLastChanceMs * kMsNs, [&] { return open_.load() == 0; });
+    clock.WaitUntil(lock, quiet_, clock.Monotonic() + kLastChanceMs * kServerMsNs, [&] { return open_.load() == 0; });
   }
   asio::post(io, [this] {
     const auto connections = connections_;

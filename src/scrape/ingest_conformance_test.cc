@@ -21,13 +21,13 @@ using nlohmann::json;
 
 constexpr TimestampMs kScrapeTime = 1'700'000'000'000;
 
-Labels LabelsOf(const json& object) {
+Labels StoredLabelsOf(const json& object) {
   LabelsBuilder builder;
   for (const auto& [name, value] : object.items()) builder.Set(name, ConformanceText(value));
   return builder.Build();
 }
 
-double NumberOf(const json& value) {
+double StoredNumberOf(const json& value) {
   return value.is_number() ? value.get<double>() : ParseGoFloat(value.get<std::string>()).value();
 }
 
@@ -35,13 +35,13 @@ TimestampMs TimeOf(const json& value) { return value.is_string() ? kScrapeTime :
 
 void CheckStored(const json& want, const epi::testing::MemoryStorage& storage, const std::string& id) {
   for (const auto& sample : want) {
-    const Labels labels = LabelsOf(sample.at("labels"));
+    const Labels labels = StoredLabelsOf(sample.at("labels"));
     const auto stored = storage.Samples(labels);
     ASSERT_EQ(stored.size(), 1u) << id << ": " << labels.ToString();
     EXPECT_EQ(stored[0].t, TimeOf(sample.at("timestamp_ms"))) << id;
     EXPECT_EQ(stored[0].start_time, sample.value("start_timestamp_ms", TimestampMs{0})) << id;
     if (sample.contains("value")) {
-      const double value = NumberOf(sample["value"]);
+      const double value = StoredNumberOf(sample["value"]);
       EXPECT_TRUE(stored[0].value == value || (std::isnan(value) && std::isnan(stored[0].value))) << id;
       EXPECT_FALSE(IsStaleNaN(stored[0].value)) << id;
     } else {
@@ -51,8 +51,8 @@ void CheckStored(const json& want, const epi::testing::MemoryStorage& storage, c
     const json wanted = sample.value("exemplars", json::array());
     ASSERT_EQ(exemplars.size(), wanted.size()) << id << ": " << labels.ToString();
     for (size_t i = 0; i < exemplars.size(); ++i) {
-      EXPECT_EQ(exemplars[i].labels, LabelsOf(wanted[i].at("labels"))) << id;
-      EXPECT_EQ(exemplars[i].value, NumberOf(wanted[i].at("value"))) << id;
+      EXPECT_EQ(exemplars[i].labels, StoredLabelsOf(wanted[i].at("labels"))) << id;
+      EXPECT_EQ(exemplars[i].value, StoredNumberOf(wanted[i].at("value"))) << id;
       EXPECT_EQ(exemplars[i].time, TimeOf(wanted[i].at("timestamp_ms"))) << id;
     }
   }
@@ -82,7 +82,7 @@ TEST(AppendConformance, EveryCase) {
     auto appender = storage.OpenGroup({});
     ASSERT_TRUE(appender);
     SampleIngest ingest(TextHashKey{}, std::make_shared<MetadataInterner>());
-    const auto result = ingest.Ingest(body, format->format, kScrapeTime, LabelsOf(c.at("target_labels")), rules,
+    const auto result = ingest.Ingest(body, format->format, kScrapeTime, StoredLabelsOf(c.at("target_labels")), rules,
                                       histograms, **appender);
     if (c.contains("result")) {
       EXPECT_EQ(result.error.has_value(), c["result"] == "fail") << id;
@@ -176,7 +176,7 @@ TEST(PopulateLabelsConformance, EveryCase) {
   for (const auto& c : data.at("cases")) {
     const std::string id = c.at("id");
     const ScrapeJob job = JobOf(c.at("scrape_config"));
-    const Labels discovered = DiscoveredLabels(LabelsOf(c.at("target")), {}, job);
+    const Labels discovered = DiscoveredLabels(StoredLabelsOf(c.at("target")), {}, job);
     const auto populated = PopulateLabels(discovered, job);
     if (c.at("result") == "fail") {
       ASSERT_FALSE(populated) << id;
@@ -185,8 +185,8 @@ TEST(PopulateLabelsConformance, EveryCase) {
     }
     ASSERT_TRUE(populated) << id << ": " << populated.error().message();
     EXPECT_TRUE(populated->keep) << id;
-    EXPECT_EQ(populated->labels.ToString(), LabelsOf(c.at("labels")).ToString()) << id;
-    EXPECT_EQ(discovered.ToString(), LabelsOf(c.at("discovered_labels")).ToString()) << id;
+    EXPECT_EQ(populated->labels.ToString(), StoredLabelsOf(c.at("labels")).ToString()) << id;
+    EXPECT_EQ(discovered.ToString(), StoredLabelsOf(c.at("discovered_labels")).ToString()) << id;
   }
 }
 

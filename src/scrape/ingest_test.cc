@@ -13,7 +13,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr TimestampMs kStart = 1'700'000'000'000;
+constexpr TimestampMs kIngestStart = 1'700'000'000'000;
 constexpr double kStale = -12345;
 
 class IngestTest : public ::testing::Test {
@@ -45,7 +45,7 @@ class IngestTest : public ::testing::Test {
   SampleRules rules_;
   HistogramRules histograms_;
   Labels target_;
-  TimestampMs time_ = kStart;
+  TimestampMs time_ = kIngestStart;
   uint32_t refused_ = 0;
 };
 
@@ -140,7 +140,7 @@ TEST_F(IngestTest, ExposedTimestampsGetNoStaleMarkersUnlessTracked) {
   Scrape(line(5000));
   Scrape("b 1\n");
   EXPECT_THAT(Values(Named("a")), ElementsAre(1, 1));
-  EXPECT_EQ(storage_.Samples(Named("a"))[0].t, kStart + 5000);
+  EXPECT_EQ(storage_.Samples(Named("a"))[0].t, kIngestStart + 5000);
   rules_.track_timestamps_staleness = true;
   Scrape(line(5000));
   Scrape("b 1\n");

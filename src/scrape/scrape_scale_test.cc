@@ -15,7 +15,7 @@ namespace epi::scrape {
 namespace {
 
 constexpr int kTargets = 10'000;
-constexpr int64_t kInterval = 15'000;
+constexpr int64_t kScaleInterval = 15'000;
 constexpr int kRounds = 3;
 
 // Threads of this process, or 0 where that cannot be told.
@@ -38,7 +38,7 @@ TEST(ScrapeScaleTest, TenThousandTargets) {
 
   ScrapeJob job;
   job.job_name = "j";
-  job.scrape_interval = kInterval;
+  job.scrape_interval = kScaleInterval;
   ASSERT_TRUE(manager.ApplyConfig({job}, 0));
   auto group = std::make_shared<TargetGroup>();
   for (int i = 0; i < kTargets; ++i) {
@@ -49,7 +49,7 @@ TEST(ScrapeScaleTest, TenThousandTargets) {
   manager.UpdateTargets({{"j", {group}}});
   while (manager.SyncsPending()) std::this_thread::yield();
   manager.AwaitIdle();
-  for (int64_t at = 0; at < kRounds * kInterval; at += 100) {
+  for (int64_t at = 0; at < kRounds * kScaleInterval; at += 100) {
     clock.AdvanceMs(100);
     manager.AwaitIdle();
   }

@@ -13,11 +13,11 @@ namespace {
 
 using testing::MemoryFileSystem;
 using Points = std::vector<std::pair<TimestampMs, double>>;
-using Content = std::map<std::string, Points>;
+using DbContent = std::map<std::string, Points>;
 
-Content ReadAll(const Storage& db) {
+DbContent ReadAll(const Storage& db) {
   Budget budget("test");
-  Content out;
+  DbContent out;
   auto view = db.OpenView({});
   EXPECT_TRUE(view);
   SelectHints hints;
@@ -82,7 +82,7 @@ TEST_F(DbTest, TheLockKeepsASecondServerOut) {
 
 // Everything a batch can carry comes back, with refs to new series beside old ones.
 TEST_F(DbTest, ReopenBringsEverythingBack) {
-  Content expected;
+  DbContent expected;
   DbOptions options;
   options.head.max_exemplars = 10;
   options.head.out_of_order_window_ms = 100'000;
@@ -125,7 +125,7 @@ TEST_F(DbTest, ReopenBringsEverythingBack) {
 
 // One run of a workload until an operation fails. `shown` is what the last view that was opened had.
 struct Shown {
-  Content content;
+  DbContent content;
   TimestampMs now = 1'000'000;
 };
 
@@ -134,7 +134,7 @@ void Work(Db& db, Random& random, Shown& shown, int batches) {
   if (!appender) return;
   for (int n = 0; n < batches; ++n) {
     shown.now += 1000;
-    Content after = shown.content;
+    DbContent after = shown.content;
     for (int i = 0; i < 8; ++i) {
       if (random.Below(4) == 0) continue;
       const Labels labels{{"__name__", "m"},
@@ -156,7 +156,7 @@ void Work(Db& db, Random& random, Shown& shown, int batches) {
 }
 
 // Everything that was acknowledged. A batch that was being committed when it ended may be there, too.
-void ExpectHolds(const Content& has, const Content& must) {
+void ExpectHolds(const DbContent& has, const DbContent& must) {
   for (const auto& [name, points] : must) {
     const auto found = has.find(name);
     ASSERT_NE(found, has.end()) << name;
@@ -231,7 +231,7 @@ TEST_F(DbTest, PowerLossWithoutSyncLeavesAnEarlierState) {
     }
     auto db = Open();
     ASSERT_NE(db, nullptr);
-    const Content has = ReadAll(*db);
+    const DbContent has = ReadAll(*db);
     for (const auto& [name, points] : has) {
       for (const auto& point : points) {
         const auto& all = shown.content[name];

@@ -134,7 +134,7 @@ double DaysInMonth(double v) {
   return DaysInMonthOf(date.year, date.month);
 }
 
-constexpr std::array kFunctions = {
+constexpr std::array kElementFunctions = {
     ElementFunction{Id::kAbs, &Each<Abs>},
     ElementFunction{Id::kAcos, &Each<Acos>},
     ElementFunction{Id::kAcosh, &Each<Acosh>},
@@ -175,8 +175,9 @@ constexpr std::array kFunctions = {
 }  // namespace
 
 const ElementFunction* FindElementFunction(FunctionId id) {
-  const auto at = std::find_if(kFunctions.begin(), kFunctions.end(), [&](const auto& f) { return f.id == id; });
-  return at == kFunctions.end() ? nullptr : &*at;
+  const auto at =
+      std::find_if(kElementFunctions.begin(), kElementFunctions.end(), [&](const auto& f) { return f.id == id; });
+  return at == kElementFunctions.end() ? nullptr : &*at;
 }
 
 bool IsClamp(FunctionId id) { return id == Id::kClamp || id == Id::kClampMin || id == Id::kClampMax; }

@@ -12,7 +12,7 @@
 namespace epi::promql {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kInfiniteBucket = std::numeric_limits<double>::infinity();
 
 double Count(const FloatHistogram& h) { return h.count; }
 double Sum(const FloatHistogram& h) { return h.sum; }
@@ -96,7 +96,7 @@ struct End {
       found = true;
     } else if (b.upper > value) {
       // Nothing can be said about the inside of a bucket without an end; it counts as if its upper bound were met.
-      rank = linear && b.lower == -kInfinity ? b.count : rank_before + b.count * b.FractionBelow(value, linear);
+      rank = linear && b.lower == -kInfiniteBucket ? b.count : rank_before + b.count * b.FractionBelow(value, linear);
       found = true;
     }
   }
@@ -111,8 +111,8 @@ HistogramKernel FindHistogramKernel(FunctionId id) {
 }
 
 HistogramAnswer HistogramQuantile(double q, const FloatHistogram& h) {
-  if (q < 0) return {-kInfinity};
-  if (q > 1) return {kInfinity};
+  if (q < 0) return {-kInfiniteBucket};
+  if (q > 1) return {kInfiniteBucket};
   if (h.count == 0 || std::isnan(q)) return {NormalNaN()};
   const bool custom = IsCustomBucketsSchema(h.schema);
   // NaN observations stand above all buckets, so ranks are only right from below when there may be some.
@@ -124,10 +124,10 @@ HistogramAnswer HistogramQuantile(double q, const FloatHistogram& h) {
 
   if (!custom && b.lower < 0 && b.upper > 0) {
     CutAtZero(b, h);
-  } else if (custom && b.lower == -kInfinity) {
+  } else if (custom && b.lower == -kInfiniteBucket) {
     if (b.upper <= 0) return {b.upper};
     b.lower = 0;
-  } else if (custom && b.upper == kInfinity) {
+  } else if (custom && b.upper == kInfiniteBucket) {
     return {b.lower};
   }
   reached.count = reached.count > h.count ? h.count : reached.count;  // rounding may have gone beyond

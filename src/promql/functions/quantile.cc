@@ -8,13 +8,13 @@
 
 namespace epi::promql {
 namespace {
-constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kQuantileInf = std::numeric_limits<double>::infinity();
 }
 
 double Quantile(double q, std::span<double> values) {
   if (values.empty() || std::isnan(q)) return NormalNaN();
-  if (q < 0) return -kInf;
-  if (q > 1) return kInf;
+  if (q < 0) return -kQuantileInf;
+  if (q > 1) return kQuantileInf;
   std::sort(values.begin(), values.end(), [](double a, double b) {
     if (std::isnan(a)) return !std::isnan(b);
     return a < b;
@@ -28,14 +28,14 @@ double Quantile(double q, std::span<double> values) {
 }
 
 double GoMax(double a, double b) {
-  if (a == kInf || b == kInf) return kInf;
+  if (a == kQuantileInf || b == kQuantileInf) return kQuantileInf;
   if (std::isnan(a) || std::isnan(b)) return NormalNaN();
   if (a == 0 && b == 0) return std::signbit(a) ? b : a;
   return a > b ? a : b;
 }
 
 double GoMin(double a, double b) {
-  if (a == -kInf || b == -kInf) return -kInf;
+  if (a == -kQuantileInf || b == -kQuantileInf) return -kQuantileInf;
   if (std::isnan(a) || std::isnan(b)) return NormalNaN();
   if (a == 0 && b == 0) return std::signbit(a) ? a : b;
   return a < b ? a : b;

@@ -12,7 +12,7 @@ namespace {
 using Id = FunctionId;
 
 // absent_over_time is evaluated as present_over_time and turned round by its operator.
-constexpr std::array kFunctions = {
+constexpr std::array kRangeFunctions = {
     RangeFunction{Id::kAbsentOverTime, &PresentOverTime, &PresentRow},
     RangeFunction{Id::kAvgOverTime, &AvgOverTime, &AvgRow},
     RangeFunction{Id::kChanges, &Changes},
@@ -46,8 +46,8 @@ constexpr std::array kFunctions = {
 
 const RangeFunction* FindRangeFunction(FunctionId id) {
   const auto at =
-      std::find_if(kFunctions.begin(), kFunctions.end(), [&](const RangeFunction& f) { return f.id == id; });
-  return at == kFunctions.end() ? nullptr : &*at;
+      std::find_if(kRangeFunctions.begin(), kRangeFunctions.end(), [&](const RangeFunction& f) { return f.id == id; });
+  return at == kRangeFunctions.end() ? nullptr : &*at;
 }
 
 }  // namespace epi::promql

@@ -11,13 +11,13 @@
 namespace epi::promql {
 namespace {
 
-constexpr size_t kChunk = ExtrapolationChunk::kSteps;
+constexpr size_t kRateChunk = ExtrapolationChunk::kSteps;
 
 void FillRateTerms(const FloatRow& row, double range_seconds) {
   RateTerms& terms = row.rate_terms;
   // Padded to whole chunks: steps beyond the last are computed and not used.
   const size_t steps = row.grid.count;
-  const size_t padded = (steps + kChunk - 1) / kChunk * kChunk;
+  const size_t padded = (steps + kRateChunk - 1) / kRateChunk * kRateChunk;
   terms.sampled_interval.assign(padded, 1);
   terms.to_start.assign(padded, 0);
   terms.to_end.assign(padded, 0);
@@ -106,15 +106,15 @@ void ExtrapolatedRow(const FloatRow& row, bool counter, double range_seconds) {
   const double* v = row.v;
   ResetWalk resets(v, counter ? row.windows.hi[steps - 1] : 0);
   if (steps < kFewSteps) return FewSteps(row, counter, range_seconds, resets);
-  std::array<double, kChunk> first;
-  std::array<double, kChunk> increase;
-  std::array<double, kChunk> out;
-  for (size_t base = 0; base < steps; base += kChunk) {
+  std::array<double, kRateChunk> first;
+  std::array<double, kRateChunk> increase;
+  std::array<double, kRateChunk> out;
+  for (size_t base = 0; base < steps; base += kRateChunk) {
     const uint64_t present = terms.present[base / 64];
     if (present == 0) continue;
     const uint32_t* first_at = terms.first.data() + base;
     const uint32_t* last_at = terms.last.data() + base;
-    for (size_t i = 0; i < kChunk; ++i) {
+    for (size_t i = 0; i < kRateChunk; ++i) {
       first[i] = v[first_at[i]];
       increase[i] = v[last_at[i]] - first[i];
     }
@@ -125,8 +125,8 @@ void ExtrapolatedRow(const FloatRow& row, bool counter, double range_seconds) {
       }
     }
     row.bits[base / 64] = present;
-    const size_t count = std::min(kChunk, steps - base);
-    double* to = count == kChunk ? row.values + base : out.data();
+    const size_t count = std::min(kRateChunk, steps - base);
+    double* to = count == kRateChunk ? row.values + base : out.data();
     const ExtrapolationChunk chunk{first.data(),
                                    increase.data(),
                                    terms.sampled_interval.data() + base,
@@ -138,7 +138,7 @@ void ExtrapolatedRow(const FloatRow& row, bool counter, double range_seconds) {
       ExtrapolateCounter(chunk);
     } else {
       const double* factor = terms.factor.data() + base;
-      for (size_t i = 0; i < kChunk; ++i) to[i] = increase[i] * factor[i];
+      for (size_t i = 0; i < kRateChunk; ++i) to[i] = increase[i] * factor[i];
     }
     if (to == out.data()) std::copy_n(out.data(), count, row.values + base);
   }

@@ -8,22 +8,22 @@ namespace {
 
 using Op = DurationExpr::Op;
 
-struct OperatorRow {
+struct DurationOperatorRow {
   TokenType token;
   Op op;
   int precedence;
 };
-constexpr int kMulPrecedence = 2;
-constexpr int kPowPrecedence = 3;
-constexpr std::array<OperatorRow, 6> kOperators{{{TokenType::kAdd, Op::kAdd, 1},
-                                                 {TokenType::kSub, Op::kSub, 1},
-                                                 {TokenType::kMul, Op::kMul, kMulPrecedence},
-                                                 {TokenType::kDiv, Op::kDiv, kMulPrecedence},
-                                                 {TokenType::kMod, Op::kMod, kMulPrecedence},
-                                                 {TokenType::kPow, Op::kPow, kPowPrecedence}}};
+constexpr int kDurationMulPrecedence = 2;
+constexpr int kDurationPowPrecedence = 3;
+constexpr std::array<DurationOperatorRow, 6> kDurationOperators{{{TokenType::kAdd, Op::kAdd, 1},
+                                                                 {TokenType::kSub, Op::kSub, 1},
+                                                                 {TokenType::kMul, Op::kMul, kDurationMulPrecedence},
+                                                                 {TokenType::kDiv, Op::kDiv, kDurationMulPrecedence},
+                                                                 {TokenType::kMod, Op::kMod, kDurationMulPrecedence},
+                                                                 {TokenType::kPow, Op::kPow, kDurationPowPrecedence}}};
 
-const OperatorRow* FindOperator(TokenType token) {
-  for (const OperatorRow& row : kOperators) {
+const DurationOperatorRow* FindDurationOperator(TokenType token) {
+  for (const DurationOperatorRow& row : kDurationOperators) {
     if (row.token == token) return &row;
   }
   return nullptr;
@@ -85,7 +85,7 @@ ExpressionParser::DurationTree ExpressionParser::OffsetDuration() {
   while (!StartsDuration()) {
     if (!tokens_.SyntaxError()) return {};
   }
-  if (IsSign(tokens_.PeekType())) return DurationOperators(Signed(sign, Duration(kPowPrecedence)), 0);
+  if (IsSign(tokens_.PeekType())) return DurationOperators(Signed(sign, Duration(kDurationPowPrecedence)), 0);
   if (IsCallWord(tokens_.PeekType())) return SignedOffsetCall(sign);
   if (!tokens_.At(TokenType::kLeftParen)) return Signed(sign, DurationPrimary());
   tokens_.Take();
@@ -101,7 +101,7 @@ ExpressionParser::DurationTree ExpressionParser::Duration(int min_precedence) {
 
 ExpressionParser::DurationTree ExpressionParser::DurationOperators(DurationTree lhs, int min_precedence) {
   while (lhs) {
-    const OperatorRow* row = FindOperator(tokens_.PeekType());
+    const DurationOperatorRow* row = FindDurationOperator(tokens_.PeekType());
     if (row == nullptr || row->precedence < min_precedence) break;
     const Token op = tokens_.Take();
     DurationTree rhs = Duration(row->op == Op::kPow ? row->precedence : row->precedence + 1);
@@ -113,7 +113,7 @@ ExpressionParser::DurationTree ExpressionParser::DurationOperators(DurationTree 
 
 ExpressionParser::DurationTree ExpressionParser::CombineDurations(const Token& token, DurationTree lhs,
                                                                   DurationTree rhs) {
-  const Op op = FindOperator(token.type)->op;
+  const Op op = FindDurationOperator(token.type)->op;
   const bool zero = rhs.expr->op == Op::kNumber && rhs.expr->value == 0;
   DurationTree out;
   if (zero && (op == Op::kDiv || op == Op::kMod)) {
@@ -136,7 +136,7 @@ ExpressionParser::DurationTree ExpressionParser::DurationUnary() {
   DurationTree out;
   if (IsSign(tokens_.PeekType())) {
     const Token sign = tokens_.Take();
-    out = Signed(sign, Duration(kPowPrecedence));
+    out = Signed(sign, Duration(kDurationPowPrecedence));
   } else {
     out = DurationPrimary();
   }

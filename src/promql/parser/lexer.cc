@@ -39,7 +39,7 @@ std::string UnicodeNotation(int32_t r) {
   return out;
 }
 
-std::string Quoted(std::string_view text) {
+std::string QuotedInput(std::string_view text) {
   std::string out;
   AppendQuoted(out, text);
   return out;
@@ -486,7 +486,7 @@ Lexer::State Lexer::HistogramDescriptor() {
     Emit(hint);
     return State::kHistogram;
   }
-  return FailWith("bad histogram descriptor found: ", Quoted(word));
+  return FailWith("bad histogram descriptor found: ", QuotedInput(word));
 }
 
 Lexer::State Lexer::Buckets() {
@@ -637,7 +637,7 @@ Lexer::State Lexer::LineComment() {
 }
 
 Lexer::State Lexer::Number() {
-  if (!ScanNumber()) return FailWith("bad number syntax: ", Quoted(Word()));
+  if (!ScanNumber()) return FailWith("bad number syntax: ", QuotedInput(Word()));
   Emit(TokenType::kNumber);
   return State::kStatements;
 }
@@ -652,7 +652,7 @@ Lexer::State Lexer::NumberOrDuration() {
     Emit(TokenType::kDuration);
     return State::kStatements;
   }
-  return FailWith("bad number or duration syntax: ", Quoted(Word()));
+  return FailWith("bad number or duration syntax: ", QuotedInput(Word()));
 }
 
 // Units and further numbers behind the first number. Orders and units that make no sense are found when the duration is

@@ -247,7 +247,7 @@ Result<TemplateValue> UrlQueryEscape(const Env&, TemplateArgs args) {
 Result<TemplateValue> PathPrefix(const Env& env, TemplateArgs) { return Text(env.path_prefix); }
 Result<TemplateValue> ExternalUrl(const Env& env, TemplateArgs) { return Text(env.external_url); }
 
-Result<TemplateValue> Args(const Env&, TemplateArgs args) {
+Result<TemplateValue> ArgsFunction(const Env&, TemplateArgs args) {
   constexpr int kMaxDepth = 50;
   auto entries = std::make_shared<std::map<std::string, TemplateValue>>();
   int depth = 1;
@@ -345,7 +345,7 @@ constexpr std::span<const P> kNone{};
 
 constexpr TemplateFunction kFunctions[] = {
     {"and", kAny2, true, EvaluatedElsewhere},
-    {"args", kAny1, true, Args},
+    {"args", kAny1, true, ArgsFunction},
     {"call", kAny2, true, builtin::Call},
     {"eq", kAny2, true, builtin::Eq},
     {"externalURL", kNone, false, ExternalUrl},

@@ -131,7 +131,7 @@ Result<V> RoundDuration(const V& d, Args args) { return Duration(TruncatedDurati
 Result<V> PlainString(const V& v, Args) { return V::Text(ValueText(v)); }
 
 using P = ParameterType;
-constexpr std::span<const P> kNone{};
+constexpr std::span<const P> kNoParameters{};
 constexpr std::array<P, 1> kString{P::kString};
 constexpr std::array<P, 1> kDuration{P::kDuration};
 constexpr std::array<P, 1> kTime{P::kTime};
@@ -143,42 +143,42 @@ constexpr TemplateMethod kTimeMethods[] = {
     {"After", kTime, After},
     {"Before", kTime, Before},
     {"Compare", kTime, CompareTime},
-    {"Day", kNone, Day},
+    {"Day", kNoParameters, Day},
     {"Equal", kTime, EqualTime},
     {"Format", kString, Format},
-    {"Hour", kNone, Hour},
-    {"IsZero", kNone, IsZero},
-    {"Local", kNone, Same},
-    {"Minute", kNone, Minute},
-    {"Month", kNone, Month},
-    {"Nanosecond", kNone, Nanosecond},
+    {"Hour", kNoParameters, Hour},
+    {"IsZero", kNoParameters, IsZero},
+    {"Local", kNoParameters, Same},
+    {"Minute", kNoParameters, Minute},
+    {"Month", kNoParameters, Month},
+    {"Nanosecond", kNoParameters, Nanosecond},
     {"Round", kDuration, Round},
-    {"Second", kNone, Second},
-    {"String", kNone, TimeString},
+    {"Second", kNoParameters, Second},
+    {"String", kNoParameters, TimeString},
     {"Sub", kTime, Sub},
     {"Truncate", kDuration, Truncate},
-    {"UTC", kNone, Same},
-    {"Unix", kNone, Unix},
-    {"UnixMicro", kNone, UnixMicro},
-    {"UnixMilli", kNone, UnixMilli},
-    {"UnixNano", kNone, UnixNano},
-    {"Weekday", kNone, Weekday},
-    {"Year", kNone, Year},
-    {"YearDay", kNone, YearDay},
+    {"UTC", kNoParameters, Same},
+    {"Unix", kNoParameters, Unix},
+    {"UnixMicro", kNoParameters, UnixMicro},
+    {"UnixMilli", kNoParameters, UnixMilli},
+    {"UnixNano", kNoParameters, UnixNano},
+    {"Weekday", kNoParameters, Weekday},
+    {"Year", kNoParameters, Year},
+    {"YearDay", kNoParameters, YearDay},
 };
 constexpr TemplateMethod kDurationMethods[] = {
-    {"Abs", kNone, Abs},
-    {"Hours", kNone, Hours},
-    {"Microseconds", kNone, Microseconds},
-    {"Milliseconds", kNone, Milliseconds},
-    {"Minutes", kNone, Minutes},
-    {"Nanoseconds", kNone, Nanoseconds},
+    {"Abs", kNoParameters, Abs},
+    {"Hours", kNoParameters, Hours},
+    {"Microseconds", kNoParameters, Microseconds},
+    {"Milliseconds", kNoParameters, Milliseconds},
+    {"Minutes", kNoParameters, Minutes},
+    {"Nanoseconds", kNoParameters, Nanoseconds},
     {"Round", kDuration, RoundDuration},
-    {"Seconds", kNone, Seconds},
-    {"String", kNone, DurationString},
+    {"Seconds", kNoParameters, Seconds},
+    {"String", kNoParameters, DurationString},
     {"Truncate", kDuration, TruncateDuration},
 };
-constexpr TemplateMethod kStringer[] = {{"String", kNone, PlainString}};
+constexpr TemplateMethod kStringer[] = {{"String", kNoParameters, PlainString}};
 
 std::span<const TemplateMethod> MethodsOf(const TemplateValue& v) {
   if (v.As<TimeValue>() != nullptr) return kTimeMethods;

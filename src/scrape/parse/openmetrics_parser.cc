@@ -35,7 +35,7 @@ TimestampMs SecondsToMs(double seconds) {
   return static_cast<TimestampMs>(ms);
 }
 
-Labels IdentityOf(const Labels& labels) {
+Labels CreatedIdentityOf(const Labels& labels) {
   return labels.Without(kMetricName).Without(kBucketLabel).Without(kQuantileLabel);
 }
 
@@ -364,7 +364,7 @@ void OpenMetricsParser::FindCreated() {
   }
   const Labels labels = ahead.SampleLabels();
   created_.found = labels.MetricName() == std::string(family_).append(kCreatedSuffix);
-  created_.labels = IdentityOf(labels);
+  created_.labels = CreatedIdentityOf(labels);
   created_.time = SecondsToMs(ahead.entry_.value);
 }
 
@@ -373,7 +373,7 @@ TimestampMs OpenMetricsParser::StartTime() {
   FindCreated();
   if (!created_.found) return 0;
   const Labels labels = SampleLabels();
-  return labels.MetricName().starts_with(family_) && IdentityOf(labels) == created_.labels ? created_.time : 0;
+  return labels.MetricName().starts_with(family_) && CreatedIdentityOf(labels) == created_.labels ? created_.time : 0;
 }
 
 }  // namespace epi::scrape

@@ -76,7 +76,7 @@ TEST(VerifyBlock, FindsWrongCounts) {
   EXPECT_EQ(report->problem_count, 11u);  // ten last chunks outside the range, one count
 }
 
-std::string RunPromtool(const std::string& arguments) {
+std::string PromtoolOutput(const std::string& arguments) {
   std::string out;
   FILE* pipe = ::popen(("promtool tsdb " + arguments + " 2>&1").c_str(), "r");
   if (pipe == nullptr) return out;
@@ -93,8 +93,8 @@ TEST(BlockReport, ListIsPromtools) {
   std::vector<std::shared_ptr<const Block>> blocks;
   const auto directories = *ListBlockDirectories(PosixFileSystem(), dir.path());
   for (const auto& directory : directories) blocks.push_back(*Block::Open(PosixFileSystem(), directory));
-  EXPECT_EQ(BlockListText(blocks, false), RunPromtool("list " + dir.path()));
-  EXPECT_EQ(BlockListText(blocks, true), RunPromtool("list -r " + dir.path()));
+  EXPECT_EQ(BlockListText(blocks, false), PromtoolOutput("list " + dir.path()));
+  EXPECT_EQ(BlockListText(blocks, true), PromtoolOutput("list -r " + dir.path()));
 }
 
 TEST(BlockReport, Analysis) {
@@ -129,7 +129,7 @@ TEST(BlockReport, DumpIsPromtools) {
                 out += text;
                 return {};
               }).has_value());
-  EXPECT_EQ(out, RunPromtool("dump " + dir.path()));
+  EXPECT_EQ(out, PromtoolOutput("dump " + dir.path()));
 }
 
 TEST(Backfill, WritesOneBlockAWindow) {

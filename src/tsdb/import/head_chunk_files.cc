@@ -8,7 +8,7 @@ namespace epi::tsdb {
 namespace {
 
 constexpr uint32_t kMagic = 0x0130BC91;
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kHeadChunkVersion = 1;
 constexpr size_t kHeaderBytes = 8;
 // Reference, two times, encoding, one byte of length, checksum: the least an entry takes.
 constexpr size_t kMinEntryBytes = 8 + 8 + 8 + 1 + 5 + 4;
@@ -25,7 +25,7 @@ tl::unexpected<Error> Damaged(uint64_t number, size_t offset, const char* what) 
 Result<std::vector<HeadChunk>> ParseHeadChunkFile(std::string_view file, uint64_t number) {
   if (file.size() < kHeaderBytes) return Damaged(number, 0, "invalid size");
   if (LoadBig<uint32_t>(file.data()) != kMagic) return Damaged(number, 0, "invalid magic number");
-  if (static_cast<uint8_t>(file[4]) != kVersion) return Damaged(number, 4, "invalid chunk format version");
+  if (static_cast<uint8_t>(file[4]) != kHeadChunkVersion) return Damaged(number, 4, "invalid chunk format version");
   std::vector<HeadChunk> out;
   size_t offset = kHeaderBytes;
   while (offset < file.size()) {

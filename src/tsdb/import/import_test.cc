@@ -243,7 +243,7 @@ struct CollectingSink final : ImportSink {
   }
 };
 
-Labels ToLabelSet(const Json& json) {
+Labels ImportedLabelSet(const Json& json) {
   std::vector<LabelView> pairs;
   for (const auto& [name, value] : json.items()) pairs.push_back({name, value.get_ref<const std::string&>()});
   return Labels::FromPairs(pairs);
@@ -251,7 +251,7 @@ Labels ToLabelSet(const Json& json) {
 
 void ExpectHead(const CollectingSink& sink, const PlainData& blocks, const Json& expected) {
   for (const auto& series : expected) {
-    const Labels labels = ToLabelSet(series["labels"]);
+    const Labels labels = ImportedLabelSet(series["labels"]);
     SCOPED_TRACE(labels.ToString());
     std::map<TimestampMs, double> floats;
     std::map<TimestampMs, double> sums;

@@ -9,7 +9,7 @@
 namespace epi::tsdb {
 namespace {
 
-constexpr uint64_t kMaxRecordBytes = uint64_t{1} << 30;
+constexpr uint64_t kMaxDecompressedBytes = uint64_t{1} << 30;
 constexpr int kZstdLevel = 3;
 
 tl::unexpected<Error> Damaged() { return Fail(ErrorCode::kDataLoss, "a compressed log record is damaged"); }
@@ -19,7 +19,7 @@ Result<void> Unsnappy(std::string_view data, std::string& out) {
   size_t size = 0;
   if (!snappy::GetUncompressedLength(data.data(), data.size(), &size)) return Damaged();
   // A byte of snappy makes at most some 21 bytes, so a length far beyond that is a lie that is not worth the memory.
-  if (size > kMaxRecordBytes || size / 64 > data.size()) return TooLarge();
+  if (size > kMaxDecompressedBytes || size / 64 > data.size()) return TooLarge();
   out.resize(size);
   if (!snappy::RawUncompress(data.data(), data.size(), out.data())) return Damaged();
   return {};
@@ -33,7 +33,7 @@ Result<void> Unzstd(std::string_view data, std::string& out) {
   out.clear();
   while (true) {
     const size_t before = out.size();
-    if (before > kMaxRecordBytes) return TooLarge();
+    if (before > kMaxDecompressedBytes) return TooLarge();
     out.resize(before + std::max<size_t>(65536, before));
     ZSTD_outBuffer buffer{out.data() + before, out.size() - before, 0};
     const size_t left = ZSTD_decompressStream(stream.get(), &buffer, &in);

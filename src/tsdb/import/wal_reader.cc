@@ -11,7 +11,7 @@ namespace epi::tsdb {
 namespace {
 
 constexpr size_t kWindowBytes = 1 << 20;
-constexpr size_t kMaxRecordBytes = size_t{1} << 30;
+constexpr size_t kMaxForeignRecordBytes = size_t{1} << 30;
 
 uint64_t PaddedSize(uint64_t size) { return (size + kWalPageBytes - 1) / kWalPageBytes * kWalPageBytes; }
 
@@ -101,7 +101,8 @@ Result<bool> WalSegmentReader::Next() {
     const bool ends = fragment.type == WalFragment::kFull || fragment.type == WalFragment::kLast;
     if (fragment.type > WalFragment::kLast) return Damaged("unexpected record type");
     if (begins == open) return Damaged(open ? "a record begins inside another" : "a record begins in its middle");
-    if (payload_.size() + fragment.data.size() > kMaxRecordBytes) return Damaged("a record is larger than 1 GiB");
+    if (payload_.size() + fragment.data.size() > kMaxForeignRecordBytes)
+      return Damaged("a record is larger than 1 GiB");
     payload_.append(fragment.data);
     open = true;
     if (!ends) continue;

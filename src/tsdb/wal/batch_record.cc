@@ -15,10 +15,10 @@ enum Section : uint8_t { kFloats = 1, kTimed = 2, kHistograms = 4, kExemplars = 
 enum LayoutKind : uint8_t { kSameLayout = 0, kEditedLayout = 1, kFullLayout = 2 };
 // How a value refers to its base.
 enum ValueKind : uint8_t { kUnchanged = 0, kIntegerStep = 1, kXorBytes = 2 };
-constexpr double kExactInteger = 9007199254740992.0;  // 2^53
+constexpr double kExactRecordInteger = 9007199254740992.0;  // 2^53
 
-bool IsExactInteger(double v) {
-  return v > -kExactInteger && v < kExactInteger && v == std::trunc(v) && !(v == 0 && std::signbit(v));
+bool IsExactRecordInteger(double v) {
+  return v > -kExactRecordInteger && v < kExactRecordInteger && v == std::trunc(v) && !(v == 0 && std::signbit(v));
 }
 
 int64_t Minus(int64_t a, int64_t b) {
@@ -30,7 +30,7 @@ int64_t Plus(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uin
 ValueKind PutValue(double value, double base, char*& to) {
   const uint64_t x = std::bit_cast<uint64_t>(value) ^ std::bit_cast<uint64_t>(base);
   if (x == 0) return kUnchanged;
-  if (IsExactInteger(value) && IsExactInteger(base)) {
+  if (IsExactRecordInteger(value) && IsExactRecordInteger(base)) {
     uint64_t step = ZigZag(static_cast<int64_t>(value) - static_cast<int64_t>(base));
     while (step >= 0x80) {
       *to++ = static_cast<char>(step | 0x80);
@@ -52,7 +52,7 @@ double GetValue(ByteReader& in, unsigned kind, double base, bool& ok) {
   if (kind == kUnchanged) return base;
   if (kind == kIntegerStep) {
     const int64_t step = in.Varint();
-    if (!IsExactInteger(base)) {
+    if (!IsExactRecordInteger(base)) {
       ok = false;
       return 0;
     }

@@ -7,7 +7,7 @@
 
 namespace epi::tsdb {
 namespace {
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kRecordFileVersion = 1;
 constexpr uint16_t kMarker = 0x1ae9;
 constexpr size_t kHeaderCrcAt = 20;
 constexpr size_t kFileCrcAt = 28;
@@ -17,7 +17,7 @@ std::string EncodeFileHeader(const RecordFileHeader& header) {
   std::string out;
   ByteWriter writer(out);
   writer.Little32(static_cast<uint32_t>(header.kind));
-  writer.Little32(kVersion);
+  writer.Little32(kRecordFileVersion);
   writer.Little64(header.number);
   writer.Little64(header.first_lsn);
   writer.Little32(0);
@@ -37,7 +37,7 @@ Result<RecordFileHeader> DecodeFileHeader(std::string_view file, RecordFileKind 
   if (reader.Little32() != Crc32c(file.substr(0, kFileCrcAt)) || header.kind != kind) {
     return Fail(ErrorCode::kDataLoss, "the file header is damaged");
   }
-  if (version != kVersion)
+  if (version != kRecordFileVersion)
     return Fail(ErrorCode::kUnsupported, "the file has the unknown version " + std::to_string(version));
   return header;
 }

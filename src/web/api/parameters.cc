@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kMinTimeText = "-292273086-05-16T16:47:06Z";
 constexpr std::string_view kMaxTimeText = "292277025-08-18T07:12:54.999999999Z";
 
-std::string Quoted(std::string_view text) {
+std::string QuotedParameter(std::string_view text) {
   std::string out;
   AppendQuoted(out, text);
   return out;
@@ -106,7 +106,7 @@ Result<TimestampMs> ParseTime(std::string_view text) {
   if (const auto time = ParseRfc3339(text)) return *time;
   if (text == kMinTimeText) return kMinApiTime;
   if (text == kMaxTimeText) return kMaxApiTime;
-  return Fail(ErrorCode::kInvalid, "cannot parse " + Quoted(text) + " to a valid timestamp");
+  return Fail(ErrorCode::kInvalid, "cannot parse " + QuotedParameter(text) + " to a valid timestamp");
 }
 
 Result<int64_t> ParseApiDuration(std::string_view text) {
@@ -114,11 +114,12 @@ Result<int64_t> ParseApiDuration(std::string_view text) {
   if (const auto number = ParseGoFloat(text, &out_of_range); number && !out_of_range && !std::isnan(*number)) {
     const double ns = *number * 1e9;
     if (ns >= 0x1p63 || ns < -0x1p63)
-      return Fail(ErrorCode::kInvalid, "cannot parse " + Quoted(text) + " to a valid duration. It overflows int64");
+      return Fail(ErrorCode::kInvalid,
+                  "cannot parse " + QuotedParameter(text) + " to a valid duration. It overflows int64");
     return static_cast<int64_t>(ns);
   }
   if (const auto ms = ParseDuration(text)) return *ms * 1'000'000;
-  return Fail(ErrorCode::kInvalid, "cannot parse " + Quoted(text) + " to a valid duration");
+  return Fail(ErrorCode::kInvalid, "cannot parse " + QuotedParameter(text) + " to a valid duration");
 }
 
 Result<int64_t> ParseGoInteger(std::string_view text) {
@@ -127,9 +128,9 @@ Result<int64_t> ParseGoInteger(std::string_view text) {
   if (digits.starts_with('+') && digits.size() > 1 && digits[1] != '-') digits.remove_prefix(1);
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error == std::errc::result_out_of_range && end == digits.data() + digits.size())
-    return Fail(ErrorCode::kInvalid, "strconv.Atoi: parsing " + Quoted(text) + ": value out of range");
+    return Fail(ErrorCode::kInvalid, "strconv.Atoi: parsing " + QuotedParameter(text) + ": value out of range");
   if (error != std::errc() || end != digits.data() + digits.size())
-    return Fail(ErrorCode::kInvalid, "strconv.Atoi: parsing " + Quoted(text) + ": invalid syntax");
+    return Fail(ErrorCode::kInvalid, "strconv.Atoi: parsing " + QuotedParameter(text) + ": invalid syntax");
   return value;
 }
 
@@ -138,7 +139,7 @@ Result<bool> ParseGoBool(std::string_view text) {
     if (text == yes) return true;
   for (const std::string_view no : {"0", "f", "F", "false", "FALSE", "False"})
     if (text == no) return false;
-  return Fail(ErrorCode::kInvalid, "strconv.ParseBool: parsing " + Quoted(text) + ": invalid syntax");
+  return Fail(ErrorCode::kInvalid, "strconv.ParseBool: parsing " + QuotedParameter(text) + ": invalid syntax");
 }
 
 Result<TimestampMs> TimeParameter(const net::Request& request, std::string_view name, TimestampMs otherwise) {

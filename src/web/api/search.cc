@@ -35,7 +35,7 @@ struct Match {
   double score = 0;
 };
 
-std::string Quoted(std::string_view text) {
+std::string QuotedSearch(std::string_view text) {
   std::string out;
   AppendQuoted(out, text);
   return out;
@@ -46,7 +46,7 @@ Result<bool> BoolParameter(const net::Request& request, std::string_view name, b
   if (text.empty()) return otherwise;
   auto parsed = ParseGoBool(text);
   if (!parsed)
-    return Fail(ErrorCode::kInvalid, "invalid " + std::string(name) + " " + Quoted(text) + ": must be boolean");
+    return Fail(ErrorCode::kInvalid, "invalid " + std::string(name) + " " + QuotedSearch(text) + ": must be boolean");
   return parsed;
 }
 
@@ -57,7 +57,7 @@ Result<int64_t> CountParameter(const net::Request& request, std::string_view nam
   const auto number = ParseGoInteger(text);
   if (!number || *number <= 0) {
     return Fail(ErrorCode::kInvalid,
-                "invalid " + std::string(name) + " " + Quoted(text) + ": must be a positive integer");
+                "invalid " + std::string(name) + " " + QuotedSearch(text) + ": must be a positive integer");
   }
   return *number;
 }
@@ -75,7 +75,7 @@ Result<void> ReadFuzziness(const net::Request& request, SearchParameters& out) {
   if (const auto text = request.FormValue("fuzz_threshold"); !text.empty()) {
     const auto number = ParseGoInteger(text);
     if (!number || *number < 0 || *number > 100)
-      return Fail(ErrorCode::kInvalid, "invalid fuzz_threshold " + Quoted(text) + ": must be 0-100");
+      return Fail(ErrorCode::kInvalid, "invalid fuzz_threshold " + QuotedSearch(text) + ": must be 0-100");
     out.fuzz_threshold = *number;
   }
   const auto algorithm = request.FormValue("fuzz_alg");
@@ -83,7 +83,7 @@ Result<void> ReadFuzziness(const net::Request& request, SearchParameters& out) {
     out.algorithm = FuzzyAlgorithm::kJaroWinkler;
   } else if (!algorithm.empty() && algorithm != "subsequence") {
     return Fail(ErrorCode::kInvalid,
-                "unsupported fuzz_alg " + Quoted(algorithm) + ": must be one of [subsequence jarowinkler]");
+                "unsupported fuzz_alg " + QuotedSearch(algorithm) + ": must be one of [subsequence jarowinkler]");
   }
   EPI_ASSIGN(out.case_sensitive, BoolParameter(request, "case_sensitive", true));
   EPI_ASSIGN(out.include_score, BoolParameter(request, "include_score", false));
@@ -96,7 +96,7 @@ Result<void> ReadOrder(const net::Request& request, SearchParameters& out) {
   if (!direction.empty() && by == "score")
     return Fail(ErrorCode::kInvalid, "sort_dir is not supported for sort_by=score");
   if (!direction.empty() && direction != "asc" && direction != "dsc")
-    return Fail(ErrorCode::kInvalid, "invalid sort_dir " + Quoted(direction) + ": must be \"asc\" or \"dsc\"");
+    return Fail(ErrorCode::kInvalid, "invalid sort_dir " + QuotedSearch(direction) + ": must be \"asc\" or \"dsc\"");
   if (by == "score" && out.terms.empty()) return Fail(ErrorCode::kInvalid, "sort_by=score requires search[] to be set");
   if (by == "score") out.order = SearchOrder::kScore;
   if (by == "alpha" && direction == "dsc") out.order = SearchOrder::kValueDescending;
@@ -136,8 +136,8 @@ Result<SearchParameters> ReadParameters(const Services& services, const net::Req
   EPI_TRY(ReadLimits(services, request, out));
   const auto by = request.FormValue("sort_by");
   if (!by.empty() && by != "alpha" && by != "score") {
-    return Fail(ErrorCode::kInvalid,
-                "invalid sort_by " + Quoted(by) + " for " + std::string(endpoint) + ": must be \"alpha\" or \"score\"");
+    return Fail(ErrorCode::kInvalid, "invalid sort_by " + QuotedSearch(by) + " for " + std::string(endpoint) +
+                                         ": must be \"alpha\" or \"score\"");
   }
   return out;
 }
