@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "storage/appender.h"
+#include "storage/backfill.h"
 #include "storage/view.h"
 
 namespace epi {
@@ -27,6 +28,8 @@ class Storage {
   virtual Result<std::shared_ptr<const View>> OpenView(TimeRange range) const = 0;
   // At most one open appender per group should write at a time; two are safe but their batches interleave.
   virtual Result<std::unique_ptr<BatchAppender>> OpenGroup(const GroupIdentity& identity) = 0;
+  // For samples of any age; see BackfillAppender. kUnsupported unless the storage can.
+  virtual Result<std::unique_ptr<BackfillAppender>> OpenBackfill(const BackfillOptions& options);
   // The oldest stored sample's time, or max when empty.
   virtual TimestampMs OldestTime() const = 0;
 };
