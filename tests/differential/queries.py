@@ -44,12 +44,29 @@ OTHERS = [
     'minute(vector(1136239445))', 'day_of_year()', 'hour()', 'timestamp(temperature offset 1m)', 'timestamp(timestamp(temperature))',
     'sort_desc(sum by (instance) (temperature))', 'sum(sum by (instance) (temperature))', 'avg by (zone) (avg_over_time(temperature[15m]))',
 ]
+VANISHING = "vanishing"
+# Over the block of make_blocks.cc. Only what 2.42 knows about native histograms.
+FURTHER = [
+    'vanishing', 'vanishing{instance="b"}', 'vanishing offset 10m', 'vanishing @ 1700003300', 'vanishing @ 1700003760', 'count(vanishing)', 'sum(vanishing)', 'absent(vanishing{instance="b"})',
+    'absent(vanishing{instance="a"})', 'timestamp(vanishing)', 'vanishing == vanishing', 'vanishing or temperature', 'vanishing unless vanishing{instance="a"}', 'vanishing > bool 0',
+    'max_over_time(vanishing[20m:1m])', 'count_over_time(vanishing[30m:2m])', 'absent_over_time(vanishing{instance="b"}[3m])', 'scalar(vanishing{instance="a"})', 'topk(1, vanishing)',
+    'vanishing{instance="a"} - on() vanishing{instance="b"}', 'count_values("v", vanishing)', 'changes(vanishing[20m]) + resets(vanishing[20m])',
+    'observations', 'observations{instance="a"}', 'observations offset 7m', 'rate(observations[5m])', 'increase(observations[10m])', 'sum(observations)', 'sum(rate(observations[5m]))',
+    'histogram_count(observations)', 'histogram_sum(observations)', 'histogram_count(rate(observations[5m]))', 'histogram_sum(rate(observations[5m]))',
+    'histogram_sum(rate(observations[5m])) / histogram_count(rate(observations[5m]))', 'count(observations)', 'group(observations)', 'last_over_time(observations[5m])',
+    'count_over_time(observations[5m])', 'present_over_time(observations[5m])', 'observations offset 30m', 'rate(observations[30m] offset 5m)', 'timestamp(observations)', 'absent(observations)',
+    'histogram_count(sum(observations))', 'sum by (instance) (observations)', 'sum without (instance) (rate(observations[15m]))', '{__name__=~"observ.*"}', 'histogram_count(observations @ 1700003000)',
+    'histogram_count(observations) > 3000', 'observations and vanishing', 'observations unless on(instance) vanishing{instance="a"}', 'label_replace(observations, "x", "$1", "instance", "(.*)")',
+] + [f'histogram_quantile({q}, {of})' for q in (-1, 0, 0.05, 0.5, 0.9, 1, 2) for of in ("observations", "rate(observations[5m])", "sum(rate(observations[10m]))")] + [
+    f'histogram_fraction({low}, {high}, observations)' for low, high in ((0, 1), (0.5, 4), (-1, 0), ("-Inf", "+Inf"), (2, 1))]
+FURTHER_RANGES = ["rate", "increase", "delta", "irate", "idelta", "resets", "changes", "deriv", "avg_over_time", "min_over_time", "max_over_time", "sum_over_time", "count_over_time",
+                  "last_over_time", "present_over_time", "stddev_over_time", "absent_over_time"]
 ERRORS = ['', 'sum(', 'temperature{', 'temperature{zone=eu}', '{}', '{x=""}', 'rate(temperature)', 'temperature[5m]', 'sum by (x temperature', 'foo bar', '1 +', 'temperature offset', 'abs(1)',
           'temperature + on(job) temperature', 'temperature * on(instance) temperature', 'unknown_function(temperature)', 'temperature @ foo', '"a" + 1', 'topk("a", temperature)',
           'temperature{zone=~"("}', 'sum(temperature)[5m]', 'temperature[5m:0s]', 'label_replace(temperature, "~x", "", "", "")']
 
 
-def all_queries():
+def all_queries(further):
     out = list(SELECTORS)
     for function in RANGE_FUNCTIONS:
         out += [f"{function}({GAUGE}[7m])", f"{function}({COUNTER}[7m])", f"{function}({ODD}[5m])", f"{function}({GAUGE}[40s])"]
@@ -61,4 +78,8 @@ def all_queries():
         out += [f"{GAUGE} {operator} 3", f"7 {operator} {GAUGE}", f"{GAUGE} {operator} {GAUGE}", f"{ODD} {operator} {ODD}", f"7.5 {operator} -2"]
     for operator in COMPARISONS:
         out += [f"{GAUGE} {operator} 3", f"3 {operator} {GAUGE}", f"{GAUGE} {operator} bool 3", f"{ODD} {operator} {ODD}", f"2 {operator} bool 3"]
+    if further:
+        out += FURTHER
+        for function in FURTHER_RANGES:
+            out += [f"{function}({VANISHING}[4m])", f"{function}({VANISHING}[25m])"]
     return out + OTHERS + ERRORS
