@@ -136,27 +136,87 @@ TEST(Backfill, WritesOneBlockAWindow) {
   const testing::TempDir dir;
   testing::SimulatedClock clock;
   SeededRandom random{1};
-  Budget budget("backfill");
+  Budget budget("all");
   const int64_t range = BackfillBlockRange(0);
   EXPECT_EQ(range, 7'200'000);
   EXPECT_EQ(BackfillBlockRange(24 * 3'600'000), 18 * 3'600'000);
   EXPECT_EQ(BackfillWindow(-1, 100), (std::pair<TimestampMs, TimestampMs>{-100, 0}));
-  Backfill backfill(PosixFileSystem(), dir.path(), clock, random, range, budget);
+  Backfill backfill(PosixFileSystem(), dir.path(), clock, random, {}, {}, &budget);
   const Labels labels{{"__name__", "x"}};
   for (const TimestampMs t : {range + 5, TimestampMs{7}, TimestampMs{3}, TimestampMs{3}, 3 * range}) {
     ASSERT_TRUE(backfill.Add(labels, t, 1.0).has_value());
   }
-  const auto blocks = backfill.Flush();
-  ASSERT_TRUE(blocks.has_value()) << blocks.error().message();
-  ASSERT_EQ(blocks->size(), 3u);
-  EXPECT_EQ((*blocks)[1].min_time, range);
+  EXPECT_GT(budget.used(), 0);
+  const auto report = backfill.Commit();
+  ASSERT_TRUE(report.has_value()) << report.error().message();
+  EXPECT_EQ(report->stored, 4u);
+  EXPECT_EQ(report->blocks.size(), 3u);
+  ASSERT_EQ(backfill.written().size(), 3u);
+  EXPECT_EQ(backfill.written()[0].min_time, 3);
+  EXPECT_EQ(backfill.written()[0].max_time, 8);
+  EXPECT_EQ(backfill.written()[1].min_time, range + 5);
   EXPECT_EQ(budget.used(), 0);
   const auto read = ReadDirectory(dir.path());
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->at(labels).floats.size(), 4u);
   ASSERT_TRUE(backfill.Add(labels, 1, 1.0).has_value());
   ASSERT_TRUE(backfill.Add(labels, 1, 2.0).has_value());
-  EXPECT_FALSE(backfill.Flush().has_value());
+  EXPECT_FALSE(backfill.Commit().has_value());
+  EXPECT_FALSE(backfill.Add(Labels{}, 1, 1.0).has_value());
+}
+
+TEST(Backfill, LongWindowsWhereThePastIsSettled) {
+  const testing::TempDir dir;
+  testing::SimulatedClock clock;
+  SeededRandom random{1};
+  const int64_t hours = 3'600'000;
+  BackfillLayout layout;
+  layout.ranges_ms = {2 * hours, 6 * hours, 18 * hours};
+  layout.settled = 25 * hours;
+  layout.accepted = {hours, 28 * hours};
+  layout.refuse_conflicts = false;
+  layout.hint = std::string(kHintOutOfOrder);
+  Backfill backfill(PosixFileSystem(), dir.path(), clock, random, layout);
+  const Labels labels{{"__name__", "x"}};
+  for (TimestampMs t = 0; t <= 30 * hours; t += hours) ASSERT_TRUE(backfill.Add(labels, t, 1.0).has_value());
+  ASSERT_TRUE(backfill.Add(labels, 2 * hours, 5.0).has_value());
+  FloatHistogram histogram;
+  histogram.count = 1;
+  histogram.zero_count = 1;
+  ASSERT_TRUE(backfill.AddHistogram(labels, 2 * hours + 1, histogram).has_value());
+  ASSERT_TRUE(backfill.AddHistogram(labels, 3 * hours, histogram).has_value());
+  histogram.count = -1;
+  EXPECT_FALSE(backfill.AddHistogram(labels, 4, histogram).has_value());
+  const auto report = backfill.Commit();
+  ASSERT_TRUE(report.has_value()) << report.error().message();
+  EXPECT_EQ(report->too_old, 1u);
+  EXPECT_EQ(report->too_new, 2u);
+  EXPECT_EQ(report->duplicates, 2u);  // a second value, and a histogram where a float is
+  EXPECT_EQ(report->stored, 29u);
+  std::vector<TimestampMs> begins;
+  for (const auto& meta : backfill.written()) {
+    begins.push_back(meta.min_time / hours);
+    EXPECT_TRUE(meta.HasHint(kHintOutOfOrder));
+  }
+  EXPECT_EQ(begins, (std::vector<TimestampMs>{1, 18, 24, 26, 28}));
+  const auto read = ReadDirectory(dir.path());
+  ASSERT_TRUE(read.has_value());
+  EXPECT_EQ(read->at(labels).floats.size(), 28u);
+  EXPECT_EQ(read->at(labels).histograms.size(), 1u);
+}
+
+TEST(Backfill, WhatExceedsTheMemoryIsWrittenInBetween) {
+  const testing::TempDir dir;
+  testing::SimulatedClock clock;
+  SeededRandom random{1};
+  Backfill backfill(PosixFileSystem(), dir.path(), clock, random, {}, {.max_bytes = 10'000});
+  const Labels labels{{"__name__", "x"}};
+  for (TimestampMs t = 0; t < 2000; ++t) ASSERT_TRUE(backfill.Add(labels, t, 1.0).has_value());
+  const auto report = backfill.Commit();
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->stored, 2000u);
+  EXPECT_GT(report->blocks.size(), 4u);
+  EXPECT_EQ(ReadDirectory(dir.path())->at(labels).floats.size(), 2000u);
 }
 
 }  // namespace
