@@ -43,7 +43,7 @@ std::vector<TargetGroup> GroupsOf(const json& groups, const std::string& placeho
   return out;
 }
 
-std::string DiscoveryFixture(const std::string& name) {
+std::string DiscoveryFile(const std::string& name) {
   return PosixFileSystem().ReadFile(JoinPath(JoinPath(epi::testing::ConformanceDir(), "discovery"), name)).value();
 }
 
@@ -102,7 +102,7 @@ void CheckFile(const json& test) {
   const epi::testing::TempDir directory;
   const std::string fixture = test.at("file");
   const std::string path = JoinPath(directory.path(), BaseName(fixture));
-  ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(path, DiscoveryFixture(fixture)));
+  ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(path, DiscoveryFile(fixture)));
   DiscoveryFixture discovery;
   discovery.Start("file_sd_configs:\n- files: ['" + path + "']\n");
   if (test.at("result") == "ok") {
@@ -117,7 +117,7 @@ void CheckFile(const json& test) {
 
 void CheckHttp(const json& test) {
   const std::string body =
-      test.contains("body_file") ? DiscoveryFixture(test.at("body_file")) : test.value("body", std::string());
+      test.contains("body_file") ? DiscoveryFile(test.at("body_file")) : test.value("body", std::string());
   DiscoveryFixture discovery;
   discovery.Serve([&](const std::string&) -> ApiAnswer {
     return {test.value("status", 200), test.value("content_type", std::string("application/json; charset=utf-8")),

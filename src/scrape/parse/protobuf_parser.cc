@@ -11,8 +11,6 @@
 namespace epi::scrape {
 namespace {
 
-using proto::FamilyType;
-
 constexpr char kSeparator = '\xff';
 
 std::string Quoted(std::string_view text) {
@@ -21,25 +19,27 @@ std::string Quoted(std::string_view text) {
   return out;
 }
 
-MetricType TypeOf(FamilyType type) {
+MetricType TypeOf(proto::FamilyType type) {
   switch (type) {
-    case FamilyType::kCounter:
+    case proto::FamilyType::kCounter:
       return MetricType::kCounter;
-    case FamilyType::kGauge:
+    case proto::FamilyType::kGauge:
       return MetricType::kGauge;
-    case FamilyType::kSummary:
+    case proto::FamilyType::kSummary:
       return MetricType::kSummary;
-    case FamilyType::kHistogram:
+    case proto::FamilyType::kHistogram:
       return MetricType::kHistogram;
-    case FamilyType::kGaugeHistogram:
+    case proto::FamilyType::kGaugeHistogram:
       return MetricType::kGaugeHistogram;
-    case FamilyType::kUntyped:
+    case proto::FamilyType::kUntyped:
       break;
   }
   return MetricType::kUnknown;
 }
 
-bool IsHistogram(FamilyType type) { return type == FamilyType::kHistogram || type == FamilyType::kGaugeHistogram; }
+bool IsHistogram(proto::FamilyType type) {
+  return type == proto::FamilyType::kHistogram || type == proto::FamilyType::kGaugeHistogram;
+}
 
 bool SpansFit(const std::vector<HistogramSpan>& spans, size_t buckets) {
   uint64_t length = 0;
@@ -108,12 +108,13 @@ Result<void> ProtobufParser::CheckFamily() const {
   if (!IsValidUtf8(family_.help)) {
     return invalid("invalid help for metric " + Quoted(name) + ": " + std::string(family_.help));
   }
-  if (family_.type < 0 || family_.type > static_cast<int>(FamilyType::kGaugeHistogram)) {
+  if (family_.type < 0 || family_.type > static_cast<int>(proto::FamilyType::kGaugeHistogram)) {
     return invalid("unknown metric type for metric " + Quoted(name) + ": " + std::to_string(family_.type));
   }
   if (family_.unit.empty()) return {};
   constexpr std::string_view kTotal = "_total";
-  const bool total = static_cast<FamilyType>(family_.type) == FamilyType::kCounter && name.ends_with(kTotal);
+  const bool total =
+      static_cast<proto::FamilyType>(family_.type) == proto::FamilyType::kCounter && name.ends_with(kTotal);
   if (IsUnitOf(total ? name.substr(0, name.size() - kTotal.size()) : name, family_.unit)) return {};
   return invalid("unit " + Quoted(family_.unit) + " not a suffix of " + (total ? "counter " : "metric ") +
                  Quoted(name));
@@ -127,7 +128,7 @@ Result<EntryKind> ProtobufParser::NextFamily() {
     EPI_ASSIGN(family_, proto::DecodeFamily(delimited.message));
   } while (family_.metrics.empty());
   EPI_TRY(CheckFamily());
-  type_ = static_cast<FamilyType>(family_.type);
+  type_ = static_cast<proto::FamilyType>(family_.type);
   next_metric_ = 0;
   entry_.family = family_.name;
   entry_.text = family_.help;
@@ -153,7 +154,7 @@ EntryKind ProtobufParser::EmitNative() {
   entry_.float_histogram.reset();
   const auto fill = [&](auto& out) {
     out.counter_reset_hint =
-        type_ == FamilyType::kGaugeHistogram ? CounterResetHint::kGauge : CounterResetHint::kUnknown;
+        type_ == proto::FamilyType::kGaugeHistogram ? CounterResetHint::kGauge : CounterResetHint::kUnknown;
     out.schema = h.schema;
     out.zero_threshold = h.zero_threshold;
     out.sum = h.sample_sum;
@@ -184,7 +185,7 @@ EntryKind ProtobufParser::EmitNative() {
 
 bool ProtobufParser::EmitClassic() {
   const size_t field = field_++;
-  if (type_ == FamilyType::kSummary) {
+  if (type_ == proto::FamilyType::kSummary) {
     if (field == 0) {
       EmitSeries("_count", static_cast<double>(metric_.summary_count));
     } else if (field == 1) {
@@ -238,7 +239,7 @@ void ProtobufParser::BuildSeries(std::string_view suffix, std::string_view label
   labels_.clear();
   labels_.push_back({kMetricName, metric_name_});
   if (options_.type_and_unit_labels) {
-    if (type_ != FamilyType::kUntyped) labels_.push_back({"__type__", MetricTypeName(TypeOf(type_))});
+    if (type_ != proto::FamilyType::kUntyped) labels_.push_back({"__type__", MetricTypeName(TypeOf(type_))});
     if (!family_.unit.empty()) labels_.push_back({"__unit__", family_.unit});
   }
   for (const auto& [name, value] : metric_.labels) labels_.push_back({name, value});
@@ -288,7 +289,7 @@ bool ProtobufParser::ExemplarFrom(const proto::ExemplarMessage& message, Exempla
 bool ProtobufParser::NextExemplar(Exemplar& exemplar) {
   if (entry_.kind == EntryKind::kSeries) {
     if (next_exemplar_++ > 0) return false;
-    if (type_ == FamilyType::kCounter) return metric_.has_exemplar && ExemplarFrom(metric_.exemplar, exemplar);
+    if (type_ == proto::FamilyType::kCounter) return metric_.has_exemplar && ExemplarFrom(metric_.exemplar, exemplar);
     return bucket_ != nullptr && bucket_->has_exemplar && ExemplarFrom(bucket_->exemplar, exemplar);
   }
   // Of a native histogram: those of its own, or else those of the classic buckets; only with times.
