@@ -34,6 +34,8 @@ struct Command {
 
 extern const Command kCheckConfig;
 extern const Command kCheckMetrics;
+extern const Command kCheckRules;
 extern const Command kCheckServiceDiscovery;
+extern const Command kTestRules;
 
 }  // namespace epi::tool

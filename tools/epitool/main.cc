@@ -9,7 +9,7 @@
 namespace epi::tool {
 namespace {
 
-const Command* const kCommands[] = {&kCheckConfig, &kCheckMetrics, &kCheckServiceDiscovery};
+const Command* const kCommands[] = {&kCheckConfig, &kCheckMetrics, &kCheckRules, &kCheckServiceDiscovery, &kTestRules};
 
 std::vector<std::string> Split(std::string_view words) {
   std::vector<std::string> out;

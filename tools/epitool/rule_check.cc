@@ -1,5 +1,7 @@
 #include "epitool/rule_check.h"
 
+#include <istream>
+#include <iterator>
 #include <ostream>
 
 #include "model/labels.h"
@@ -43,41 +45,77 @@ LintSettings ParseLint(std::string_view list, Console& console) {
   return lint;
 }
 
-RuleVerdict CheckRuleFiles(const std::vector<std::string>& paths, const LintSettings& lint, bool ignore_unknown_fields,
-                           Console& console) {
-  RuleVerdict verdict;
+namespace {
+
+// What is wrong with one text, and how many rules it has. `prefix` goes before what names a place in it.
+struct CheckedRules {
+  std::vector<std::string> errors;
+  size_t count = 0;
+};
+
+CheckedRules CheckOneRuleText(std::string_view text, const std::string& prefix, const LintSettings& lint,
+                              bool ignore_unknown_fields, RuleVerdict& verdict) {
   rules::RuleFileOptions options;
   options.ignore_unknown_fields = ignore_unknown_fields;
   options.parser = promql::ParseOptions::AllEnabled();
+  const auto parsed = rules::ParseRuleFile(text, options);
+  CheckedRules out;
+  for (const auto& error : parsed.errors) out.errors.push_back(prefix + error);
+  verdict.errors |= !parsed.ok();
+  for (const auto& group : parsed.file.groups) out.count += group.rules.size();
+  if (!parsed.ok() || !lint.duplicate_rules) return out;
+  if (std::string duplicates = DuplicatesText(parsed.file); !duplicates.empty()) {
+    out.errors.push_back(std::move(duplicates));
+    verdict.lints = true;
+  }
+  return out;
+}
+
+void PrintCheckedRules(const CheckedRules& checked, Console& console) {
+  if (checked.errors.empty()) {
+    console.out << "  SUCCESS: " << checked.count << " rules found\n\n";
+    return;
+  }
+  console.err << "  FAILED:\n";
+  for (const auto& error : checked.errors) console.err << error << "\n";
+  console.out << "\n";
+}
+
+}  // namespace
+
+RuleVerdict CheckRuleFiles(const std::vector<std::string>& paths, const LintSettings& lint, bool ignore_unknown_fields,
+                           Console& console) {
+  RuleVerdict verdict;
   for (const auto& path : paths) {
     console.out << "Checking " << path << "\n";
     const auto text = console.files.ReadFile(path);
-    std::vector<std::string> errors;
-    size_t count = 0;
-    if (!text) {
-      errors.push_back(text.error().message());
-      verdict.errors = true;
+    CheckedRules checked;
+    if (text) {
+      checked = CheckOneRuleText(*text, path + ": ", lint, ignore_unknown_fields, verdict);
     } else {
-      const auto parsed = rules::ParseRuleFile(*text, options);
-      for (const auto& error : parsed.errors) errors.push_back(path + ": " + error);
-      verdict.errors |= !parsed.ok();
-      for (const auto& group : parsed.file.groups) count += group.rules.size();
-      if (parsed.ok() && lint.duplicate_rules) {
-        if (std::string duplicates = DuplicatesText(parsed.file); !duplicates.empty()) {
-          errors.push_back(std::move(duplicates));
-          verdict.lints = true;
-        }
-      }
+      checked.errors.push_back(text.error().message());
+      verdict.errors = true;
     }
-    if (errors.empty()) {
-      console.out << "  SUCCESS: " << count << " rules found\n\n";
-      continue;
-    }
-    console.err << "  FAILED:\n";
-    for (const auto& error : errors) console.err << error << "\n";
-    console.out << "\n";
+    PrintCheckedRules(checked, console);
   }
   return verdict;
+}
+
+RuleVerdict CheckRulesFromInput(const LintSettings& lint, bool ignore_unknown_fields, Console& console) {
+  RuleVerdict verdict;
+  console.out << "Checking standard input\n";
+  const std::string text{std::istreambuf_iterator<char>(console.in), std::istreambuf_iterator<char>()};
+  PrintCheckedRules(CheckOneRuleText(text, "", lint, ignore_unknown_fields, verdict), console);
+  return verdict;
+}
+
+bool AllPathsExist(const std::vector<std::string>& paths, Console& console) {
+  for (const auto& path : paths) {
+    if (console.files.Stat(path)) continue;
+    console.err << "epitool: error: path '" << path << "' does not exist, try --help\n";
+    return false;
+  }
+  return true;
 }
 
 }  // namespace epi::tool

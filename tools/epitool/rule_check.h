@@ -23,5 +23,10 @@ struct RuleVerdict {
 // Prints what promtool prints for each file.
 RuleVerdict CheckRuleFiles(const std::vector<std::string>& paths, const LintSettings& lint, bool ignore_unknown_fields,
                            Console& console);
+// The same for one text from standard input.
+RuleVerdict CheckRulesFromInput(const LintSettings& lint, bool ignore_unknown_fields, Console& console);
+
+// False, and an error printed, when one of the files given as arguments is not there.
+bool AllPathsExist(const std::vector<std::string>& paths, Console& console);
 
 }  // namespace epi::tool

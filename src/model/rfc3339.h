@@ -1,0 +1,15 @@
+// Times as RFC 3339 text.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace epi {
+
+// "2024-01-01T00:00:00Z", "2024-01-01T01:00:00.5+01:00"; digits beyond milliseconds are cut off. Nothing for other
+// texts.
+std::optional<TimestampMs> ParseRfc3339(std::string_view text);
+
+}  // namespace epi
