@@ -89,7 +89,8 @@ Result<void> Db::Replay() {
     deps_.log.Warn("Some series definitions were unusable", {{"count", definitions.refused}});
   const MonotonicNs defined = deps_.clock.Monotonic();
   EPI_TRY(spill_.Start());
-  EPI_ASSIGN(report_, ReplayWal(deps_.fs, JoinPath(native_, "wal"), aside, head_, progress_, [this] { Spill(); }));
+  EPI_TRY(spill_.RemoveUnused());
+  EPI_ASSIGN(report_, ReplayWal(deps_.fs, JoinPath(native_, "wal"), aside, head_, {}, progress_, [this] { Spill(); }));
   ReportDamage(report_.damage);
   if (report_.torn_bytes > 0)
     deps_.log.Info("The end of the WAL was torn and cut off", {{"bytes", report_.torn_bytes}});

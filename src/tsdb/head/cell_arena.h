@@ -42,6 +42,28 @@ class CellArena {
       left -= take;
     }
   }
+  uint32_t used() const { return used_; }
+  // Appends all cells as they lie.
+  void AppendTo(std::string& out) const {
+    uint32_t left = used_;
+    for (const auto& page : pages_) {
+      const uint32_t take = left < kPageCells ? left : kPageCells;
+      out.append(reinterpret_cast<const char*>(page->data()), take * sizeof(Cell));
+      left -= take;
+    }
+  }
+  // The inverse: `cells` cells from `from`, in place of what was there. What `next` says is not looked at.
+  void Assign(const char* from, uint32_t cells) {
+    pages_.clear();
+    used_ = 0;
+    pages_.reserve((cells + kPageCells - 1) >> kPageBits);
+    while (used_ < cells) {
+      const uint32_t take = cells - used_ < kPageCells ? cells - used_ : kPageCells;
+      pages_.push_back(std::make_unique<Page>());
+      std::memcpy(static_cast<void*>(pages_.back()->data()), from + size_t{used_} * sizeof(Cell), take * sizeof(Cell));
+      used_ += take;
+    }
+  }
   // Forgets all cells. Keeps the pages that the last phase used and frees what was over.
   void Reset() {
     const size_t pages = (used_ + kPageCells - 1) >> kPageBits;

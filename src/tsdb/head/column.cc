@@ -48,6 +48,19 @@ size_t Column::bytes() const {
   return sizeof *this + (bytes_.capacity() > 15 ? bytes_.capacity() : 0) + commits_.capacity() * sizeof(uint64_t);
 }
 
+Result<Column> Column::Restore(std::string encoded, size_t count, uint64_t last_commit) {
+  if (count == 0 || count > kMaxColumnEntries) return Fail(ErrorCode::kDataLoss, "a column has no entries");
+  TimestampMs times[kMaxColumnEntries];
+  EPI_TRY(DecodeTimes(encoded, count, times));
+  Column column;
+  column.bytes_ = std::move(encoded);
+  column.last_time_ = times[count - 1];
+  column.last_step_ = count == 1 ? 0 : Minus(times[count - 1], times[count - 2]);
+  column.last_commit_ = last_commit;
+  column.count_ = column.see_all_ = static_cast<uint16_t>(count);
+  return column;
+}
+
 Result<void> DecodeTimes(std::string_view encoded, size_t count, TimestampMs* out) {
   ByteReader reader(encoded);
   int64_t step = 0;

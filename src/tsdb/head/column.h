@@ -33,6 +33,8 @@ class Column {
   // How many entries a view at `visible` sees: commits ascend, so it is a prefix.
   size_t Visible(uint64_t visible) const;
   size_t bytes() const;
+  // A column whose entries every view sees, from its coding. kDataLoss when the bytes are no such column.
+  static Result<Column> Restore(std::string encoded, size_t count, uint64_t last_commit);
 
  private:
   std::string bytes_;  // first time, then zigzag varints of the change of the step

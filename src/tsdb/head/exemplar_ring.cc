@@ -106,6 +106,14 @@ std::vector<Exemplar> ExemplarRing::Of(uint32_t series, TimeRange range) const {
   return out;
 }
 
+bool ExemplarRing::Has(uint32_t series, const Exemplar& exemplar) const {
+  const std::vector<Exemplar> same_time = Of(series, {exemplar.time, exemplar.time});
+  return std::any_of(same_time.begin(), same_time.end(), [&](const Exemplar& known) {
+    return known.labels == exemplar.labels &&
+           std::bit_cast<uint64_t>(known.value) == std::bit_cast<uint64_t>(exemplar.value);
+  });
+}
+
 std::vector<uint32_t> ExemplarRing::Series() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<uint32_t> out;

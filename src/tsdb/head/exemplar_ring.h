@@ -26,6 +26,8 @@ class ExemplarRing {
   void SetLateWindow(int64_t ms);
   // Exemplars of a series in the range, by time.
   std::vector<Exemplar> Of(uint32_t series, TimeRange range) const;
+  // Whether this very exemplar of the series is in the ring.
+  bool Has(uint32_t series, const Exemplar& exemplar) const;
   std::vector<uint32_t> Series() const;
   void Forget(uint32_t series);
 

@@ -57,9 +57,13 @@ void GroupSnapshot::Clear() {
 
 Group::Group(uint32_t id, GroupIdentity identity, SeriesTable& series, const GroupOptions& options)
     : id_(id), identity_(std::move(identity)), series_(series), options_(options) {
-  // Any spread over [1/2, 1] of a phase will do.
+  phase_limit_ = FirstPhaseLimit();
+}
+
+// Any spread over [1/2, 1] of a phase will do.
+uint32_t Group::FirstPhaseLimit() const {
   const uint32_t limit = std::min<uint32_t>(options_.phase_entries, 200);
-  phase_limit_ = std::max<uint32_t>(1, limit - (id_ * 0x9e3779b1u >> 8) % (limit / 2 + 1));
+  return std::max<uint32_t>(1, limit - (id_ * 0x9e3779b1u >> 8) % (limit / 2 + 1));
 }
 
 // --- turns ---

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -179,6 +180,28 @@ class Group {
   void KeepInMemoryRuns() { has_in_memory_runs_.store(true, std::memory_order_release); }
   // Deletions that still hide something.
   void AppendTombstones(std::vector<Batch::TombstoneRow>& rows) const;
+  // --- for the snapshot of the head (docs/formats/snapshot.md) ---
+  // Appends everything the group holds, as of applied_lsn(). For whoever has the turn.
+  void AppendImage(std::string& out) const;
+  // What restoring depends on.
+  struct ImageContext {
+    // Opens the file of spilled runs with this number; an error when it is not there or shorter than `size`.
+    std::function<Result<std::shared_ptr<const RunFile>>(uint64_t number, uint64_t size)> open_runs;
+    // As Head::SetInBlocks: what was committed up to `in_blocks_lsn` before that time is in blocks.
+    TimestampMs in_blocks_time = std::numeric_limits<TimestampMs>::min();
+    uint64_t in_blocks_lsn = 0;
+  };
+  // Which group an image is of.
+  static Result<std::pair<uint32_t, GroupIdentity>> OwnerOfImage(std::string_view image);
+  // Puts the group into the state of the image, which is as of `applied_lsn`. Series that do not live any more are left
+  // out; those that are not known at all and have samples are named in `unknown`. kDataLoss when the image is not one
+  // of this group or refers to what is not there: then Forget. For the start, before any view.
+  Result<void> RestoreImage(std::string_view image, const ImageContext& context, std::vector<uint32_t>& unknown);
+  // Drops all samples, as if nothing had been written.
+  void Forget();
+  // The number of the last batch that was applied; 0 = none. For replay.
+  uint64_t applied_lsn() const { return phase_last_lsn_; }
+
   // Takes back a slab; its series are all gone.
   void RemoveSlab(uint32_t first_id);
 
@@ -234,6 +257,8 @@ class Group {
                  GroupSnapshot& out) const;
   std::shared_lock<std::shared_mutex> ReadLock(uint64_t visible) const;
   void EndTurn();
+  uint32_t FirstPhaseLimit() const;
+  class ImageReader;
 
   const uint32_t id_;
   const GroupIdentity identity_;

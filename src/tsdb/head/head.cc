@@ -336,58 +336,6 @@ void Head::FinishReplay() {
   unknown_ids_ = {};
 }
 
-size_t Head::Replay(Batch& batch, uint64_t lsn) {
-  size_t dropped = 0;
-  if (lsn <= in_blocks_lsn_) {
-    const auto in_block = [&](const auto& row) { return row.time < in_blocks_time_; };
-    if (batch.time < in_blocks_time_) batch.series.clear();
-    std::erase_if(batch.timed, in_block);
-    std::erase_if(batch.histograms, in_block);
-  }
-  const auto unknown = [&](uint32_t id) {
-    const bool is = !series_.Alive(id) || (id < first_lsn_.size() && lsn < first_lsn_[id]);
-    if (is) {
-      ++dropped;
-      if (unknown_ids_.empty() || unknown_ids_.back() != id) unknown_ids_.push_back(id);
-    }
-    return is;
-  };
-  size_t kept = 0;
-  for (size_t i = 0; i < batch.series.size(); ++i) {
-    if (unknown(batch.series[i])) continue;
-    batch.series[kept] = batch.series[i];
-    batch.values[kept++] = batch.values[i];
-  }
-  batch.series.resize(kept);
-  batch.values.resize(kept);
-  std::erase_if(batch.timed, [&](const auto& row) { return unknown(row.series); });
-  std::erase_if(batch.histograms, [&](const auto& row) { return unknown(row.series); });
-  std::erase_if(batch.exemplars, [&](const auto& row) { return unknown(row.series); });
-  std::erase_if(batch.tombstones, [&](const auto& row) { return unknown(row.series); });
-  std::vector<uint32_t> owners;
-  const auto own = [&](uint32_t id) {
-    const uint32_t group = series_.slab(id).group;
-    if (owners.empty() || (owners.back() != group && std::find(owners.begin(), owners.end(), group) == owners.end())) {
-      owners.push_back(group);
-    }
-  };
-  for (const uint32_t id : batch.series) own(id);
-  for (const auto& row : batch.timed) own(row.series);
-  for (const auto& row : batch.histograms) own(row.series);
-  for (const auto& row : batch.tombstones) own(row.series);
-  const Group::Moment moment{lsn, lsn, min_valid_time()};
-  for (const uint32_t owner : owners) {
-    groups_[owner]->BeginTurn();
-    groups_[owner]->Apply(batch, moment);
-  }
-  for (const auto& row : batch.exemplars) exemplars_.Add(row.series, row.exemplar);
-  for (const auto& row : batch.metadata) SetMetadata(row.metric, row.metadata);
-  if (!batch.series.empty()) NoteTimes(batch.time, batch.time);
-  for (const auto& row : batch.timed) NoteTimes(row.time, row.time);
-  for (const auto& row : batch.histograms) NoteTimes(row.time, row.time);
-  return dropped;
-}
-
 // --- maintenance ---
 
 void Head::SealAll() {

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -136,8 +137,22 @@ class Head {
   Result<void> RestoreSymbol(SymbolId id, std::string_view text);
   // `first_lsn`: records before it mean an earlier life of the id.
   Result<void> RestoreSeries(uint32_t group, uint32_t id, uint32_t generation, uint64_t first_lsn, LabelTuple labels);
-  // Applies a logged batch. Rows of series that are not defined are dropped and counted in the return value.
-  size_t Replay(Batch& batch, uint64_t lsn);
+  // Everything up to `lsn` is there already; what is above a group's applied_lsn() is not.
+  void SetRestored(uint64_t lsn) { restored_lsn_ = lsn; }
+  void RestoreTimes(TimestampMs min, TimestampMs max);
+  // These numbers have samples but no series: nobody may get them.
+  void NoteUnknown(std::span<const uint32_t> ids);
+  // A logged batch is replayed in three steps. Prepare takes out the rows that are in blocks already or whose series is
+  // not defined, and may run for several batches at once. ReplayInto applies the rows of one group: for one group in the
+  // order of the log, for several groups at once. FinishBatch does the rest, for batches in the order of the log.
+  struct ReplayPlan {
+    std::vector<uint32_t> owners;   // groups that the rows concern
+    std::vector<uint32_t> unknown;  // numbers of series that are not defined
+    size_t dropped = 0;             // rows of them
+  };
+  void PrepareReplay(Batch& batch, uint64_t lsn, ReplayPlan& plan) const;
+  void ReplayInto(uint32_t group, const Batch& batch, uint64_t lsn);
+  void FinishReplayOf(const Batch& batch, uint64_t lsn, const ReplayPlan& plan);
 
   // What records up to `lsn` say about times before `time` is in blocks: Replay leaves it out.
   void SetInBlocks(TimestampMs time, uint64_t lsn);
@@ -152,6 +167,8 @@ class Head {
   bool TruncateBefore(TimestampMs time, uint64_t visible);
   // Hides the samples of all series that match, from now on and after a restart.
   Result<void> Delete(std::span<const Matcher> matchers, TimeRange range);
+  // The same for the series of these numbers, in ascending order.
+  Result<void> DeleteSeries(std::span<const uint32_t> ids, TimeRange range);
   // Everything that is in the log but no sample: metadata, exemplars, deletions. For writing it again before the log's
   // old segments go.
   Batch Untimed() const;
@@ -231,6 +248,7 @@ class Head {
   std::vector<uint32_t> unknown_ids_;     // only while replaying: the log names them, so nobody may get them
   TimestampMs in_blocks_time_ = kNoTime;  // only while replaying
   uint64_t in_blocks_lsn_ = 0;            // only while replaying
+  uint64_t restored_lsn_ = 0;             // only while replaying
   std::vector<uint32_t> free_slabs_;      // guarded by creation_; first ids
   std::vector<bool> noted_symbols_;       // guarded by creation_; the journal has them
   std::vector<Grave> graves_;             // owned by maintenance

@@ -431,10 +431,11 @@ Result<void> HeadAppender::LogAndApply() {
   if (!batch_.series.empty()) head_.NoteTimes(batch_.time, batch_.time);
   if (!batch_.timed.empty()) head_.NoteTimes(batch_.timed.front().time, batch_.timed.back().time);
   for (const auto& row : batch_.histograms) head_.NoteTimes(row.time, row.time);
-  for (const uint32_t owner : owners_) head_.group(owner).Apply(batch_, moment);
+  // Within the turn, so that a snapshot of the head has all or nothing of a batch.
   for (const auto& row : batch_.exemplars) head_.exemplars().Add(row.series, row.exemplar);
   for (const auto& row : batch_.metadata) head_.SetMetadata(row.metric, row.metadata);
   report_.commit = appended.lsn;
+  for (const uint32_t owner : owners_) head_.group(owner).Apply(batch_, moment);
   return {};
 }
 

@@ -92,8 +92,8 @@ std::string RunBuilder::Finish(uint32_t group, uint64_t first_lsn, uint64_t last
 }
 
 RunFile::~RunFile() {
-  // A file that stays is removed at the next start.
-  static_cast<void>(fs_.RemoveFile(path_));
+  // A file that stays although nothing refers to it is removed at the next start.
+  if (!keep_->load(std::memory_order_acquire)) static_cast<void>(fs_.RemoveFile(path_));
 }
 
 Result<std::shared_ptr<const Run>> Run::Open(std::string bytes) {
@@ -172,6 +172,68 @@ std::shared_ptr<const Run> Run::Spilled(const Run& in_memory, std::shared_ptr<co
     run->page_checksums_.push_back(Crc32c(bytes.substr(at, kPageBytes)));
   }
   run->page_checksums_.shrink_to_fit();
+  return run;
+}
+
+// --- references ---
+
+void Run::AppendReference(std::string& out) const {
+  ByteWriter writer(out);
+  writer.Uvarint(file_->number());
+  writer.Uvarint(offset_);
+  writer.Little64(static_cast<uint64_t>(shape_.range.min));
+  writer.Little64(static_cast<uint64_t>(shape_.range.max));
+  writer.Uvarint(shape_.first_lsn);
+  writer.Uvarint(shape_.last_lsn);
+  writer.Uvarint(shape_.bytes);
+  writer.Uvarint(shape_.columns);
+  writer.Uvarint(shape_.chunks);
+  writer.Uvarint(shape_.streams_at - shape_.times_at);
+  writer.UvarintString(
+      {reinterpret_cast<const char*>(page_checksums_.data()), page_checksums_.size() * sizeof(uint32_t)});
+}
+
+Result<Run::Reference> Run::ReadReference(ByteReader& in) {
+  Reference ref;
+  ref.file = in.Uvarint();
+  ref.offset = in.Uvarint();
+  ref.range = {static_cast<TimestampMs>(in.Little64()), static_cast<TimestampMs>(in.Little64())};
+  ref.first_lsn = in.Uvarint();
+  ref.last_lsn = in.Uvarint();
+  ref.bytes = in.Uvarint();
+  ref.columns = in.Uvarint();
+  ref.chunks = in.Uvarint();
+  ref.times_bytes = in.Uvarint();
+  ref.page_checksums = in.UvarintString();
+  constexpr uint64_t kMost = uint64_t{1} << 40;  // so that sums do not overflow
+  const uint64_t pages = (ref.bytes + kPageBytes - 1) / kPageBytes;
+  if (!in.ok() || ref.bytes > kMost || ref.offset > kMost || ref.columns > kMost || ref.chunks > kMost ||
+      ref.times_bytes > kMost || ref.page_checksums.size() != pages * sizeof(uint32_t) ||
+      kHeaderBytes + ref.columns * kColumnBytes + ref.chunks * kChunkBytes + ref.times_bytes + kStreamPadding >
+          ref.bytes) {
+    return Fail(ErrorCode::kDataLoss, "a reference to a spilled run is damaged");
+  }
+  return ref;
+}
+
+std::shared_ptr<const Run> Run::Referred(const Reference& reference, uint32_t group,
+                                         std::shared_ptr<const RunFile> file) {
+  std::shared_ptr<Run> run(new Run());
+  Shape& shape = run->shape_;
+  shape.range = reference.range;
+  shape.first_lsn = reference.first_lsn;
+  shape.last_lsn = reference.last_lsn;
+  shape.bytes = reference.bytes;
+  shape.columns = reference.columns;
+  shape.chunks = reference.chunks;
+  shape.directory_at = kHeaderBytes + shape.columns * kColumnBytes;
+  shape.times_at = shape.directory_at + shape.chunks * kChunkBytes;
+  shape.streams_at = shape.times_at + reference.times_bytes;
+  shape.group = group;
+  run->file_ = std::move(file);
+  run->offset_ = reference.offset;
+  run->page_checksums_.resize(reference.page_checksums.size() / sizeof(uint32_t));
+  std::memcpy(run->page_checksums_.data(), reference.page_checksums.data(), reference.page_checksums.size());
   return run;
 }
 

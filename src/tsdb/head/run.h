@@ -1,6 +1,7 @@
 // A sealed phase of a group: immutable, self-contained bytes. The layout is in docs/formats/runs.md.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/file_system.h"
 #include "base/result.h"
 #include "model/sample.h"
@@ -51,17 +53,22 @@ class RunBuilder {
 // The bytes of spilled runs. The file is removed when nobody refers to it any more. Reading is thread-safe.
 class RunFile {
  public:
-  RunFile(FileSystem& fs, std::string path, std::unique_ptr<File> file)
-      : fs_(fs), path_(std::move(path)), file_(std::move(file)) {}
+  // While `*keep` is true the file outlives the object.
+  RunFile(FileSystem& fs, std::string path, uint64_t number, std::unique_ptr<File> file,
+          std::shared_ptr<const std::atomic<bool>> keep)
+      : fs_(fs), path_(std::move(path)), number_(number), file_(std::move(file)), keep_(std::move(keep)) {}
   ~RunFile();
   RunFile(const RunFile&) = delete;
   RunFile& operator=(const RunFile&) = delete;
   File& file() const { return *file_; }
+  uint64_t number() const { return number_; }
 
  private:
   FileSystem& fs_;
   const std::string path_;
+  const uint64_t number_;
   const std::unique_ptr<File> file_;
+  const std::shared_ptr<const std::atomic<bool>> keep_;
 };
 
 // A run, in memory or in a file. Immutable and thread-safe.
@@ -71,6 +78,28 @@ class Run {
   static Result<std::shared_ptr<const Run>> Open(std::string bytes);
   // The same run, whose bytes now also are at `offset` of `file`. Keeps a checksum of each page, nothing else.
   static std::shared_ptr<const Run> Spilled(const Run& in_memory, std::shared_ptr<const RunFile> file, uint64_t offset);
+
+  // For the snapshot: where a spilled run lies and what it looks like, so that a start does not read it. Requires
+  // !in_memory().
+  void AppendReference(std::string& out) const;
+  // What a reference says, before its file is opened.
+  struct Reference {
+    uint64_t file = 0;
+    uint64_t offset = 0;
+    TimeRange range;
+    uint64_t first_lsn = 0;
+    uint64_t last_lsn = 0;
+    uint64_t bytes = 0;
+    uint64_t columns = 0;
+    uint64_t chunks = 0;
+    uint64_t times_bytes = 0;
+    std::string_view page_checksums;  // into what was read
+  };
+  // kDataLoss when it cannot be one.
+  static Result<Reference> ReadReference(ByteReader& in);
+  // The spilled run; `file` is at least offset + bytes long.
+  static std::shared_ptr<const Run> Referred(const Reference& reference, uint32_t group,
+                                             std::shared_ptr<const RunFile> file);
 
   struct Chunk {
     uint32_t column = 0;

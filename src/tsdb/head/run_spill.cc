@@ -4,27 +4,61 @@
 
 namespace epi::tsdb {
 namespace {
-constexpr std::string_view kSuffix = ".runs";
-constexpr uint64_t kMaxFileBytes = uint64_t{256} << 20;
+constexpr std::string_view kRunsSuffix = ".runs";
+constexpr uint64_t kMaxRunsFileBytes = uint64_t{256} << 20;
 }  // namespace
 
+std::string RunSpill::PathOf(uint64_t number) const { return JoinPath(directory_, NumberedName(number, kRunsSuffix)); }
+
 Result<void> RunSpill::Start() {
-  EPI_TRY(fs_.RemoveAll(directory_));
-  return fs_.CreateDirectories(directory_);
+  EPI_TRY(fs_.CreateDirectories(directory_));
+  EPI_ASSIGN(left_, ListNumbered(fs_, directory_, kRunsSuffix));
+  next_number_ = left_.empty() ? 1 : left_.back() + 1;
+  return {};
+}
+
+Result<std::shared_ptr<const RunFile>> RunSpill::OpenExisting(uint64_t number, uint64_t size) {
+  const std::lock_guard<std::mutex> lock(existing_mutex_);
+  auto& known = existing_[number];
+  std::shared_ptr<const RunFile> file = known.lock();
+  if (file == nullptr) {
+    EPI_ASSIGN(auto opened, fs_.Open(PathOf(number), OpenMode::kRead));
+    file = std::make_shared<const RunFile>(fs_, PathOf(number), number, std::move(opened), keep_);
+    known = file;
+  }
+  if (file->file().size() < size) {
+    return Fail(ErrorCode::kDataLoss, PathOf(number) + ": the file is shorter than the snapshot says");
+  }
+  return file;
+}
+
+Result<void> RunSpill::RemoveUnused() {
+  const std::lock_guard<std::mutex> lock(existing_mutex_);
+  for (const uint64_t number : left_) {
+    const auto opened = existing_.find(number);
+    if (opened != existing_.end() && !opened->second.expired()) continue;
+    const auto removed = fs_.RemoveFile(PathOf(number));
+    if (!removed && removed.error().code() != ErrorCode::kNotFound) return removed;
+  }
+  left_.clear();
+  existing_.clear();
+  return {};
 }
 
 Result<void> RunSpill::OpenFile(int64_t block) {
   file_.reset();
-  const std::string path = JoinPath(directory_, NumberedName(next_number_++, kSuffix));
-  EPI_ASSIGN(auto file, fs_.Open(path, OpenMode::kTruncate));
-  file_ = std::make_shared<RunFile>(fs_, path, std::move(file));
+  const uint64_t number = next_number_++;
+  EPI_ASSIGN(auto file, fs_.Open(PathOf(number), OpenMode::kTruncate));
+  file_ = std::make_shared<RunFile>(fs_, PathOf(number), number, std::move(file), keep_);
   file_block_ = block;
+  unsynced_.push_back(file_);
+  directory_changed_ = true;
   return {};
 }
 
 Result<std::shared_ptr<const Run>> RunSpill::Write(const Run& run) {
   const int64_t block = run.range().max / block_range_ms_;
-  if (file_ == nullptr || block != file_block_ || file_->file().size() > kMaxFileBytes) EPI_TRY(OpenFile(block));
+  if (file_ == nullptr || block != file_block_ || file_->file().size() > kMaxRunsFileBytes) EPI_TRY(OpenFile(block));
   const uint64_t offset = file_->file().size();
   if (auto written = file_->file().Append(run.bytes()); !written) {
     // What was written of it is nobody's; the next run goes to a new file.
@@ -46,6 +80,26 @@ Result<void> RunSpill::SpillAll(Head& head) {
       group.ReplaceRun(run.get(), std::move(*spilled));
     }
   }
+  return {};
+}
+
+Result<void> RunSpill::Sync() {
+  if (!distrusted_.expired()) return Fail(ErrorCode::kIo, "spilled samples could not be synced earlier");
+  for (const auto& weak : unsynced_) {
+    const auto file = weak.lock();
+    if (file == nullptr) continue;
+    if (auto synced = file->file().Sync(); !synced) {
+      // Nobody knows what of it is on the device, and a second sync would say nothing. The head goes on reading what
+      // the system has; until its samples are in a block no snapshot may refer to the file.
+      distrusted_ = file;
+      if (file == file_) file_.reset();
+      return Fail(synced.error().WithContext("spilled samples"));
+    }
+  }
+  unsynced_.clear();
+  if (file_ != nullptr) unsynced_.push_back(file_);
+  if (directory_changed_) EPI_TRY(fs_.SyncDirectory(directory_));
+  directory_changed_ = false;
   return {};
 }
 

@@ -1,9 +1,13 @@
 // Sealed runs on disk, so that memory holds only the open phase.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/file_system.h"
 #include "tsdb/head/head.h"
@@ -11,27 +15,46 @@
 
 namespace epi::tsdb {
 
-// The files are a relief for memory, not a store: after a restart the log says everything, so they are removed at the
-// start and are never synced. Not thread-safe.
+// A file goes when nothing in the head refers to it any more. After a restart only the files that the head's snapshot
+// names count: for everything else there is the log. Not thread-safe, but for OpenExisting.
 class RunSpill {
  public:
   RunSpill(FileSystem& fs, std::string directory, int64_t block_range_ms)
-      : fs_(fs), directory_(std::move(directory)), block_range_ms_(block_range_ms) {}
-  // Removes what an earlier process left.
+      : fs_(fs),
+        directory_(std::move(directory)),
+        block_range_ms_(block_range_ms),
+        keep_(std::make_shared<std::atomic<bool>>(false)) {}
+  // Looks at what an earlier process left, and goes on with numbers above.
   Result<void> Start();
+  // A file that an earlier process left, of at least `size` bytes. Thread-safe.
+  Result<std::shared_ptr<const RunFile>> OpenExisting(uint64_t number, uint64_t size);
+  // Removes the files that nobody has opened since Start.
+  Result<void> RemoveUnused();
   // Writes every run of the head that is in memory only. An error leaves the rest in memory, to be tried again.
   Result<void> SpillAll(Head& head);
+  // Makes durable what was written so far.
+  Result<void> Sync();
+  // From now on files stay when nothing refers to them: a snapshot does.
+  void KeepFiles() { keep_->store(true, std::memory_order_release); }
 
  private:
   Result<std::shared_ptr<const Run>> Write(const Run& run);
   Result<void> OpenFile(int64_t block);
+  std::string PathOf(uint64_t number) const;
 
   FileSystem& fs_;
   const std::string directory_;
   const int64_t block_range_ms_;
+  const std::shared_ptr<std::atomic<bool>> keep_;
   std::shared_ptr<RunFile> file_;
   int64_t file_block_ = 0;  // runs of one block lie together, so that whole files go
   uint64_t next_number_ = 1;
+  std::vector<std::weak_ptr<RunFile>> unsynced_;
+  std::weak_ptr<RunFile> distrusted_;  // a sync of it failed
+  bool directory_changed_ = false;     // since the last Sync
+  std::vector<uint64_t> left_;         // numbers of the files an earlier process left
+  std::mutex existing_mutex_;
+  std::map<uint64_t, std::weak_ptr<const RunFile>> existing_;  // guarded by existing_mutex_; opened since Start
 };
 
 }  // namespace epi::tsdb

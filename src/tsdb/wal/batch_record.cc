@@ -11,7 +11,6 @@
 namespace epi::tsdb {
 namespace {
 
-enum Section : uint8_t { kFloats = 1, kTimed = 2, kHistograms = 4, kExemplars = 8, kMetadata = 16, kTombstones = 32 };
 enum LayoutKind : uint8_t { kSameLayout = 0, kEditedLayout = 1, kFullLayout = 2 };
 // How a value refers to its base.
 enum ValueKind : uint8_t { kUnchanged = 0, kIntegerStep = 1, kXorBytes = 2 };
@@ -309,10 +308,10 @@ void EncodeBatch(const Batch& batch, uint64_t segment, LayoutChain& chain, std::
   changed = false;
   ByteWriter writer(out);
   writer.Uvarint(batch.group);
-  writer.U8(static_cast<uint8_t>((batch.series.empty() ? 0 : kFloats) | (batch.timed.empty() ? 0 : kTimed) |
-                                 (batch.histograms.empty() ? 0 : kHistograms) |
-                                 (batch.exemplars.empty() ? 0 : kExemplars) | (batch.metadata.empty() ? 0 : kMetadata) |
-                                 (batch.tombstones.empty() ? 0 : kTombstones)));
+  writer.U8(static_cast<uint8_t>(
+      (batch.series.empty() ? 0 : kBatchFloats) | (batch.timed.empty() ? 0 : kBatchTimed) |
+      (batch.histograms.empty() ? 0 : kBatchHistograms) | (batch.exemplars.empty() ? 0 : kBatchExemplars) |
+      (batch.metadata.empty() ? 0 : kBatchMetadata) | (batch.tombstones.empty() ? 0 : kBatchTombstones)));
   if (!batch.series.empty()) PutFloats(batch, segment, chain, out, changed, previous);
   if (!batch.timed.empty()) PutTimed(batch.timed, out);
   if (!batch.histograms.empty()) PutHistograms(batch, out);
@@ -534,6 +533,7 @@ Result<BatchDecoder::Outcome> BatchDecoder::Decode(std::string_view payload, Bat
   const uint64_t group = in.Uvarint();
   const uint8_t sections = in.U8();
   if (!in.ok() || group > UINT32_MAX) return Fail(ErrorCode::kDataLoss, "a batch record has no group");
+  if ((sections & ~kAllBatchSections) != 0) return Fail(ErrorCode::kDataLoss, "a batch record has an unknown section");
   out.group = static_cast<uint32_t>(group);
   Chain& chain = chains_[out.group];
   const auto damaged = [&](const char* what) {
@@ -541,7 +541,7 @@ Result<BatchDecoder::Outcome> BatchDecoder::Decode(std::string_view payload, Bat
     return Fail(ErrorCode::kDataLoss, std::string("a batch record is damaged: ") + what);
   };
   Parser parser(in, out);
-  if ((sections & kFloats) != 0) {
+  if ((sections & kBatchFloats) != 0) {
     const uint8_t kind = in.U8();
     const uint64_t sequence = in.Uvarint();
     const int64_t time = in.Varint();
@@ -569,13 +569,13 @@ Result<BatchDecoder::Outcome> BatchDecoder::Decode(std::string_view payload, Bat
     out.series = chain.series;
     out.values = chain.values;
   }
-  if ((sections & kTimed) != 0) parser.Timed();
-  if ((sections & kHistograms) != 0) parser.Histograms();
-  if ((sections & kExemplars) != 0) parser.Exemplars();
-  if ((sections & kMetadata) != 0) parser.Metadata();
-  if ((sections & kTombstones) != 0) parser.Tombstones();
+  if ((sections & kBatchTimed) != 0) parser.Timed();
+  if ((sections & kBatchHistograms) != 0) parser.Histograms();
+  if ((sections & kBatchExemplars) != 0) parser.Exemplars();
+  if ((sections & kBatchMetadata) != 0) parser.Metadata();
+  if ((sections & kBatchTombstones) != 0) parser.Tombstones();
   if (!parser.ok() || !in.empty()) return damaged("rows");
-  if ((sections & kFloats) != 0) chain.valid = true;
+  if ((sections & kBatchFloats) != 0) chain.valid = true;
   return Outcome::kDecoded;
 }
 

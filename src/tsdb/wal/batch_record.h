@@ -16,6 +16,18 @@ namespace epi::tsdb {
 // A record that stands alone comes at least this often per group, so that damage costs at most so many batches.
 inline constexpr uint32_t kFullEvery = 16;
 
+// What a batch record may hold; a bit each. Whatever is added here is part of the head's snapshot, too (kCovered in
+// snapshot/head_snapshot.h).
+enum BatchSection : uint8_t {
+  kBatchFloats = 1,
+  kBatchTimed = 2,
+  kBatchHistograms = 4,
+  kBatchExemplars = 8,
+  kBatchMetadata = 16,
+  kBatchTombstones = 32,
+};
+inline constexpr uint8_t kAllBatchSections = 63;
+
 // Appends the payload to `out` for the segment `segment`, and moves the chain on. `changed`: the layout is another than
 // the chain's before; then `previous` has that one.
 void EncodeBatch(const Batch& batch, uint64_t segment, LayoutChain& chain, std::string& out, bool& changed,

@@ -150,6 +150,7 @@ Result<void> Wal::WriteOne(const Pending& pending) {
 }
 
 Result<void> Wal::Sync() {
+  const std::lock_guard<std::mutex> one(sync_mutex_);
   std::vector<std::shared_ptr<File>> files;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -178,10 +179,15 @@ Result<void> Wal::Sync() {
   return {};
 }
 
-void Wal::CutSegment() {
+uint64_t Wal::CutSegment() {
   const std::lock_guard<std::mutex> lock(mutex_);
   segment_size_ = 0;
-  segment_.fetch_add(1, std::memory_order_acq_rel);
+  return segment_.fetch_add(1, std::memory_order_acq_rel) + 1;
+}
+
+std::map<uint64_t, Wal::Content> Wal::contents() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return contents_;
 }
 
 Result<void> Wal::RemoveOldSegments(TimestampMs time, uint64_t lsn) {

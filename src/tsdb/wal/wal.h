@@ -44,10 +44,12 @@ class Wal final : public CommitLog {
   Result<void> AwaitWritten(uint64_t lsn) override;
   uint64_t written() const override { return written_.load(std::memory_order_acquire); }
 
-  // Makes what was written durable, the series log first. For the interval timer and shutdown; one caller at a time.
+  // Makes what was written durable, the series log first. For the interval timer and shutdown; thread-safe.
   Result<void> Sync();
-  // Starts a new segment with the next record.
-  void CutSegment();
+  // Starts a new segment with the next record: its number.
+  uint64_t CutSegment();
+  // What the segments hold that are there.
+  std::map<uint64_t, Content> contents() const;
   // Removes the oldest segments as far as they hold only samples before `time` and numbers up to `lsn`. kIo when one
   // stays; then the next call tries again.
   Result<void> RemoveOldSegments(TimestampMs time, uint64_t lsn);
@@ -99,6 +101,7 @@ class Wal final : public CommitLog {
   std::deque<Pending> pending_;           // guarded by mutex_
   std::map<uint64_t, Content> contents_;  // guarded by mutex_; by segment
   std::deque<Failure> failures_;          // guarded by mutex_
+  std::mutex sync_mutex_;                 // held by Sync; taken before mutex_
   bool writing_ = false;                  // guarded by mutex_; somebody is in WriteAll
   std::vector<std::shared_ptr<File>>
       unsynced_;  // guarded by mutex_; handles of files with bytes to sync, the open one last

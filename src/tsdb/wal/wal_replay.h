@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/file_system.h"
+#include "base/thread_pool.h"
 #include "tsdb/head/head.h"
 #include "tsdb/wal/log_files.h"
 #include "tsdb/wal/wal.h"
@@ -36,10 +37,19 @@ struct WalReplayReport {
   std::map<uint64_t, Wal::Content> contents;  // of the segments that are there
 };
 
-// Applies every intact batch to the head, in order. Torn tails are cut off; damaged segments are copied to `aside` and
-// replaced by what is readable of them. `after_segment` is called between segments. An error means that the directory
-// cannot be listed or a file is of a later version.
+// Where a replay begins, and with whose help.
+struct WalReplayStart {
+  uint64_t first_segment = 0;                 // earlier ones are in a snapshot as a whole
+  std::map<uint64_t, Wal::Content> contents;  // of those
+  ThreadPool* pool = nullptr;                 // decodes and applies beside the caller; may be null
+};
+
+// Applies every intact batch to the head: decoded in the order of the log, applied group by group in that order, of
+// several groups at once. Torn tails are cut off; damaged segments are copied to `aside` and replaced by what is
+// readable of them. `after_segment` is called between segments. An error means that the directory cannot be listed or a
+// file is of a later version.
 Result<WalReplayReport> ReplayWal(FileSystem& fs, const std::string& directory, const std::string& aside, Head& head,
-                                  WalReplayProgress& progress, const std::function<void()>& after_segment);
+                                  const WalReplayStart& start, WalReplayProgress& progress,
+                                  const std::function<void()>& after_segment);
 
 }  // namespace epi::tsdb
