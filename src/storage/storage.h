@@ -20,6 +20,8 @@ struct GroupIdentity {
   std::string key;
 };
 
+class ChangeLog;  // storage/change_log.h
+
 // Thread-safe.
 class Storage {
  public:
@@ -32,6 +34,9 @@ class Storage {
   virtual Result<std::unique_ptr<BackfillAppender>> OpenBackfill(const BackfillOptions& options);
   // The oldest stored sample's time, or max when empty.
   virtual TimestampMs OldestTime() const = 0;
+  // Where every change of what is stored is noted; null when nobody can tell (what is read comes from elsewhere), and
+  // then no answer may be kept.
+  virtual ChangeLog* changes() const { return nullptr; }
 };
 
 }  // namespace epi

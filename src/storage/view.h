@@ -100,6 +100,8 @@ class View {
   virtual Result<std::vector<SeriesExemplars>> Exemplars(std::span<const std::vector<Matcher>> matcher_sets,
                                                          TimeRange range) const = 0;
   virtual const SymbolSpace& symbols() const = 0;
+  // Whether Select over `range` hands series out in label order unasked, as it does where several sources are merged.
+  virtual bool OrderedByLabels(TimeRange /*range*/) const { return false; }
 };
 
 // The text form of a tuple.

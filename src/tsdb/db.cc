@@ -30,13 +30,15 @@ Db::Db(DbOptions options, DbDependencies dependencies)
       series_log_(deps_.fs, JoinPath(native_, "series"), next_lsn_),
       wal_(deps_.fs, {JoinPath(native_, "wal"), options_.wal_segment_bytes, options_.sync_each_commit}, series_log_,
            next_lsn_),
-      head_(options_.head, wal_, &series_log_),
+      noted_log_(wal_, changes_),
+      head_(options_.head, noted_log_, &series_log_),
       blocks_(deps_.fs, deps_.clock, deps_.random, deps_.log,
               {options_.directory,
                {ExponentialRanges(options_.head.group.block_range_ms, options_.max_block_duration_ms),
                 options_.merge_overlapping},
                {kDefaultChunkSegmentBytes, options_.samples_per_chunk, options_.float_encoding},
-               options_.retention}),
+               options_.retention,
+               &changes_}),
       spill_(deps_.fs, JoinPath(native_, "runs"), options_.head.group.block_range_ms) {}
 
 Db::~Db() { static_cast<void>(Close()); }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "base/random.h"
+#include "storage/change_log.h"
 #include "storage/storage.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -18,6 +19,7 @@
 #include "tsdb/head/head.h"
 #include "tsdb/head/head_view.h"
 #include "tsdb/head/run_spill.h"
+#include "tsdb/noted_log.h"
 #include "tsdb/wal/series_log.h"
 #include "tsdb/wal/wal.h"
 #include "tsdb/wal/wal_replay.h"
@@ -73,6 +75,7 @@ class Db final : public Storage {
   Result<std::shared_ptr<const View>> OpenView(TimeRange range) const override;
   Result<std::unique_ptr<BatchAppender>> OpenGroup(const GroupIdentity& identity) override;
   TimestampMs OldestTime() const override;
+  ChangeLog* changes() const override { return &changes_; }
 
   // What the timer does every minute: reads the directory again, cuts blocks from the head when it spans more than one
   // and a half of them, compacts, and deletes beyond retention. For tests and tools.
@@ -127,6 +130,8 @@ class Db final : public Storage {
   std::atomic<uint64_t> next_lsn_{1};
   SeriesLog series_log_;
   Wal wal_;
+  mutable ChangeLog changes_;
+  NotedLog noted_log_;  // the head's way to wal_
   Head head_;
   BlockStore blocks_;
   RunSpill spill_;  // owned by whoever holds spill_mutex_

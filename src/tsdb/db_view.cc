@@ -19,6 +19,11 @@ bool DbView::NeedsHead(TimeRange range) const {
   return blocks_.empty() || range.max >= head_min_time_ || head_.head().out_of_order_window() > 0;
 }
 
+bool DbView::OrderedByLabels(TimeRange range) const {
+  return std::any_of(blocks_.begin(), blocks_.end(),
+                     [&](const auto& block) { return block->range().Overlaps(range); });
+}
+
 Result<std::unique_ptr<SeriesSelection>> DbView::Select(std::span<const Matcher> matchers, const SelectHints& hints,
                                                         Budget& budget) const {
   BlockList overlapping;

@@ -24,6 +24,7 @@ class DbView final : public View {
   Result<std::vector<SeriesExemplars>> Exemplars(std::span<const std::vector<Matcher>> matcher_sets,
                                                  TimeRange range) const override;
   const SymbolSpace& symbols() const override { return head_.symbols(); }
+  bool OrderedByLabels(TimeRange range) const override;
 
  private:
   bool NeedsHead(TimeRange range) const;

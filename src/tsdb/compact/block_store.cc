@@ -28,6 +28,21 @@ Result<void> LinkBlock(FileSystem& fs, const std::string& from, const std::strin
   return fs.Rename(temporary, to);
 }
 
+// The times of blocks that are in one list only; an empty range when there are none.
+TimeRange Exchanged(const BlockList& before, const BlockList& after) {
+  TimeRange range{std::numeric_limits<TimestampMs>::max(), std::numeric_limits<TimestampMs>::min()};
+  const auto include_missing = [&](const BlockList& from, const BlockList& in) {
+    for (const auto& block : from) {
+      if (std::find(in.begin(), in.end(), block) != in.end()) continue;
+      range.min = std::min(range.min, block->range().min);
+      range.max = std::max(range.max, block->range().max);
+    }
+  };
+  include_missing(before, after);
+  include_missing(after, before);
+  return range;
+}
+
 bool OlderFirst(const std::shared_ptr<const Block>& a, const std::shared_ptr<const Block>& b) {
   return a->meta().min_time < b->meta().min_time;
 }
@@ -93,6 +108,7 @@ Result<void> BlockStore::ReloadLocked(uint64_t other_bytes) {
   for (const auto& block : loaded)
     if (!obsolete.contains(block->meta().ulid)) kept->push_back(block);
   {
+    const ScopedChange change(options_.changes, Exchanged(*before, *kept));
     const std::lock_guard lock(mutex_);
     blocks_ = std::move(kept);
   }
@@ -221,6 +237,7 @@ Result<void> BlockStore::CleanTombstones(uint64_t other_bytes, WorkPace* pace) {
 
 Result<size_t> BlockStore::Delete(std::span<const Matcher> matchers, TimeRange range) {
   const std::lock_guard work(work_mutex_);
+  const ScopedChange change(options_.changes, range);
   size_t touched = 0;
   const auto list = blocks();
   for (const auto& block : *list) {
@@ -248,6 +265,7 @@ Result<size_t> BlockStore::ApplyRetentionRules() {
                             RuleCutoff(rule, newest, options_.planner.ranges_ms.front())};
     for (const auto& block : *list) {
       if (!block->range().Overlaps(expired)) continue;
+      const ScopedChange change(options_.changes, {std::max(expired.min, block->range().min), expired.max});
       EPI_ASSIGN(const size_t in_block, block->Delete(rule.matchers, expired));
       touched += in_block;
     }

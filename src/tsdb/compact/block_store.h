@@ -14,6 +14,7 @@
 #include "base/file_system.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "storage/change_log.h"
 #include "telemetry/log.h"
 #include "tsdb/block/block.h"
 #include "tsdb/compact/compaction_planner.h"
@@ -29,6 +30,8 @@ struct BlockStoreOptions {
   PlannerOptions planner;
   CompactOptions compact;
   RetentionLimits retention;
+  // Told of samples that come or go with blocks and deletions; outlives the store. May be null.
+  ChangeLog* changes = nullptr;
 };
 
 // What happened since the store was made; for the server's own metrics.
