@@ -31,6 +31,7 @@ struct GlobalConfig {
   StringMap external_labels;  // after expansion; a value may be empty, then the label is not added
   int64_t body_size_limit = 0;
   uint64_t sample_limit = 0;
+  std::string sample_limit_action;
   uint64_t target_limit = 0;
   uint64_t label_limit = 0;
   uint64_t label_name_length_limit = 0;

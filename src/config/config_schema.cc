@@ -182,6 +182,7 @@ std::span<const FieldSpec> Schema<GlobalConfig>::Fields() {
       Key<T, &T::external_labels>("external_labels", Omit::kEmpty),
       Key<T, &T::body_size_limit, ByteSizeCodec>("body_size_limit", Omit::kEmpty),
       Key<T, &T::sample_limit>("sample_limit", Omit::kEmpty),
+      Key<T, &T::sample_limit_action>("sample_limit_action", Omit::kEmpty),
       Key<T, &T::target_limit>("target_limit", Omit::kEmpty),
       Key<T, &T::label_limit>("label_limit", Omit::kEmpty),
       Key<T, &T::label_name_length_limit>("label_name_length_limit", Omit::kEmpty),
@@ -199,6 +200,7 @@ std::span<const FieldSpec> Schema<GlobalConfig>::Fields() {
 
 Result<void> Schema<GlobalConfig>::Validate(GlobalConfig& config) {
   config.given = true;
+  EPI_TRY(ValidateSampleLimitAction(config.sample_limit_action));
   const NameScheme scheme = config.name_scheme();
   for (const auto& [name, value] : config.external_labels) {
     if (!IsValidLabelName(name, scheme)) return Invalid(Quoted(name) + " is not a valid label name");

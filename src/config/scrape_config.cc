@@ -94,6 +94,7 @@ void Inherit(T& value, const T& from) {
 void InheritLimits(ScrapeConfig& config, const GlobalConfig& global) {
   Inherit(config.body_size_limit, global.body_size_limit);
   Inherit(config.sample_limit, global.sample_limit);
+  Inherit(config.sample_limit_action, global.sample_limit_action);
   Inherit(config.target_limit, global.target_limit);
   Inherit(config.label_limit, global.label_limit);
   Inherit(config.label_name_length_limit, global.label_name_length_limit);
@@ -191,6 +192,11 @@ Result<void> ValidateScrapeProtocols(const std::vector<std::string>& protocols) 
   return {};
 }
 
+Result<void> ValidateSampleLimitAction(const std::string& action) {
+  if (action.empty() || action == kFailOverLimit || action == kDropNewOverLimit) return {};
+  return InvalidScrape("unknown sample_limit_action " + QuotedJob(action) + ", must be one of 'fail' or 'drop_new'");
+}
+
 NameEscaping ScrapeConfig::name_escaping() const {
   for (size_t i = 0; i < std::size(kEscapingSchemes); ++i) {
     if (kEscapingSchemes[i] == metric_name_escaping_scheme) return static_cast<NameEscaping>(i);
@@ -219,6 +225,7 @@ std::span<const FieldSpec> Schema<ScrapeConfig>::Fields() {
       Key<T, &T::enable_compression>("enable_compression"),
       Key<T, &T::body_size_limit, ByteSizeCodec>("body_size_limit", Omit::kEmpty),
       Key<T, &T::sample_limit>("sample_limit", Omit::kEmpty),
+      Key<T, &T::sample_limit_action>("sample_limit_action", Omit::kEmpty),
       Key<T, &T::target_limit>("target_limit", Omit::kEmpty),
       Key<T, &T::label_limit>("label_limit", Omit::kEmpty),
       Key<T, &T::label_name_length_limit>("label_name_length_limit", Omit::kEmpty),
@@ -246,6 +253,7 @@ void Schema<ScrapeConfig>::WriteExtra(const ScrapeConfig& config, const WriteOpt
 
 Result<void> Schema<ScrapeConfig>::Validate(ScrapeConfig& config) {
   if (config.job_name.empty()) return InvalidScrape("job_name is empty");
+  EPI_TRY(ValidateSampleLimitAction(config.sample_limit_action));
   EPI_TRY(ValidateHttpClientConfig(config.http));
   if (config.relabel_configs.empty()) EPI_TRY(CheckStaticTargets(config.service_discovery));
   return {};

@@ -23,6 +23,11 @@ inline constexpr std::string_view kPrometheusText100 = "PrometheusText1.0.0";
 inline constexpr std::string_view kOpenMetricsText001 = "OpenMetricsText0.0.1";
 inline constexpr std::string_view kOpenMetricsText100 = "OpenMetricsText1.0.0";
 
+// What sample_limit does to a scrape beyond it: nothing of it is stored, or only series that are new are refused. The
+// key is an addition of ours; a file without it means what it means to Prometheus.
+inline constexpr std::string_view kFailOverLimit = "fail";
+inline constexpr std::string_view kDropNewOverLimit = "drop_new";
+
 // What stands in an Accept header for a protocol: "text/plain;version=0.0.4"; empty for an unknown one.
 std::string_view ScrapeProtocolHeader(std::string_view protocol);
 // Its media type alone: "text/plain".
@@ -52,6 +57,7 @@ struct ScrapeConfig {
   bool enable_compression = true;
   int64_t body_size_limit = 0;
   uint64_t sample_limit = 0;
+  std::string sample_limit_action;  // kFailOverLimit (what empty means), kDropNewOverLimit
   uint64_t target_limit = 0;
   uint64_t label_limit = 0;
   uint64_t label_name_length_limit = 0;
@@ -77,6 +83,8 @@ void SetDirectory(ScrapeConfig& config, std::string_view directory);
 // The job as YAML with its secrets: equal texts mean that a reload changes nothing for it.
 std::string ScrapeConfigFingerprint(const ScrapeConfig& config);
 
+// Empty or one of the actions above.
+Result<void> ValidateSampleLimitAction(const std::string& action);
 // scrape_protocols as a list: not empty, known, each once.
 Result<void> ValidateScrapeProtocols(const std::vector<std::string>& protocols);
 

@@ -113,6 +113,8 @@ class SampleIngest::Run {
       : cache_(owner.cache_),
         metadata_(*owner.metadata_),
         zeroed_starts_(owner.zeroed_starts_),
+        starts_(owner.starts_),
+        last_appended_(owner.last_appended_),
         time_(time),
         target_labels_(target_labels),
         rules_(rules),
@@ -137,16 +139,22 @@ class SampleIngest::Run {
   Result<CachedLine*> NewSeries(ExpositionParser& parser, CachedLine line, TimestampMs sample_time);
   Result<void> AddSample(ExpositionParser& parser, CachedLine* line, SeriesRef ref, EntryKind kind, bool timed,
                          TimestampMs sample_time);
-  Result<void> AddHistogram(ExpositionParser& parser, SeriesRef ref, TimestampMs sample_time, TimestampMs start);
+  void AddFloat(SeriesRef ref, double value, TimestampMs start, bool at_own_time, TimestampMs sample_time);
+  bool MaySynthesize(ExpositionParser& parser, SeriesRef ref) const;
+  Result<void> AddHistogram(ExpositionParser& parser, SeriesRef ref, bool timed, TimestampMs sample_time,
+                            TimestampMs start, bool synthesize);
   void AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind, TimestampMs sample_time);
   void Track(CachedLine& line, bool timed, unsigned histogram);
   bool AddZeroSample(const ExpositionEntry& entry, SeriesRef ref, TimestampMs start, TimestampMs sample_time);
   void CountLimits();
+  bool HasPlaceForNew() const;
   bool uses_start_times() const { return rules_.start_timestamps || rules_.start_zero_samples; }
 
   SeriesCache& cache_;
   MetadataCache& metadata_;
   std::unordered_map<SeriesRef, TimestampMs>& zeroed_starts_;
+  StartSynthesis& starts_;
+  uint64_t& last_appended_;
   const TimestampMs time_;
   const Labels& target_labels_;
   const SampleRules& rules_;
@@ -180,7 +188,8 @@ IngestResult SampleIngest::Run::Execute(std::string_view body, ExpositionFormat 
   options.convert_classic_to_nhcb = histograms_.convert_classic;
   const auto parser = body.empty() ? nullptr : MakeParser(format, body, options);
   Result<void> read;
-  const bool plain = !rules_.type_and_unit_labels && !uses_start_times() && !histograms_.convert_classic;
+  const bool plain =
+      !rules_.type_and_unit_labels && !uses_start_times() && !rules_.synthesize_starts && !histograms_.convert_classic;
   if (parser == nullptr) {
     read = {};
   } else if (plain && format == ExpositionFormat::kText) {
@@ -203,10 +212,15 @@ IngestResult SampleIngest::Run::Execute(std::string_view body, ExpositionFormat 
   }
   if (result_.error) return Fail(true);
   if (only_new_) {
+    last_appended_ += result_.series_added;
     cache_.Finish();
     return std::move(result_);
   }
-  for (const auto& series : cache_.Vanished(/*all=*/false)) AddStaleMarker(series, time_, appender_);
+  last_appended_ = appended_;
+  for (const auto& series : cache_.Vanished(/*all=*/false)) {
+    AddStaleMarker(series, time_, appender_);
+    starts_.Forget(series.ref);
+  }
   if (body.empty()) {
     result_.cache_flushed = cache_.Abandon();
   } else {
@@ -399,6 +413,13 @@ Result<void> SampleIngest::Run::TakeSample(ExpositionParser& parser, EntryKind k
   return AddSample(parser, line, line->series(), kind, timed, sample_time);
 }
 
+// In the soft mode the places of the last body's series are kept for them: those may stand further down the page.
+bool SampleIngest::Run::HasPlaceForNew() const {
+  if (rules_.sample_limit == 0) return true;
+  if (!rules_.drop_new_over_limit) return appended_ < rules_.sample_limit;
+  return std::max(appended_, last_appended_ + result_.series_added) < rules_.sample_limit;
+}
+
 // The line of a series that is not cached: null when its sample is to be counted only.
 Result<CachedLine*> SampleIngest::Run::NewSeries(ExpositionParser& parser, CachedLine line, TimestampMs sample_time) {
   const Labels exposed = parser.SampleLabels();
@@ -430,7 +451,7 @@ Result<CachedLine*> SampleIngest::Run::NewSeries(ExpositionParser& parser, Cache
     ++result_.out_of_bounds;
     return nullptr;
   }
-  if (rules_.sample_limit > 0 && appended_ >= rules_.sample_limit) {
+  if (!HasPlaceForNew()) {
     ++result_.kept;
     if (rules_.drop_new_over_limit) {
       ++result_.refused_new;
@@ -465,19 +486,40 @@ Result<void> SampleIngest::Run::AddSample(ExpositionParser& parser, CachedLine* 
   const TimestampMs exposed_start = uses_start_times() ? parser.StartTime() : 0;
   // Samples with times of their own keep their order among themselves only, so what follows the zero has one too.
   const bool after_zero = rules_.start_zero_samples && AddZeroSample(entry, ref, exposed_start, sample_time);
-  const TimestampMs start = rules_.start_timestamps ? exposed_start : 0;
+  TimestampMs start = rules_.start_timestamps ? exposed_start : 0;
+  const bool synthesize = rules_.synthesize_starts && exposed_start == 0 && MaySynthesize(parser, ref);
   if (kind == EntryKind::kHistogram) {
-    EPI_TRY(AddHistogram(parser, ref, timed ? sample_time : BatchAppender::kBatchTime, start));
-  } else if (timed || start != 0 || after_zero) {
-    appender_.AddAt(ref, sample_time, entry.value, start);
+    EPI_TRY(AddHistogram(parser, ref, timed, sample_time, start, synthesize));
   } else {
-    appender_.Add(ref, entry.value);
+    double value = entry.value;
+    bool first = false;
+    if (synthesize) {
+      const auto outcome = starts_.Float(ref, value, sample_time);
+      first = outcome.first;
+      if (rules_.start_timestamps) start = outcome.start;
+    }
+    if (!first) AddFloat(ref, value, start, timed || after_zero, sample_time);
   }
   if (rules_.exemplars) AddExemplars(parser, ref, kind, sample_time);
   if (family_changed_ && rules_.append_metadata) {
     if (const auto family = metadata_.Get(family_name_)) appender_.SetMetadata(ref, family->metadata);
   }
   return {};
+}
+
+void SampleIngest::Run::AddFloat(SeriesRef ref, double value, TimestampMs start, bool at_own_time,
+                                 TimestampMs sample_time) {
+  if (at_own_time || start != 0) {
+    appender_.AddAt(ref, sample_time, value, start);
+  } else {
+    appender_.Add(ref, value);
+  }
+}
+
+bool SampleIngest::Run::MaySynthesize(ExpositionParser& parser, SeriesRef ref) const {
+  if (starts_.Knows(ref)) return true;
+  const auto family = metadata_.Get(family_name_);
+  return family && IsCumulativePart(parser.SampleLabels().MetricName(), family_name_, family->metadata.type);
 }
 
 // What a counter was at its start: zero. Only once for each start.
@@ -503,12 +545,13 @@ bool SampleIngest::Run::AddZeroSample(const ExpositionEntry& entry, SeriesRef re
   return true;
 }
 
-Result<void> SampleIngest::Run::AddHistogram(ExpositionParser& parser, SeriesRef ref, TimestampMs sample_time,
-                                             TimestampMs start) {
+Result<void> SampleIngest::Run::AddHistogram(ExpositionParser& parser, SeriesRef ref, bool timed,
+                                             TimestampMs sample_time, TimestampMs start, bool synthesize) {
   const ExpositionEntry& entry = parser.entry();
   const HistogramLimits limits{rules_.native_histogram_bucket_limit,
                                MaxSchemaForFactor(rules_.native_histogram_min_bucket_factor)};
-  BatchAppender::HistogramSample sample{ref, sample_time, start, entry.histogram, entry.float_histogram};
+  BatchAppender::HistogramSample sample{ref, timed ? sample_time : BatchAppender::kBatchTime, start, entry.histogram,
+                                        entry.float_histogram};
   const auto fitted = entry.histogram ? FitHistogram(sample.integer, limits) : FitHistogram(sample.floats, limits);
   if (!fitted) {
     if (fitted.error().code() != ErrorCode::kLimit) return epi::Fail(fitted.error());
@@ -520,6 +563,12 @@ Result<void> SampleIngest::Run::AddHistogram(ExpositionParser& parser, SeriesRef
     if (rules_.validate_histograms) EPI_TRY(Validate(*sample.integer));
   } else if (rules_.validate_histograms) {
     EPI_TRY(Validate(*sample.floats));
+  }
+  if (synthesize) {
+    const auto outcome = sample.integer ? starts_.OfHistogram(ref, sample.integer, sample_time)
+                                        : starts_.OfHistogram(ref, sample.floats, sample_time);
+    if (outcome.first) return {};
+    if (rules_.start_timestamps) sample.start_time = outcome.start;
   }
   appender_.AddHistogram(std::move(sample));
   return {};
@@ -557,7 +606,12 @@ IngestResult SampleIngest::IngestFailure(TimestampMs time, BatchAppender& append
 bool SampleIngest::ForgetDead(std::span<const SeriesRef> dead) {
   if (dead.empty()) return false;
   cache_.Forget(dead);
+  last_appended_ -= std::min<uint64_t>(last_appended_, dead.size());
   return true;
+}
+
+void SampleIngest::ForgetStarts(std::span<const AppendReport::Refusal> refused) {
+  for (const auto& refusal : refused) starts_.Forget(refusal.ref);
 }
 
 IngestResult SampleIngest::IngestMissing(std::string_view body, ExpositionFormat format, TimestampMs time,

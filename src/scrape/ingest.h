@@ -17,6 +17,7 @@
 #include "scrape/parse/exposition.h"
 #include "scrape/parse/format.h"
 #include "scrape/series_cache.h"
+#include "scrape/start_synthesis.h"
 #include "storage/appender.h"
 
 namespace epi::scrape {
@@ -35,11 +36,13 @@ struct SampleRules {
   uint64_t label_value_length_limit = 0;
   uint64_t native_histogram_bucket_limit = 0;
   double native_histogram_min_bucket_factor = 0;
-  // Past sample_limit known series go on and only new ones are refused, instead of failing the scrape.
+  // Past sample_limit known series go on and only new ones are refused, instead of failing the scrape. A new series
+  // gets a place only where the last stored body left one free, wherever it stands in the page.
   bool drop_new_over_limit = false;
   bool exemplars = false;           // storage keeps exemplars
   bool start_timestamps = false;    // start timestamps are stored beside the samples
   bool start_zero_samples = false;  // a new start timestamp puts a sample of zero there, before the sample itself
+  bool synthesize_starts = false;   // cumulative series without a start timestamp get one, see start_synthesis.h
   bool append_metadata = false;     // metadata goes to storage with new series and on change
   bool type_and_unit_labels = false;
   bool validate_histograms = true;  // a native histogram that does not add up fails the scrape
@@ -85,12 +88,17 @@ class SampleIngest {
   // After a commit: forgets series that storage no longer has. True when the body is worth a second pass, in which only
   // those series are added.
   bool ForgetDead(std::span<const SeriesRef> dead);
+  // With synthesize_starts: storage refused samples of these series.
+  void ForgetStarts(std::span<const AppendReport::Refusal> refused);
   IngestResult IngestMissing(std::string_view body, ExpositionFormat format, TimestampMs time,
                              const Labels& target_labels, const SampleRules& rules, const HistogramRules& histograms,
                              BatchAppender& appender);
   // Labels, relabeling or limits changed: nothing cached holds any more. Series that do not come back with the next
   // body get stale markers then.
-  void Clear() { cache_.Clear(); }
+  void Clear() {
+    cache_.Clear();
+    last_appended_ = 0;
+  }
 
   std::shared_ptr<const MetadataCache> metadata() const { return metadata_; }
   size_t cached_lines() const { return cache_.size(); }
@@ -100,6 +108,8 @@ class SampleIngest {
   SeriesCache cache_;
   // With start_zero_samples: the start timestamps that have their zero sample.
   std::unordered_map<SeriesRef, TimestampMs> zeroed_starts_;
+  StartSynthesis starts_;       // with synthesize_starts
+  uint64_t last_appended_ = 0;  // against sample_limit, in the last body that was stored
   const std::shared_ptr<MetadataCache> metadata_;
 };
 

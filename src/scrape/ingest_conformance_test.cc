@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "config/config.h"
 #include "model/duration.h"
 #include "model/number_format.h"
 #include "scrape/histogram_limits.h"
 #include "scrape/ingest.h"
+#include "scrape/job_from_config.h"
 #include "scrape/target.h"
 #include "testing/conformance.h"
 #include "testing/memory_storage.h"
@@ -187,6 +189,18 @@ TEST(PopulateLabelsConformance, EveryCase) {
     EXPECT_TRUE(populated->keep) << id;
     EXPECT_EQ(populated->labels.ToString(), StoredLabelsOf(c.at("labels")).ToString()) << id;
     EXPECT_EQ(discovered.ToString(), StoredLabelsOf(c.at("discovered_labels")).ToString()) << id;
+  }
+}
+
+TEST(TargetsFromGroupConformance, EveryCase) {
+  EPI_CONFORMANCE_OR_SKIP(data, "scrape/targets_from_group.json");
+  for (const auto& c : data.at("cases")) {
+    const auto config = config::ParseConfig(c.at("cfgText").get<std::string>(), {});
+    ASSERT_TRUE(config.has_value()) << c.at("id") << ": " << config.error().message();
+    auto group = std::make_shared<TargetGroup>();
+    for (const auto& target : c.at("targets")) group->targets.push_back(StoredLabelsOf(target));
+    const auto found = TargetsFromGroup(group, JobFromConfig(config->scrape_configs.at(0)));
+    EXPECT_EQ(found.active.empty(), c.value("shouldDropTarget", false)) << c.at("id");
   }
 }
 

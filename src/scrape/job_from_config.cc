@@ -28,6 +28,7 @@ ScrapeJob JobFromConfig(const config::ScrapeConfig& config) {
   job.enable_compression = config.enable_compression;
   job.body_size_limit = static_cast<uint64_t>(std::max<int64_t>(0, config.body_size_limit));
   job.sample_limit = config.sample_limit;
+  job.drop_new_over_sample_limit = config.sample_limit_action == config::kDropNewOverLimit;
   job.target_limit = config.target_limit;
   job.label_limit = config.label_limit;
   job.label_name_length_limit = config.label_name_length_limit;

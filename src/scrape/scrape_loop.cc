@@ -87,6 +87,7 @@ SampleRules RulesOf(const ScrapeJob& job, const StorageAbilities& abilities) {
   rules.exemplars = abilities.exemplars;
   rules.start_timestamps = abilities.start_timestamps;
   rules.start_zero_samples = abilities.start_zero_samples;
+  rules.synthesize_starts = abilities.synthesize_starts;
   rules.append_metadata = abilities.metadata;
   rules.type_and_unit_labels = abilities.type_and_unit_labels;
   return rules;
@@ -326,6 +327,7 @@ void ScrapeLoop::Store(Attempt& attempt, std::string_view body, ExpositionFormat
   }
   if (!attempt.error && attempt.ingested.error) attempt.error = attempt.ingested.error;
   Report(attempt, settings, appender);
+  appender.set_list_refusals(settings.rules.synthesize_starts);
   auto report = appender.Commit(attempt.time);
   if (report && !report->dead.empty()) {
     // Storage let go of series that the cache still knew: they are looked up again and their samples added.
@@ -346,6 +348,7 @@ void ScrapeLoop::Store(Attempt& attempt, std::string_view body, ExpositionFormat
     report = appender.Commit(attempt.time);
   }
   if (report) {
+    ingest_->ForgetStarts(report->refusals);
     Account(attempt, *report);
   } else {
     appender.Rollback();
@@ -431,6 +434,7 @@ void ScrapeLoop::Conclude(Attempt& attempt, const PoolSettings& settings) {
   state_.health = attempt.error ? TargetHealth::kDown : TargetHealth::kUp;
   state_.last_error = attempt.error ? attempt.error->message() : std::string();
   state_.last_scrape_ns = attempt.start_ns;
+  state_.refused_new_series = in.refused_new;
 }
 
 void ScrapeLoop::Stop(StopReason reason) {

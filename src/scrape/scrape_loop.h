@@ -76,6 +76,7 @@ struct TargetState {
   std::string last_error;
   int64_t last_scrape_ns = 0;  // wall clock; 0 before the first scrape
   double last_duration_seconds = 0;
+  uint64_t refused_new_series = 0;  // by the last scrape
 };
 
 // Thread-safe. Start once; after Stop it lives on until its stale markers are written.
@@ -175,6 +176,7 @@ struct StorageAbilities {
   bool exemplars = false;
   bool start_timestamps = false;    // feature st-storage
   bool start_zero_samples = false;  // feature created-timestamp-zero-ingestion
+  bool synthesize_starts = false;   // feature st-synthesis
   bool metadata = false;
   bool type_and_unit_labels = false;
 };

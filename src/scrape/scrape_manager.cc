@@ -195,6 +195,7 @@ std::vector<ActiveTarget> ScrapeManager::ActiveTargets(std::string_view pool_nam
     out.last_error = std::move(state.last_error);
     out.last_scrape_ns = state.last_scrape_ns;
     out.last_duration_seconds = state.last_duration_seconds;
+    out.refused_new_series = state.refused_new_series;
     out.health = state.health;
     out.interval.assign(target.labels().Get("__scrape_interval__"));
     out.timeout.assign(target.labels().Get("__scrape_timeout__"));

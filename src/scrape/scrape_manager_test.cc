@@ -249,7 +249,7 @@ TEST_F(ScrapeManagerTest, LimitsFailTheScrape) {
 TEST_F(ScrapeManagerTest, SoftSampleLimitKeepsKnownSeries) {
   Answer two, three;
   two.body = "a 1\nb 2\n";
-  three.body = "z 1\na 3\nb 4\n";
+  three.body = "z 1\na 3\nb 4\ny 1\n";
   http_.Script(kUrl, {two, three});
   auto job = Job();
   job.sample_limit = 2;
@@ -259,7 +259,27 @@ TEST_F(ScrapeManagerTest, SoftSampleLimitKeepsKnownSeries) {
   RunScrapes(2);
   EXPECT_THAT(Values(Series("a")), ElementsAre(1, 3));
   EXPECT_THAT(Values(Series("b")), ElementsAre(2, 4));
+  EXPECT_THAT(Values(Series("y")), IsEmpty());
+  EXPECT_THAT(Values(Series("z")), IsEmpty()) << "a known series further down lost its place";
   EXPECT_THAT(Values(Series("up")), ElementsAre(1, 1));
+  EXPECT_EQ(manager_->ActiveTargets("j")[0].refused_new_series, 2u);
+}
+
+TEST_F(ScrapeManagerTest, PlacesOfVanishedSeriesAreGivenOutAgain) {
+  Answer first, second, third;
+  first.body = "a 1\nb 2\n";
+  second.body = "c 1\na 3\n";
+  third.body = "c 2\na 4\n";
+  http_.Script(kUrl, {first, second, third});
+  auto job = Job();
+  job.sample_limit = 2;
+  job.drop_new_over_sample_limit = true;
+  Apply({job});
+  Targets("j", {"host:1"});
+  RunScrapes(3);
+  EXPECT_THAT(Values(Series("a")), ElementsAre(1, 3, 4));
+  EXPECT_THAT(Values(Series("c")), ElementsAre(2)) << "b's place was still b's in the second scrape";
+  EXPECT_EQ(manager_->ActiveTargets("j")[0].refused_new_series, 0u);
 }
 
 TEST_F(ScrapeManagerTest, BodySizeLimit) {

@@ -28,6 +28,7 @@ struct ActiveTarget {
   std::string last_error;      // empty when fine
   int64_t last_scrape_ns = 0;  // wall clock; 0 before the first scrape
   double last_duration_seconds = 0;
+  uint64_t refused_new_series = 0;  // of the last scrape, by sample_limit_action drop_new
   TargetHealth health = TargetHealth::kUnknown;
   std::string interval;  // as their labels say: "15s"
   std::string timeout;

@@ -26,7 +26,7 @@ bool SampleChunker::Full(const HistogramChunkAppender<Kind>& open) const {
 template <typename Kind>
 void SampleChunker::AddHistogram(std::optional<HistogramChunkAppender<Kind>>& open, TimestampMs time,
                                  const typename Kind::Value& h, TimestampMs start_time) {
-  const bool with_start = options_.keep_start_times && start_time != 0;
+  const bool with_start = options_.keep_start_times && options_.histogram_start_times && start_time != 0;
   const ChunkEncoding wanted = with_start ? Kind::kWithStarts : Kind::kPlain;
   std::optional<CounterResetHeader> header;
   if (!open) {

@@ -20,6 +20,8 @@ struct ChunkerOptions {
   ChunkEncoding float_encoding = ChunkEncoding::kXor;
   // Start timestamps go into chunks (encodings 4 to 6) from the first sample that has one. Otherwise they are dropped.
   bool keep_start_times = false;
+  // Of histograms too: false drops those (feature histograms-st-encoding is off).
+  bool histogram_start_times = true;
 };
 
 // Takes samples in ascending order of time and ends a chunk when it is full, when the type changes, when a histogram

@@ -45,6 +45,7 @@ Result<std::optional<BlockMeta>> CutBlock(FileSystem& fs, const std::string& dir
   chunks.samples_per_chunk = options.samples_per_chunk;
   chunks.float_encoding = options.float_encoding;
   chunks.keep_start_times = options.keep_start_times;
+  chunks.histogram_start_times = options.histogram_start_times;
   SampleChunker chunker(chunks);
   SeriesReader reader;
   std::vector<SeriesSamples> samples;

@@ -17,7 +17,8 @@ struct BlockCutOptions {
   uint32_t samples_per_chunk = 120;
   ChunkEncoding float_encoding = ChunkEncoding::kXor;
   bool keep_start_times = false;
-  std::string foreign;  // one JSON object of keys for meta.json that are not Prometheus's; may be empty
+  std::string foreign;                // one JSON object of keys for meta.json that are not Prometheus's; may be empty
+  bool histogram_start_times = true;  // with keep_start_times: of histograms too
 };
 
 // The samples with min_time <= t < max_time that `view` sees, as the block `directory`/`ulid` of level 1. Nothing when

@@ -50,6 +50,11 @@ void WriteActiveTarget(JsonWriter& json, const scrape::ActiveTarget& target, con
   json.String(target.interval);
   json.Key("scrapeTimeout");
   json.String(target.timeout);
+  // An addition of ours, and only of targets whose job has sample_limit_action drop_new.
+  if (target.refused_new_series > 0) {
+    json.Key("refusedNewSeries");
+    json.Unsigned(target.refused_new_series);
+  }
   json.EndObject();
 }
 
