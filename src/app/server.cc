@@ -150,6 +150,8 @@ Result<void> Server::OpenDatabase() {
   engine.logger = setup_.logger.Named("query engine");
   engine.metrics = &metrics_;
   engine_ = std::make_unique<promql::Engine>(engine);
+  range_cache_ = std::make_unique<promql::RangeCache>(
+      *engine_, promql::RangeCacheOptions{flags.query_result_cache_bytes, &clock_, &metrics_});
   remote::WriteReceiverOptions receiver;
   receiver.accepted.clear();
   for (const auto& name : flags.web_accepted_write_messages) {
@@ -300,6 +302,7 @@ void Server::FillServices() {
   services_.storage = db_.get();
   services_.local_storage = db_.get();
   services_.engine = engine_.get();
+  services_.range_cache = range_cache_.get();
   services_.parse_options = QuerySyntax(setup_.features);
   services_.scrape = scrape_.get();
   services_.rules = rules_view_.get();

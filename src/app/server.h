@@ -22,6 +22,7 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "net/router.h"
+#include "promql/cache/range_cache.h"
 #include "promql/engine/engine.h"
 #include "remote/read_server.h"
 #include "remote/write_receiver.h"
@@ -101,6 +102,7 @@ class Server {
   std::unique_ptr<tsdb::Db> db_;
   std::unique_ptr<DatabaseAdapter> database_;
   std::unique_ptr<promql::Engine> engine_;
+  std::unique_ptr<promql::RangeCache> range_cache_;
   std::unique_ptr<scrape::ScrapeManager> scrape_;
   std::unique_ptr<discovery::DiscoveryManager> discovery_;
   std::unique_ptr<rules::Notifier> notifier_;

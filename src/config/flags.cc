@@ -262,6 +262,8 @@ constexpr Spec kSpecs[] = {
      "Most memory all queries together may hold; 0 allows any."},
     {"query.max-memory-per-query", FlagKind::kSize, &Flags::query_max_memory_per_query_bytes, "0B", Mode::kServer,
      false, "Most memory one query may hold; 0 allows any."},
+    {"query.result-cache-size", FlagKind::kSize, &Flags::query_result_cache_bytes, "32MB", Mode::kServer, false,
+     "Most memory for kept answers of range queries; 0 keeps none."},
     {"enable-feature",
      FlagKind::kTexts,
      &Flags::enabled_features,

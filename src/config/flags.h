@@ -89,6 +89,7 @@ struct Flags {
   int64_t query_max_samples = 0;
   int64_t query_max_memory_bytes = 0;            // 0: no limit
   int64_t query_max_memory_per_query_bytes = 0;  // 0: no limit
+  int64_t query_result_cache_bytes = 0;          // 0: no cache
   std::vector<std::string> enabled_features;     // as given, each maybe a comma-separated list
   bool agent = false;
   std::string log_level;

@@ -51,7 +51,8 @@ constexpr Param kRangeParams[] = {kExpression,
                                   kTimeout,
                                   kLimit,
                                   kLookback,
-                                  kStats};
+                                  kStats,
+                                  {"nocache", "boolean", false, false, "1: evaluates every step anew."}};
 constexpr Param kExemplarParams[] = {kExpression, kStart, kEnd};
 constexpr Param kExpressionParams[] = {kExpression};
 constexpr Param kNamesParams[] = {kMatch, kStart, kEnd, kLimit};

@@ -29,7 +29,8 @@ class AnchoredRegex;
 }  // namespace epi
 namespace epi::promql {
 class Engine;
-}
+class RangeCache;
+}  // namespace epi::promql
 namespace epi::scrape {
 class ScrapeStatus;
 }
@@ -91,6 +92,7 @@ struct Services final : net::HandlerContext {
   const Storage* storage = nullptr;        // what queries see: local and remote
   const Storage* local_storage = nullptr;  // what federation sees
   const promql::Engine* engine = nullptr;
+  promql::RangeCache* range_cache = nullptr;  // of that engine; null: every query is evaluated
   promql::ParseOptions parse_options;
   const scrape::ScrapeStatus* scrape = nullptr;
   const RulesSource* rules = nullptr;

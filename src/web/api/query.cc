@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "model/number_format.h"
+#include "promql/cache/range_cache.h"
 #include "promql/engine/engine.h"
 #include "promql/parser/printer.h"
 #include "web/api/answer.h"
@@ -158,6 +159,21 @@ Result<void> ReadRunOptions(const Services& services, const net::Request& reques
   return {};
 }
 
+// Statistics tell what the whole query reads, so a query that asks for them is evaluated whole.
+bool MayUseCache(const Services& services, const net::Request& request, const promql::QuerySpec& spec) {
+  return services.range_cache != nullptr && spec.step_ms > 0 && request.FormValue("stats").empty() &&
+         request.FormValue("nocache") != "1";
+}
+
+// One text for all selectors that reads of this request are restricted to.
+std::string ScopeText(const net::Request& request) {
+  std::string text;
+  for (const std::string& selector : request.identity.label_scope) {
+    text += std::to_string(selector.size()) + ":" + selector;
+  }
+  return text;
+}
+
 Result<void> RunQuery(const Services& services, const net::Request& request, const RunOptions& run,
                       net::ResponseWriter& response) {
   if (services.engine == nullptr || services.storage == nullptr) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
@@ -167,7 +183,9 @@ Result<void> RunQuery(const Services& services, const net::Request& request, con
   context.stop = request.stop;
   context.timeout_ms = run.timeout_ms;
   context.budget = request.budget;
-  auto result = services.engine->Run(**parsed, run.spec, *services.storage, context);
+  auto result = MayUseCache(services, request, run.spec)
+                    ? services.range_cache->Run(**parsed, run.spec, *services.storage, context, ScopeText(request))
+                    : services.engine->Run(**parsed, run.spec, *services.storage, context);
   if (!result) {
     // What is wrong with the query for this kind of evaluation, such as a range vector over a range.
     if (result.error().code() == ErrorCode::kInvalid) return Fail(InvalidParameter("query", result.error()));
