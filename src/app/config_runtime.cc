@@ -101,8 +101,6 @@ Result<void> CheckSupported(const config::Features& features) {
       {features.st_storage, "st-storage", "start timestamps are not stored yet"},
       {features.histograms_st_encoding, "histograms-st-encoding", "start timestamps are not stored yet"},
       {features.st_synthesis, "st-synthesis", "start timestamps are not stored yet"},
-      {features.otlp_delta_to_cumulative, "otlp-deltatocumulative", "the OTLP receiver is not built yet"},
-      {features.otlp_native_delta_ingestion, "otlp-native-delta-ingestion", "the OTLP receiver is not built yet"},
   };
   for (const auto& row : rows) {
     if (row.on) {

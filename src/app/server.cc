@@ -162,6 +162,16 @@ Result<void> Server::OpenDatabase() {
   receiver.start_time_zero_samples = setup_.features.created_timestamp_zero_ingestion;
   write_receiver_ =
       std::make_unique<remote::WriteReceiver>(receiver, *db_, clock_, metrics_, setup_.logger.Named("web"));
+  remote::OtlpReceiverOptions otlp;
+  using Deltas = remote::OtlpReceiverOptions::Deltas;
+  otlp.deltas = setup_.features.otlp_delta_to_cumulative      ? Deltas::kToCumulative
+                : setup_.features.otlp_native_delta_ingestion ? Deltas::kStore
+                                                              : Deltas::kRefuse;
+  otlp.lookback_delta_ms = flags.query_lookback_delta_ms;
+  otlp.type_and_unit_labels = receiver.type_and_unit_labels;
+  otlp.append_metadata = receiver.append_metadata;
+  otlp.start_time_zero_samples = receiver.start_time_zero_samples;
+  otlp_receiver_ = std::make_unique<remote::OtlpReceiver>(otlp, *db_, clock_, metrics_, setup_.logger.Named("web"));
   remote::ReadServerOptions reads;
   reads.sample_limit = flags.remote_read_sample_limit;
   reads.concurrent_limit = static_cast<size_t>(flags.remote_read_concurrent_limit);
@@ -171,6 +181,7 @@ Result<void> Server::OpenDatabase() {
                            .start = {},
                            .apply = [this](const LoadedConfig& loaded) -> Result<void> {
                              read_server_->SetExternalLabels(loaded.config.global.ExternalLabels());
+                             otlp_receiver_->SetConfig(loaded.config.otlp);
                              return {};
                            },
                            .stop = {}}));
@@ -310,6 +321,7 @@ void Server::FillServices() {
   services_.database = database_.get();
   services_.notifications = &notifications_;
   services_.write_receiver = write_receiver_.get();
+  services_.otlp_receiver = otlp_receiver_.get();
   services_.read_server = read_server_.get();
   services_.build = ThisBuild();
   services_.flags = setup_.flags.shown;

@@ -24,6 +24,7 @@
 #include "net/router.h"
 #include "promql/cache/range_cache.h"
 #include "promql/engine/engine.h"
+#include "remote/otlp_receiver.h"
 #include "remote/read_server.h"
 #include "remote/write_receiver.h"
 #include "rules/engine_querier.h"
@@ -111,6 +112,7 @@ class Server {
   std::unique_ptr<RulesAdapter> rules_view_;
   std::unique_ptr<AlertmanagersAdapter> alertmanagers_view_;
   std::unique_ptr<remote::WriteReceiver> write_receiver_;
+  std::unique_ptr<remote::OtlpReceiver> otlp_receiver_;
   std::unique_ptr<remote::ReadServer> read_server_;
   web::Services services_;
   std::unique_ptr<WebSettingsSource> web_settings_;

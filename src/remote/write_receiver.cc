@@ -1,14 +1,11 @@
 #include "remote/write_receiver.h"
 
 #include <algorithm>
-#include <boost/unordered/unordered_flat_map.hpp>
-#include <mutex>
-#include <shared_mutex>
 
-#include "base/xxhash64.h"
 #include "model/histogram_resolution.h"
 #include "model/histogram_validate.h"
 #include "model/label_names.h"
+#include "remote/append_lanes.h"
 #include "remote/snappy_block.h"
 #include "remote/write_negotiation.h"
 
@@ -52,12 +49,6 @@ std::string LabelProblem(const std::vector<LabelView>& pairs) {
   return "invalid labels for series, labels " + PairsText(pairs) + ", duplicated label " + std::string(*twice);
 }
 
-uint64_t HashOf(const std::vector<LabelView>& pairs) {
-  uint64_t hash = pairs.size();
-  for (const auto& [name, value] : pairs) hash = XxHash64(value, XxHash64(name, hash));
-  return hash;
-}
-
 Result<void> ReduceToStorableSchema(WireHistogram& histogram) {
   const int32_t schema = histogram.integer ? histogram.integer->schema : histogram.floats->schema;
   if (schema <= kExponentialSchemaMax || schema > kReducibleSchemaMax) return {};
@@ -66,66 +57,6 @@ Result<void> ReduceToStorableSchema(WireHistogram& histogram) {
 }
 
 }  // namespace
-
-// Appenders to work with: one a request, kept for the next. As many lanes exist as requests were ever under way at
-// once.
-class WriteReceiver::Lanes {
- public:
-  explicit Lanes(Storage& storage) : storage_(storage) {}
-
-  Result<std::unique_ptr<BatchAppender>> Take() {
-    size_t number = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      if (!free_.empty()) {
-        auto appender = std::move(free_.back());
-        free_.pop_back();
-        return appender;
-      }
-      number = made_++;
-    }
-    return storage_.OpenGroup({GroupIdentity::Kind::kRemoteWrite, "lane " + std::to_string(number)});
-  }
-  void Give(std::unique_ptr<BatchAppender> appender) {
-    appender->Rollback();
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(appender));
-  }
-
- private:
-  Storage& storage_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<BatchAppender>> free_;  // guarded by mutex_
-  size_t made_ = 0;                                   // guarded by mutex_
-};
-
-// From the hash of labels as sent to the series, so that known series cost no label handling. A 64-bit hash stands for
-// the text; it is seeded by nothing a sender controls beyond the labels themselves, and a wrong guess needs 2^32
-// series.
-class WriteReceiver::SeriesCache {
- public:
-  explicit SeriesCache(size_t limit) : limit_(limit) {}
-  SeriesRef Find(uint64_t hash) const {
-    const std::shared_lock lock(mutex_);
-    const auto at = refs_.find(hash);
-    return at == refs_.end() ? kNoSeries : at->second;
-  }
-  void Put(uint64_t hash, SeriesRef ref) {
-    const std::unique_lock lock(mutex_);
-    if (refs_.size() >= limit_) refs_.clear();
-    refs_.insert_or_assign(hash, ref);
-  }
-  void Forget(const std::vector<SeriesRef>& dead) {
-    const std::unique_lock lock(mutex_);
-    boost::unordered::erase_if(
-        refs_, [&](const auto& entry) { return std::find(dead.begin(), dead.end(), entry.second) != dead.end(); });
-  }
-
- private:
-  size_t limit_;
-  mutable std::shared_mutex mutex_;
-  boost::unordered_flat_map<uint64_t, SeriesRef> refs_;  // guarded by mutex_
-};
 
 // One request from its decoded bytes to its answer.
 class WriteReceiver::Request {
@@ -283,7 +214,7 @@ class WriteReceiver::Request {
   }
 
   Result<SeriesRef> Resolve(const std::vector<LabelView>& pairs) {
-    const uint64_t hash = HashOf(pairs);
+    const uint64_t hash = HashOfPairs(pairs);
     if (const SeriesRef known = owner_.cache_->Find(hash); known != kNoSeries) return known;
     EPI_ASSIGN(const SeriesRef ref, appender_->Intern(Labels::FromPairs(pairs)));
     owner_.cache_->Put(hash, ref);
@@ -371,8 +302,8 @@ WriteReceiver::WriteReceiver(WriteReceiverOptions options, Storage& storage, Clo
       invalid_labels_(metrics.AddCounter(
           "prometheus_api_remote_write_invalid_labels_samples_total",
           "The total number of received remote write samples and histogram samples which contained invalid labels.")),
-      lanes_(std::make_unique<Lanes>(storage)),
-      cache_(std::make_unique<SeriesCache>(options_.max_cached_series)) {}
+      lanes_(std::make_unique<AppendLanes>(storage, "lane")),
+      cache_(std::make_unique<SentSeries>(options_.max_cached_series)) {}
 WriteReceiver::~WriteReceiver() = default;
 
 WriteAnswer WriteReceiver::Receive(std::string_view content_type, std::string_view content_encoding,

@@ -16,6 +16,9 @@
 
 namespace epi::remote {
 
+class AppendLanes;
+class SentSeries;
+
 struct WriteReceiverOptions {
   std::vector<WriteMessage> accepted = {WriteMessage::kV1, WriteMessage::kV2};
   uint64_t max_decoded_bytes = 32u << 20;  // Prometheus's limit
@@ -47,15 +50,13 @@ class WriteReceiver {
   WriteAnswer Receive(std::string_view content_type, std::string_view content_encoding, std::string_view body);
 
  private:
-  class Lanes;
-  class SeriesCache;
   class Request;
   WriteReceiverOptions options_;
   Clock& clock_;
   Logger logger_;
   Counter& invalid_labels_;
-  std::unique_ptr<Lanes> lanes_;
-  std::unique_ptr<SeriesCache> cache_;
+  std::unique_ptr<AppendLanes> lanes_;
+  std::unique_ptr<SentSeries> cache_;
 };
 
 }  // namespace epi::remote

@@ -36,6 +36,7 @@ class ScrapeStatus;
 }
 namespace epi::remote {
 class WriteReceiver;
+class OtlpReceiver;
 class ReadServer;
 }  // namespace epi::remote
 
@@ -100,6 +101,7 @@ struct Services final : net::HandlerContext {
   Database* database = nullptr;
   Notifications* notifications = nullptr;
   remote::WriteReceiver* write_receiver = nullptr;
+  remote::OtlpReceiver* otlp_receiver = nullptr;
   remote::ReadServer* read_server = nullptr;
 
   BuildInfo build;

@@ -1,3 +1,4 @@
+#include "remote/otlp_receiver.h"
 #include "remote/read_server.h"
 #include "remote/write_receiver.h"
 #include "web/api/answer.h"
@@ -22,6 +23,14 @@ class ResponseSink final : public remote::ReadSink {
   bool begun_ = false;
 };
 
+// What Go's http.Error sends, beside the status.
+Result<void> WriteText(net::ResponseWriter& response, std::string_view text) {
+  if (text.empty()) return {};
+  response.headers().Set("Content-Type", "text/plain; charset=utf-8");
+  response.headers().Set("X-Content-Type-Options", "nosniff");
+  return response.Write(text);
+}
+
 }  // namespace
 
 Result<void> ServeRemoteWrite(Services& services, const net::Request& request, net::ResponseWriter& response) {
@@ -36,10 +45,7 @@ Result<void> ServeRemoteWrite(Services& services, const net::Request& request, n
     response.headers().Set("X-Prometheus-Remote-Write-Histograms-Written", std::to_string(answer.histograms_written));
     response.headers().Set("X-Prometheus-Remote-Write-Exemplars-Written", std::to_string(answer.exemplars_written));
   }
-  if (answer.body.empty()) return {};
-  response.headers().Set("Content-Type", "text/plain; charset=utf-8");
-  response.headers().Set("X-Content-Type-Options", "nosniff");
-  return response.Write(answer.body);
+  return WriteText(response, answer.body);
 }
 
 Result<void> ServeRemoteRead(Services& services, const net::Request& request, net::ResponseWriter& response) {
@@ -52,8 +58,14 @@ Result<void> ServeRemoteRead(Services& services, const net::Request& request, ne
   return PlainError(response, bad ? 400 : 500, served.error().message());
 }
 
-Result<void> ServeOtlpWrite(Services&, const net::Request&, net::ResponseWriter& response) {
-  return PlainError(response, 404, "otlp write receiver needs to be enabled with --web.enable-otlp-receiver");
+Result<void> ServeOtlpWrite(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  if (!services.options.enable_otlp_receiver || services.otlp_receiver == nullptr) {
+    return PlainError(response, 404, "otlp write receiver needs to be enabled with --web.enable-otlp-receiver");
+  }
+  const auto answer = services.otlp_receiver->Receive(
+      request.headers.Get("Content-Type"), request.headers.Get("Content-Encoding"), request.body, *request.budget);
+  response.SetStatus(answer.status);
+  return WriteText(response, answer.body);
 }
 
 }  // namespace epi::web

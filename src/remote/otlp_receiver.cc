@@ -1,0 +1,310 @@
+#include "remote/otlp_receiver.h"
+
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+#include "model/histogram_validate.h"
+#include "model/utf8.h"
+#include "net/http_client.h"
+#include "remote/append_lanes.h"
+#include "remote/otlp/delta_streams.h"
+#include "remote/otlp/export_request.h"
+#include "remote/otlp/translation.h"
+
+namespace epi::remote {
+namespace {
+
+constexpr std::string_view kOtlpProtobuf = "application/x-protobuf";
+constexpr std::string_view kOtlpJson = "application/json";
+constexpr std::string_view kWarningCategories[] = {"empty_data_points", "histogram_zero_count_non_zero_sum",
+                                                   "label_name_collision", "other"};
+
+Counter& WarningCounter(MetricRegistry& metrics, std::string_view category) {
+  return metrics.AddCounter("prometheus_api_otlp_translation_warnings_total",
+                            "The total number of warnings while translating OTLP requests, by category.",
+                            {{"category", std::string(category)}});
+}
+
+OtlpAnswer OtlpFailure(int status, std::string text) {
+  if (text.empty() || text.back() != '\n') text += '\n';
+  return {status, std::move(text)};
+}
+
+std::string JoinedLines(const std::vector<std::string>& lines) {
+  std::string out;
+  for (const auto& line : lines) out += (out.empty() ? "" : "\n") + line;
+  return out;
+}
+
+std::shared_ptr<const Histogram> EmptyLike(const Histogram& histogram) {
+  auto out = std::make_shared<Histogram>();
+  out->schema = histogram.schema;
+  out->zero_threshold = histogram.zero_threshold;
+  out->custom_values = histogram.custom_values;
+  return out;
+}
+
+}  // namespace
+
+// One request's samples on their way into storage.
+class OtlpReceiver::Batch final : public otlp::TranslationSink {
+ public:
+  Batch(OtlpReceiver& owner, const otlp::ExportRequest& request, const otlp::TranslationSettings& settings,
+        Budget& budget)
+      : owner_(owner),
+        options_(owner.options_),
+        request_(request),
+        settings_(settings),
+        budget_(budget),
+        now_(owner.clock_.NowMs()),
+        with_zero_samples_(options_.start_time_zero_samples) {}
+
+  OtlpAnswer Store() {
+    auto lane = owner_.lanes_->Take();
+    if (!lane) return Failed(lane.error());
+    appender_ = std::move(*lane);
+    appender_->set_on_refusal(BatchAppender::OnRefusal::kAbort);
+    appender_->set_on_dead(BatchAppender::OnRefusal::kAbort);
+    appender_->set_list_refusals(true);
+    // Series may be removed between look-up and commit, and zero samples may be old news: then it is built once more.
+    constexpr int kAttempts = 4;
+    for (int attempt = 0; attempt < kAttempts && !Attempt(attempt == 0); ++attempt) {
+    }
+    owner_.lanes_->Give(std::move(appender_));
+    return std::move(answer_);
+  }
+
+  Result<void> Add(otlp::TranslatedSample sample) override {
+    for (const auto& [name, value] : sample.labels) {
+      if (!IsValidUtf8(name) || !IsValidUtf8(value)) return Bad("label is not valid UTF-8");
+    }
+    if (sample.labels.empty() || sample.labels.front().name != kMetricName) return Bad("metric name is empty");
+    if (sample.time > now_ + options_.max_future_ms) {
+      return Bad("out of bounds: timestamp is too far in the future");
+    }
+    if (sample.histogram) {
+      if (auto sound = Validate(*sample.histogram); !sound) {
+        errors_.push_back(sound.error().message());
+        return {};
+      }
+    }
+    EPI_ASSIGN(const SeriesRef ref, Resolve(sample.labels));
+    if (options_.append_metadata && sample.metadata->type != MetricType::kUnknown) {
+      appender_->SetMetadata(ref, *sample.metadata);
+    }
+    EPI_TRY(charge_.Add(static_cast<int64_t>(2 * sizeof(Pending))));
+    const bool began = sample.start_time != 0 && sample.start_time < sample.time;
+    if (with_zero_samples_ && began) {
+      pending_.push_back({ref, sample.start_time, 0, 0, true,
+                          sample.histogram ? EmptyLike(*sample.histogram) : std::shared_ptr<const Histogram>()});
+    }
+    const TimestampMs start = options_.store_start_times ? sample.start_time : 0;
+    pending_.push_back({ref, sample.time, start, sample.value, false, std::move(sample.histogram)});
+    for (auto& exemplar : sample.exemplars) appender_->AddExemplar(ref, std::move(exemplar));
+    return {};
+  }
+
+ private:
+  struct Pending {
+    SeriesRef ref;
+    TimestampMs time;
+    TimestampMs start_time;
+    double value;
+    bool is_zero_sample;
+    std::shared_ptr<const Histogram> histogram;
+  };
+
+  // A sample that the sender must not send again.
+  Result<void> Bad(std::string text) {
+    errors_.push_back(std::move(text));
+    bad_request_ = true;
+    return {};
+  }
+
+  // False when it must be tried again.
+  bool Attempt(bool first) {
+    pending_.clear();
+    errors_.clear();
+    bad_request_ = false;
+    charge_ = BudgetCharge(budget_);
+    appender_->Rollback();
+    auto outcome = Translate(request_, settings_, *this);
+    if (!outcome) {
+      answer_ = Failed(outcome.error());
+      return true;
+    }
+    if (first) Report(outcome->warnings);
+    errors_.insert(errors_.begin(), outcome->errors.begin(), outcome->errors.end());
+    if (!errors_.empty()) {
+      owner_.logger_.Error("Error appending OTLP write", {{"err", JoinedLines(errors_)}});
+      answer_ = OtlpFailure(bad_request_ ? 400 : 500, JoinedLines(errors_));
+      return true;
+    }
+    HandOver();
+    auto report = appender_->Commit(now_);
+    if (!report) {
+      answer_ = Failed(report.error());
+      return true;
+    }
+    if (!report->dead.empty()) {
+      owner_.known_->Forget(report->dead);
+      return false;
+    }
+    return Judge(*report);
+  }
+
+  // Prometheus refuses nothing for its order within one request: of samples of a series the later ones simply do not
+  // count. Here they are put in order, and of two for one time the first stays.
+  void HandOver() {
+    const auto key = [](const Pending& p) { return std::tuple(p.time, p.ref, p.is_zero_sample); };
+    std::stable_sort(pending_.begin(), pending_.end(),
+                     [&](const Pending& a, const Pending& b) { return key(a) < key(b); });
+    const auto end = std::unique(pending_.begin(), pending_.end(),
+                                 [](const Pending& a, const Pending& b) { return a.time == b.time && a.ref == b.ref; });
+    pending_.erase(end, pending_.end());
+    for (const auto& sample : pending_) {
+      if (sample.histogram) {
+        appender_->AddHistogram({sample.ref, sample.time, sample.start_time, sample.histogram, nullptr});
+      } else {
+        appender_->AddAt(sample.ref, sample.time, sample.value, sample.start_time);
+      }
+    }
+  }
+
+  bool Judge(const AppendReport& report) {
+    bool zero_refused = false;
+    for (const auto& refusal : report.refusals) {
+      if (refusal.reason == RejectReason::kExemplar) {
+        owner_.late_exemplars_.Increment();
+      } else if (IsZeroSample(refusal)) {
+        zero_refused = true;
+      } else {
+        errors_.emplace_back(RejectReasonText(refusal.reason));
+        bad_request_ |= refusal.reason != RejectReason::kSeriesLimit && refusal.reason != RejectReason::kInvalidValue;
+      }
+    }
+    if (!errors_.empty()) {
+      std::sort(errors_.begin(), errors_.end());
+      errors_.erase(std::unique(errors_.begin(), errors_.end()), errors_.end());
+      answer_ = OtlpFailure(bad_request_ ? 400 : 500, JoinedLines(errors_));
+      return true;
+    }
+    if (zero_refused) {
+      with_zero_samples_ = false;
+      return false;
+    }
+    answer_ = {};
+    return true;
+  }
+
+  bool IsZeroSample(const AppendReport::Refusal& refusal) const {
+    return std::any_of(pending_.begin(), pending_.end(), [&](const Pending& sample) {
+      return sample.is_zero_sample && sample.ref == refusal.ref && sample.time == refusal.time;
+    });
+  }
+
+  Result<SeriesRef> Resolve(std::span<const LabelView> pairs) {
+    const uint64_t hash = HashOfPairs(pairs);
+    if (const SeriesRef known = owner_.known_->Find(hash); known != kNoSeries) return known;
+    EPI_ASSIGN(const SeriesRef ref, appender_->Intern(Labels::FromPairs({pairs.begin(), pairs.end()})));
+    owner_.known_->Put(hash, ref);
+    return ref;
+  }
+
+  void Report(const otlp::Warnings& warnings) {
+    for (const auto& warning : warnings) {
+      WarningCounter(owner_.metrics_, warning.category).Increment();
+      owner_.logger_.Warn("OTLP translation warning", {{"warning", warning.text}});
+    }
+  }
+
+  OtlpAnswer Failed(const Error& error) const {
+    owner_.logger_.Error("Error appending OTLP write", {{"err", error.message()}});
+    return OtlpFailure(error.code() == ErrorCode::kUnavailable ? 503 : 500, error.message());
+  }
+
+  OtlpReceiver& owner_;
+  const OtlpReceiverOptions& options_;
+  const otlp::ExportRequest& request_;
+  const otlp::TranslationSettings& settings_;
+  Budget& budget_;
+  const TimestampMs now_;
+  bool with_zero_samples_;
+  std::unique_ptr<BatchAppender> appender_;
+  BudgetCharge charge_;
+  std::vector<Pending> pending_;
+  std::vector<std::string> errors_;
+  bool bad_request_ = false;
+  OtlpAnswer answer_ = OtlpFailure(503, "series are removed faster than they can be written");
+};
+
+OtlpReceiver::OtlpReceiver(OtlpReceiverOptions options, Storage& storage, Clock& clock, MetricRegistry& metrics,
+                           Logger logger)
+    : options_(options),
+      clock_(clock),
+      metrics_(metrics),
+      logger_(std::move(logger)),
+      late_exemplars_(metrics.AddCounter("prometheus_api_otlp_out_of_order_exemplars_total",
+                                         "The total number of received OTLP exemplars which were rejected because "
+                                         "they were out of order.")),
+      lanes_(std::make_unique<AppendLanes>(storage, "otlp")),
+      known_(std::make_unique<SentSeries>(options.max_cached_series)),
+      deltas_(std::make_unique<otlp::DeltaStreams>()),
+      config_(std::make_shared<config::OtlpConfig>()) {
+  for (const auto category : kWarningCategories) WarningCounter(metrics, category);
+}
+OtlpReceiver::~OtlpReceiver() = default;
+
+void OtlpReceiver::SetConfig(config::OtlpConfig config) {
+  auto next = std::make_shared<const config::OtlpConfig>(std::move(config));
+  const std::lock_guard lock(mutex_);
+  config_ = std::move(next);
+}
+
+OtlpAnswer OtlpReceiver::Receive(std::string_view content_type, std::string_view content_encoding,
+                                 std::string_view body, Budget& budget) {
+  const bool json = content_type == kOtlpJson;
+  if (!json && content_type != kOtlpProtobuf) {
+    return OtlpFailure(400, "unsupported content type: " + std::string(content_type) +
+                                ", supported: [application/json, application/x-protobuf]");
+  }
+  std::string plain;
+  BudgetCharge plain_charge(budget);
+  if (content_encoding == "gzip") {
+    auto inflated = net::GunzipAll(body, options_.max_decoded_bytes);
+    if (!inflated) return OtlpFailure(400, inflated.error().message());
+    plain = std::move(*inflated);
+    if (auto charged = plain_charge.Add(static_cast<int64_t>(plain.size())); !charged) {
+      return OtlpFailure(503, charged.error().message());
+    }
+    body = plain;
+  } else if (!content_encoding.empty()) {
+    return OtlpFailure(400, "unsupported compression: " + std::string(content_encoding) +
+                                ". Only \"gzip\" or no compression supported");
+  }
+  if (body.size() > options_.max_decoded_bytes) {
+    return OtlpFailure(400, "request body exceeds the " + std::to_string(options_.max_decoded_bytes) + " bytes limit");
+  }
+  auto request = json ? otlp::DecodeJson(body, budget) : otlp::DecodeProtobuf(body, budget);
+  if (!request) {
+    logger_.Error("Error decoding OTLP write request", {{"err", request.error().message()}});
+    return OtlpFailure(400, request.error().message());
+  }
+  if (options_.deltas == OtlpReceiverOptions::Deltas::kToCumulative) {
+    if (const size_t dropped = deltas_->ToCumulative(*request, clock_.NowMs()); dropped > 0) {
+      logger_.Warn("OTLP delta points dropped", {{"count", std::to_string(dropped)}});
+    }
+  }
+  otlp::TranslationSettings settings;
+  {
+    const std::lock_guard lock(mutex_);
+    settings.config = *config_;
+  }
+  settings.allow_delta = options_.deltas == OtlpReceiverOptions::Deltas::kStore;
+  settings.type_and_unit_labels = options_.type_and_unit_labels;
+  settings.lookback_delta_ms = options_.lookback_delta_ms;
+  return Batch(*this, *request, settings, budget).Store();
+}
+
+}  // namespace epi::remote
