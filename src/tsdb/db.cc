@@ -27,6 +27,7 @@ Db::Db(DbOptions options, DbDependencies dependencies)
     : options_(std::move(options)),
       deps_(std::move(dependencies)),
       native_(JoinPath(options_.directory, kNativeName)),
+      take_over_(deps_.fs, options_.directory, native_),
       series_log_(deps_.fs, JoinPath(native_, "series"), next_lsn_),
       wal_(deps_.fs, {JoinPath(native_, "wal"), options_.wal_segment_bytes, options_.sync_each_commit}, series_log_,
            next_lsn_),
@@ -74,14 +75,15 @@ Result<void> Db::Replay() {
   const MonotonicNs start = deps_.clock.Monotonic();
   deps_.log.Info("Replaying WAL, this may take a while");
   const std::string aside = JoinPath(native_, "damaged");
+  bool import = false;
+  if (options_.take_over) {
+    EPI_ASSIGN(import, take_over_.Prepare());
+  }
+  const bool native_head = HasNativeHead(deps_.fs, native_);
   EPI_TRY(RemoveLeftovers(deps_.fs, options_.directory));
   EPI_TRY(RepairIndexVersions(deps_.fs, options_.directory));
   EPI_TRY(blocks_.Reload(0));
-  EPI_ASSIGN(in_blocks_, LoadInBlocks());
-  const auto list = blocks_.blocks();
-  for (const auto& block : *list) {
-    if (!block->meta().HasHint(kHintOutOfOrder)) in_blocks_.time = std::max(in_blocks_.time, block->meta().max_time);
-  }
+  EPI_ASSIGN(in_blocks_, LoadInBlocks(native_head));
   head_.SetInBlocks(in_blocks_.time, in_blocks_.lsn);
   head_.SetMinValidTime(in_blocks_.time);
   head_.SetClip(in_blocks_.time);
@@ -101,9 +103,12 @@ Result<void> Db::Replay() {
                    {{"batches_without_base", report_.orphans}, {"unknown_series_rows", report_.unknown_rows}});
   }
   head_.FinishReplay();
-  next_lsn_.store(std::max(report_.highest_lsn, definitions.highest_lsn) + 1);
+  next_lsn_.store(std::max({report_.highest_lsn, definitions.highest_lsn, in_blocks_.lsn}) + 1);
   series_log_.Start(definitions.next_file);
   wal_.Start(report_.next_segment, report_.contents);
+  if (import) EPI_TRY(ImportForeignHead());
+  if (options_.take_over) EPI_TRY(CheckForeignBlocks());
+  if (!native_head && in_blocks_.time != kNoTime) EPI_TRY(StoreInBlocks());
   const auto seconds = [](MonotonicNs ns) { return static_cast<double>(ns) * 1e-9; };
   const MonotonicNs end = deps_.clock.Monotonic();
   replay_seconds_.store(seconds(end - start));

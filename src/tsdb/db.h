@@ -19,6 +19,7 @@
 #include "tsdb/head/head.h"
 #include "tsdb/head/head_view.h"
 #include "tsdb/head/run_spill.h"
+#include "tsdb/import/take_over.h"
 #include "tsdb/noted_log.h"
 #include "tsdb/wal/series_log.h"
 #include "tsdb/wal/wal.h"
@@ -39,6 +40,8 @@ struct DbOptions {
   ChunkEncoding float_encoding = ChunkEncoding::kXor;  // of new blocks
   bool keep_start_times = false;                       // in new blocks
   RetentionLimits retention;
+  // The log of a Prometheus that had the directory before is imported at the start (docs/take-over.md).
+  bool take_over = true;
   int64_t maintenance_interval_ms = 60'000;  // blocks are read again, cut, compacted and deleted
 };
 
@@ -74,18 +77,29 @@ class Db final : public Storage {
 
   Result<std::shared_ptr<const View>> OpenView(TimeRange range) const override;
   Result<std::unique_ptr<BatchAppender>> OpenGroup(const GroupIdentity& identity) override;
+  // The appender must be gone before the database.
+  Result<std::unique_ptr<BackfillAppender>> OpenBackfill(const BackfillOptions& options) override;
   TimestampMs OldestTime() const override;
   ChangeLog* changes() const override { return &changes_; }
 
   // What the timer does every minute: reads the directory again, cuts blocks from the head when it spans more than one
   // and a half of them, compacts, and deletes beyond retention. For tests and tools.
   Result<void> Maintain();
+  // Reads the directory again, for blocks that were written into it.
+  Result<void> ReloadBlocks();
   // Deletes the samples of all series that match one of the sets, in head and blocks.
   Result<void> Delete(std::span<const std::vector<Matcher>> matcher_sets, TimeRange range);
   // Rewrites blocks without what is deleted.
   Result<void> CleanTombstones();
   // Links all blocks, and writes the head as one more, under <data>/snapshots. The name of the new directory there.
   Result<std::string> Snapshot(bool with_head);
+  // Writes the whole head as blocks, split at the bounds of blocks, and removes the native files, so that Prometheus
+  // can go on with the directory. What no block can hold is gone: exemplars and metadata. Afterwards the database is of
+  // no use but to be closed.
+  struct Flushed {
+    size_t blocks = 0;
+  };
+  Result<Flushed> FlushHead();
   void SetRetention(RetentionLimits limits) { blocks_.SetRetention(std::move(limits)); }
   const BlockStore& blocks() const { return blocks_; }
   // Of the log and the head's files.
@@ -106,6 +120,8 @@ class Db final : public Storage {
   Result<void> TakeDirectory();
   Result<void> Replay();
   void ReportDamage(const std::vector<LogDamage>& damage);
+  Result<void> ImportForeignHead();
+  Result<void> CheckForeignBlocks() const;
   void Run();
   void RunMaintenance();
   // Up to which time and log number the head's samples are in blocks.
@@ -113,11 +129,12 @@ class Db final : public Storage {
     TimestampMs time = kNoTime;
     uint64_t lsn = 0;
   };
-  Result<InBlocks> LoadInBlocks();
+  Result<InBlocks> LoadInBlocks(bool native_head);
   Result<void> StoreInBlocks();
   void Spill();
   bool Cuttable() const;
-  Result<void> CutHead();
+  // Writes the oldest block range of the head, no further than to `limit`.
+  Result<void> CutHead(TimestampMs limit);
   Result<void> CutLate(const HeadView& view, TimestampMs before);
   Result<void> TryTruncate();
   Result<void> RewriteUntimed();
@@ -125,6 +142,7 @@ class Db final : public Storage {
   const DbOptions options_;
   const DbDependencies deps_;
   const std::string native_;  // data/epimetheus
+  TakeOver take_over_;
   std::unique_ptr<FileLock> lock_;
   int clean_start_ = -1;
   std::atomic<uint64_t> next_lsn_{1};

@@ -13,19 +13,6 @@ namespace {
 
 constexpr std::string_view kInBlocksName = "in-blocks";
 constexpr uint32_t kInBlocksVersion = 1;
-// In meta.json of a block cut from the head, so that block and number are there together or not at all.
-constexpr std::string_view kLsnKey = "\"epimetheus\":{\"lsn\":";
-
-std::string ForeignWithLsn(uint64_t lsn) { return "{" + std::string(kLsnKey) + std::to_string(lsn) + "}}"; }
-
-// The number in a block's meta.json; 0 when it has none.
-uint64_t LsnOf(const BlockMeta& meta) {
-  std::string text;
-  std::copy_if(meta.foreign.begin(), meta.foreign.end(), std::back_inserter(text), [](char c) { return c > ' '; });
-  const size_t at = text.find(kLsnKey);
-  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + kLsnKey.size(), nullptr, 10);
-}
-
 TimestampMs BlockStart(TimestampMs time, int64_t range) {
   const int64_t rest = time % range;
   return time - (rest < 0 ? rest + range : rest);
@@ -33,7 +20,9 @@ TimestampMs BlockStart(TimestampMs time, int64_t range) {
 
 }  // namespace
 
-Result<Db::InBlocks> Db::LoadInBlocks() {
+// Where there is no head of ours yet, blocks of others say where it begins, as in Prometheus; later only our own word
+// counts, for blocks may be put into the directory that never were in this head.
+Result<Db::InBlocks> Db::LoadInBlocks(bool native_head) {
   InBlocks known;
   const auto content = deps_.fs.ReadFile(JoinPath(native_, kInBlocksName), 1 << 10);
   if (content) {
@@ -49,8 +38,10 @@ Result<Db::InBlocks> Db::LoadInBlocks() {
   }
   const auto list = blocks_.blocks();
   for (const auto& block : *list) {
-    const uint64_t lsn = LsnOf(block->meta());
-    if (lsn > known.lsn) known = {block->meta().max_time, lsn};
+    const auto mark = NativeMarkOf(block->meta());
+    if (mark && mark->until && mark->lsn > known.lsn) known = {std::max(known.time, *mark->until), mark->lsn};
+    const auto head_end = HeadEndOf(block->meta());
+    if (!native_head && head_end) known.time = std::max(known.time, *head_end);
   }
   return known;
 }
@@ -90,7 +81,7 @@ Result<void> Db::Maintain() {
   const std::lock_guard<std::mutex> exclusive(work_mutex_);
   EPI_TRY(blocks_.Reload(log_bytes()));
   EPI_TRY(TryTruncate());
-  while (!truncate_pending_ && Cuttable()) EPI_TRY(CutHead());
+  while (!truncate_pending_ && Cuttable()) EPI_TRY(CutHead(std::numeric_limits<TimestampMs>::max()));
   EPI_TRY(blocks_.ApplyRetentionRules());
   for (;;) {
     EPI_ASSIGN(const auto compacted, blocks_.CompactOnce(log_bytes(), nullptr));
@@ -104,12 +95,12 @@ bool Db::Cuttable() const {
   return head_.max_time() - head_.min_time() > range / 2 * 3;
 }
 
-Result<void> Db::CutHead() {
+Result<void> Db::CutHead(TimestampMs limit) {
   const int64_t range = options_.head.group.block_range_ms;
   const MonotonicNs start = deps_.clock.Monotonic();
   const TimestampMs first = std::max(head_.min_time(), in_blocks_.time);
   const TimestampMs block_start = BlockStart(first, range);
-  const TimestampMs end = block_start + range;
+  const TimestampMs end = std::min(block_start + range, limit);
   // No batch may bring samples before `end` any more, except late ones, which are told apart by their number.
   head_.SetMinValidTime(end);
   uint64_t lsn = 0;
@@ -120,7 +111,7 @@ Result<void> Db::CutHead() {
     const TimestampMs from = oldest_late < first ? std::max(oldest_late, block_start) : first;
     const Ulid ulid = blocks_.NewUlid();
     BlockCutOptions cut{options_.samples_per_chunk, options_.float_encoding, options_.keep_start_times};
-    cut.foreign = ForeignWithLsn(lsn);
+    cut.foreign = EncodeNativeMark({lsn, end});
     EPI_ASSIGN(const auto meta, CutBlock(deps_.fs, options_.directory, ulid, view, from, end, std::nullopt, cut));
     EPI_TRY(CutLate(view, block_start));
     deps_.log.Info("write block", {{"mint", from},
@@ -141,7 +132,8 @@ Result<void> Db::CutLate(const HeadView& view, TimestampMs before) {
   const TimestampMs oldest = head_.OldestLate(view.visible());
   if (oldest >= before) return {};
   for (TimestampMs at = BlockStart(oldest, range); at < before; at += range) {
-    const BlockCutOptions cut{options_.samples_per_chunk, options_.float_encoding, options_.keep_start_times, {}};
+    const BlockCutOptions cut{options_.samples_per_chunk, options_.float_encoding, options_.keep_start_times,
+                              EncodeNativeMark({})};
     EPI_TRY(CutBlock(deps_.fs, options_.directory, blocks_.NewUlid(), view, at, at + range,
                      std::string(kHintOutOfOrder), cut));
   }
@@ -152,6 +144,7 @@ Result<void> Db::TryTruncate() {
   if (!truncate_pending_) return {};
   if (!head_.TruncateBefore(in_blocks_.time, in_blocks_.lsn)) return {};
   truncate_pending_ = false;
+  EPI_TRY(take_over_.RemoveMovedAside());
   EPI_TRY(RewriteUntimed());
   wal_.CutSegment();
   EPI_TRY(wal_.RemoveOldSegments(in_blocks_.time, in_blocks_.lsn));

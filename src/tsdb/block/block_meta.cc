@@ -12,6 +12,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kVersion = 1;
 constexpr uint64_t kMaxMetaBytes = 256 << 20;
+constexpr const char* kMarkKey = "epimetheus";
 constexpr std::string_view kOwnKeys[] = {"ulid", "minTime", "maxTime", "stats", "compaction", "version"};
 
 // Numbers that are zero, lists that are empty and flags that are false are left out, as Go's omitempty does.
@@ -101,6 +102,42 @@ void BlockMeta::AddHint(std::string_view hint) {
   if (HasHint(hint)) return;
   compaction.hints.emplace_back(hint);
   std::sort(compaction.hints.begin(), compaction.hints.end());
+}
+
+std::optional<NativeMark> NativeMarkOf(const BlockMeta& meta) {
+  const Json foreign = Json::parse(meta.foreign, nullptr, false);
+  if (!foreign.is_object()) return std::nullopt;
+  const auto own = foreign.find(kMarkKey);
+  if (own == foreign.end() || !own->is_object()) return std::nullopt;
+  NativeMark mark;
+  if (const auto lsn = own->find("lsn"); lsn != own->end() && lsn->is_number_unsigned()) {
+    mark.lsn = lsn->get<uint64_t>();
+    mark.until = meta.max_time;  // blocks of the first versions say no more
+  }
+  if (const auto until = own->find("until"); until != own->end() && until->is_number_integer())
+    mark.until = until->get<TimestampMs>();
+  return mark;
+}
+
+void SetNativeMark(BlockMeta& meta, const NativeMark& mark) {
+  Json foreign = Json::parse(meta.foreign, nullptr, false);
+  if (!foreign.is_object()) foreign = Json::object();
+  Json& own = foreign[kMarkKey] = Json::object();
+  if (mark.lsn != 0) own["lsn"] = mark.lsn;
+  if (mark.until) own["until"] = *mark.until;
+  meta.foreign = foreign.dump();
+}
+
+std::string EncodeNativeMark(const NativeMark& mark) {
+  BlockMeta meta;
+  SetNativeMark(meta, mark);
+  return meta.foreign;
+}
+
+std::optional<TimestampMs> HeadEndOf(const BlockMeta& meta) {
+  if (const auto mark = NativeMarkOf(meta)) return mark->until;
+  if (meta.HasHint(kHintOutOfOrder)) return std::nullopt;
+  return meta.max_time;
 }
 
 std::string EncodeBlockMeta(const BlockMeta& meta) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,24 @@ struct BlockMeta {
   bool HasHint(std::string_view hint) const;
   void AddHint(std::string_view hint);
 };
+
+// What our own blocks say about themselves beside Prometheus's keys: `"epimetheus":{"lsn":…,"until":…}`.
+struct NativeMark {
+  // Samples before `until` that the log had up to this number are in this block or an older one; 0 = nothing is said.
+  uint64_t lsn = 0;
+  // Up to here the head's samples in order have become blocks; not set in a block of late or backfilled samples.
+  std::optional<TimestampMs> until;
+  friend bool operator==(const NativeMark&, const NativeMark&) = default;
+};
+// Nothing when another program wrote the block.
+std::optional<NativeMark> NativeMarkOf(const BlockMeta& meta);
+// Other foreign keys stay.
+void SetNativeMark(BlockMeta& meta, const NativeMark& mark);
+// For BlockMeta::foreign of a block without other foreign keys.
+std::string EncodeNativeMark(const NativeMark& mark);
+// The end of what the block says about the head that wrote it, whoever that was: `until`, or without a mark the end of
+// the block unless its samples were late.
+std::optional<TimestampMs> HeadEndOf(const BlockMeta& meta);
 
 // In Prometheus's order and indentation, without a newline at the end; ours first, then foreign keys.
 std::string EncodeBlockMeta(const BlockMeta& meta);

@@ -64,6 +64,11 @@ void BlockStore::SetRetention(RetentionLimits limits) {
   retention_ = std::move(limits);
 }
 
+RetentionLimits BlockStore::retention() const {
+  const std::lock_guard lock(mutex_);
+  return retention_;
+}
+
 Result<void> BlockStore::Reload(uint64_t other_bytes) {
   const std::lock_guard exclusive(reload_mutex_);
   auto done = ReloadLocked(other_bytes);

@@ -60,6 +60,7 @@ class BlockStore {
   // another one replaces it.
   Result<void> Reload(uint64_t other_bytes);
   void SetRetention(RetentionLimits limits);
+  RetentionLimits retention() const;
 
   // Plans and compacts once, and reloads. Nothing when there was nothing to do; otherwise the new block (none when all
   // samples were deleted). On failure the inputs are marked, so that they are left out until somebody looks; not on

@@ -165,10 +165,17 @@ class Compaction {
   std::vector<SourceChunk> chunks_;
 };
 
+// What the new block says about the head is what the newest of the inputs said.
+void AddToMark(const BlockMeta& input, NativeMark& mark) {
+  if (const auto end = HeadEndOf(input)) mark.until = std::max(mark.until.value_or(*end), *end);
+  if (const auto of_input = NativeMarkOf(input)) mark.lsn = std::max(mark.lsn, of_input->lsn);
+}
+
 }  // namespace
 
 BlockMeta CompactedMeta(std::span<const BlockMeta> inputs) {
   BlockMeta out;
+  NativeMark mark;
   bool all_out_of_order = !inputs.empty();
   for (size_t i = 0; i < inputs.size(); ++i) {
     const BlockMeta& in = inputs[i];
@@ -181,7 +188,9 @@ BlockMeta CompactedMeta(std::span<const BlockMeta> inputs) {
     all_out_of_order = all_out_of_order && in.HasHint(kHintOutOfOrder);
     for (const auto hint : {kHintStaleSeries, kHintSelectedSeries})
       if (in.HasHint(hint)) out.AddHint(hint);
+    AddToMark(in, mark);
   }
+  SetNativeMark(out, mark);
   if (all_out_of_order) out.AddHint(kHintOutOfOrder);
   out.compaction.level += 1;
   auto& sources = out.compaction.sources;
@@ -197,6 +206,9 @@ BlockMeta CleanedMeta(const BlockMeta& input) {
   out.compaction.level = 1;
   out.compaction.parents = {{input.ulid, input.min_time, input.max_time}};
   for (const auto& hint : input.compaction.hints) out.AddHint(hint);
+  NativeMark mark;
+  AddToMark(input, mark);
+  SetNativeMark(out, mark);
   return out;
 }
 

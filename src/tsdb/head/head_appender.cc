@@ -50,6 +50,7 @@ HeadAppender::Limits HeadAppender::CurrentLimits() const {
     }
   }
   const int64_t window = head_.out_of_order_window();
+  if (far_behind_) return {head_.min_valid_time(), std::numeric_limits<TimestampMs>::min(), window > 0};
   return {std::max(head_.min_valid_time(), MinusClamped(newest, head_.options().group.block_range_ms / 2)),
           MinusClamped(newest, window), window > 0};
 }

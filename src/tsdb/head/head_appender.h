@@ -21,6 +21,9 @@ class HeadAppender final : public BatchAppender {
   SeriesRef Find(const Labels& labels) const override;
   void SetMetadata(SeriesRef ref, const MetricMetadata& metadata) override;
   Result<AppendReport> Commit(TimestampMs time) override;
+  // From now on a sample may be any time older than the newest of the head, as long as it is newer than its own series
+  // and not before the head's minimum: for taking over a head series by series.
+  void AdmitFarBehindNewest() { far_behind_ = true; }
 
  private:
   // What a batch has admitted for a series so far, for a second sample of it.
@@ -70,7 +73,8 @@ class HeadAppender final : public BatchAppender {
   AppendReport report_;
   std::vector<uint32_t> owners_;  // groups whose series the batch names, ascending
   boost::unordered_flat_map<uint32_t, Admitted> admitted_;
-  uint64_t late_ = 0;            // of the batch, for the counter
+  uint64_t late_ = 0;  // of the batch, for the counter
+  bool far_behind_ = false;
   bool floats_indexed_ = false;  // admitted_ has batch_.series too
   struct PendingMetadata {
     SeriesRef ref;

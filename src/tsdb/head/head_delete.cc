@@ -7,7 +7,10 @@
 namespace epi::tsdb {
 
 Result<void> Head::Delete(std::span<const Matcher> matchers, TimeRange range) {
-  const std::vector<uint32_t> ids = SelectSeries({postings_, series_, labels_, symbols_}, matchers);
+  return DeleteSeries(SelectSeries({postings_, series_, labels_, symbols_}, matchers), range);
+}
+
+Result<void> Head::DeleteSeries(std::span<const uint32_t> ids, TimeRange range) {
   for (size_t first = 0; first < ids.size();) {
     Group& group = *groups_[series_.slab(ids[first]).group];
     group.BeginTurn();

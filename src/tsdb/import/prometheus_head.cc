@@ -1,5 +1,6 @@
 #include "tsdb/import/prometheus_head.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -66,6 +67,7 @@ class Import {
     replay.BeginLateLog();
     EPI_TRY(ReplayLateLog(replay));
     EPI_TRY(replay.FinishLateLog());
+    EPI_TRY(sink_.Finish());
     for (const auto* damage : {&report_.wal_damage, &report_.late_log_damage, &report_.chunks_damage}) {
       if (!damage->empty()) logger_.Warn("Part of the previous server's log could not be read", {{"err", *damage}});
     }
@@ -134,10 +136,13 @@ class Import {
 bool HasPrometheusHead(FileSystem& fs, const std::string& data_directory) {
   const std::string wal = JoinPath(data_directory, kWalDirectory);
   if (!fs.Exists(wal)) return false;
-  const auto segments = ListNumberedFiles(fs, wal);
-  if (segments && !segments->empty()) return true;
   const auto checkpoint = FindCheckpoint(fs, wal);
-  return checkpoint && checkpoint->has_value();
+  if (checkpoint && checkpoint->has_value()) return true;
+  const auto segments = ListNumberedFiles(fs, wal);
+  return segments && std::any_of(segments->begin(), segments->end(), [&](const NumberedFile& segment) {
+           const auto info = fs.Stat(JoinPath(wal, segment.name));
+           return !info || info->size > 0;
+         });
 }
 
 Result<ImportReport> ImportPrometheusHead(FileSystem& fs, const std::string& data_directory,

@@ -24,7 +24,8 @@ class ImportSink {
   virtual ~ImportSink() = default;
   virtual Result<void> AddSeries(uint64_t ref, const Labels& labels) = 0;
   // A finished chunk, checksum verified, content not. Chunks in order come before the samples that follow them,
-  // ascending and without overlap; late ones (chunk.out_of_order) may overlap anything. Data lives until return.
+  // ascending and without overlap; late ones (chunk.out_of_order) may overlap anything. `chunk` and its data live until
+  // Finish returned.
   virtual Result<void> AddChunk(uint64_t ref, const HeadChunk& chunk) = 0;
   // In order: of each series every sample, of whatever kind, is newer than all before.
   virtual Result<void> AddSamples(std::span<const WalSample> samples) = 0;
@@ -41,6 +42,8 @@ class ImportSink {
   virtual Result<void> SetMetadata(uint64_t ref, const MetricMetadata& metadata) = 0;
   // The series was taken out of the head: its samples are in blocks. The ref may be named again by a later AddSeries.
   virtual Result<void> RemoveSeries(uint64_t ref) = 0;
+  // Everything was handed over.
+  virtual Result<void> Finish() { return {}; }
 };
 
 struct ImportOptions {
@@ -66,7 +69,7 @@ struct ImportReport {
   std::string chunks_damage;
 };
 
-// Whether `data_directory` holds a log of Prometheus's.
+// Whether `data_directory` holds a log of Prometheus's with something in it.
 bool HasPrometheusHead(FileSystem& fs, const std::string& data_directory);
 
 // Reads everything and changes nothing. What lies before damage at the end of a log is taken; a damaged checkpoint or a
