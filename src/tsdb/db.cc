@@ -75,6 +75,9 @@ Result<void> Db::Replay() {
   const MonotonicNs start = deps_.clock.Monotonic();
   deps_.log.Info("Replaying WAL, this may take a while");
   const std::string aside = JoinPath(native_, "damaged");
+  const uint32_t threads = options_.load_threads != 0 ? options_.load_threads
+                                                      : std::min(8u, std::max(1u, std::thread::hardware_concurrency()));
+  ThreadPool pool(threads - 1);  // beside this thread
   bool import = false;
   if (options_.take_over) {
     EPI_ASSIGN(import, take_over_.Prepare());
@@ -93,8 +96,12 @@ Result<void> Db::Replay() {
     deps_.log.Warn("Some series definitions were unusable", {{"count", definitions.refused}});
   const MonotonicNs defined = deps_.clock.Monotonic();
   EPI_TRY(spill_.Start());
+  EPI_TRY(LoadSnapshot(&pool));
   EPI_TRY(spill_.RemoveUnused());
-  EPI_ASSIGN(report_, ReplayWal(deps_.fs, JoinPath(native_, "wal"), aside, head_, {}, progress_, [this] { Spill(); }));
+  const WalReplayStart replay_start{loaded_snapshot_ ? loaded_snapshot_->first_segment : 0, std::move(loaded_contents_),
+                                    &pool};
+  EPI_ASSIGN(report_,
+             ReplayWal(deps_.fs, JoinPath(native_, "wal"), aside, head_, replay_start, progress_, [this] { Spill(); }));
   ReportDamage(report_.damage);
   if (report_.torn_bytes > 0)
     deps_.log.Info("The end of the WAL was torn and cut off", {{"bytes", report_.torn_bytes}});
@@ -103,7 +110,9 @@ Result<void> Db::Replay() {
                    {{"batches_without_base", report_.orphans}, {"unknown_series_rows", report_.unknown_rows}});
   }
   head_.FinishReplay();
-  next_lsn_.store(std::max({report_.highest_lsn, definitions.highest_lsn, in_blocks_.lsn}) + 1);
+  next_lsn_.store(std::max({report_.highest_lsn, definitions.highest_lsn, in_blocks_.lsn,
+                            loaded_snapshot_ ? loaded_snapshot_->highest_lsn : 0}) +
+                  1);
   series_log_.Start(definitions.next_file);
   wal_.Start(report_.next_segment, report_.contents);
   if (import) EPI_TRY(ImportForeignHead());
@@ -160,6 +169,11 @@ void Db::Run() {
       deps_.log.Error("Syncing the WAL failed; it goes on in a new segment", {{"err", synced.error().message()}});
     }
     Spill();
+    if (SnapshotDue()) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      snapshot_wanted_ = true;
+      wake_.notify_all();
+    }
   }
 }
 
@@ -185,7 +199,14 @@ Result<void> Db::Close() {
     metrics_link_->db = nullptr;
   }
   Result<void> done;
-  if (ready_.exchange(false)) done = wal_.Sync();
+  spill_.KeepFiles();
+  if (ready_.exchange(false)) {
+    done = wal_.Sync();
+    if (done) {
+      if (auto written = SnapshotHead(); !written)
+        deps_.log.Warn("The next start replays the WAL", {{"err", written.error().message()}});
+    }
+  }
   if (lock_ != nullptr) {
     static_cast<void>(deps_.fs.RemoveFile(JoinPath(options_.directory, kLockName)));
     lock_.reset();

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -12,6 +13,7 @@
 #include "base/file_system.h"
 #include "base/random.h"
 #include "storage/change_log.h"
+#include "base/thread_pool.h"
 #include "storage/storage.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -22,6 +24,7 @@
 #include "tsdb/import/take_over.h"
 #include "tsdb/noted_log.h"
 #include "tsdb/wal/series_log.h"
+#include "tsdb/snapshot/head_snapshot.h"
 #include "tsdb/wal/wal.h"
 #include "tsdb/wal/wal_replay.h"
 
@@ -44,6 +47,10 @@ struct DbOptions {
   bool take_over = true;
   int64_t maintenance_interval_ms = 60'000;  // blocks are read again, cut, compacted and deleted
 };
+  // The head's snapshot is due when either is reached; and when the database is closed.
+  int64_t head_snapshot_interval_ms = 5 * 60'000;
+  uint64_t head_snapshot_samples = 20'000'000;
+  uint32_t load_threads = 0;                 // 0: as many as the machine has, but no more than 8
 
 // All outlive the database. `metrics` may be null.
 struct DbDependencies {
@@ -102,6 +109,12 @@ class Db final : public Storage {
   Result<Flushed> FlushHead();
   void SetRetention(RetentionLimits limits) { blocks_.SetRetention(std::move(limits)); }
   const BlockStore& blocks() const { return blocks_; }
+  // Writes the head's own state, so that the next start replays only what comes after.
+  Result<void> SnapshotHead();
+  // Snapshots of the head that were of no use at the start.
+  uint64_t snapshot_errors() const { return snapshot_errors_.load(std::memory_order_relaxed); }
+  // What the start took from a snapshot; nothing when it replayed the whole log. Valid once ready.
+  const std::optional<SnapshotPoint>& loaded_snapshot() const { return loaded_snapshot_; }
   // Of the log and the head's files.
   uint64_t log_bytes() const { return wal_.storage_bytes(); }
 
@@ -134,6 +147,11 @@ class Db final : public Storage {
   void Spill();
   bool Cuttable() const;
   // Writes the oldest block range of the head, no further than to `limit`.
+  Result<void> LoadSnapshot(ThreadPool* pool);
+  bool SnapshotDue() const;
+  uint64_t SamplesAppended() const;
+  Result<void> SnapshotHeadLocked();
+  Result<void> SyncForSnapshot();
   Result<void> CutHead(TimestampMs limit);
   Result<void> CutLate(const HeadView& view, TimestampMs before);
   Result<void> TryTruncate();
@@ -154,8 +172,16 @@ class Db final : public Storage {
   BlockStore blocks_;
   RunSpill spill_;  // owned by whoever holds spill_mutex_
   std::mutex spill_mutex_;
-  std::mutex work_mutex_;          // cuts, compaction, deletion and snapshots are one at a time
-  InBlocks in_blocks_;             // guarded by work_mutex_
+  std::mutex work_mutex_;  // cuts, compaction, deletion and snapshots are one at a time
+  InBlocks in_blocks_;     // guarded by work_mutex_
+  std::optional<SnapshotPoint> loaded_snapshot_;
+  std::map<uint64_t, Wal::Content> loaded_contents_;  // only while loading
+  SnapshotPoint last_snapshot_;                       // guarded by work_mutex_; number 0: none
+  uint64_t next_snapshot_ = 1;                        // guarded by work_mutex_
+  bool snapshot_outdated_ = false;             // guarded by work_mutex_; the head lost something since the last one
+  std::atomic<uint64_t> snapshot_samples_{0};  // SamplesAppended() as of the last one
+  std::atomic<MonotonicNs> snapshot_time_{0};  // of the last one, or of the start
+  std::atomic<uint64_t> snapshot_errors_{0};
   bool truncate_pending_ = false;  // guarded by work_mutex_; an open view reads what is in a block already
   WalReplayProgress progress_;
   WalReplayReport report_;
@@ -167,10 +193,11 @@ class Db final : public Storage {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool stopping_ = false;     // guarded by mutex_
-  bool loaded_ = false;       // guarded by mutex_
-  bool closed_ = false;       // guarded by mutex_
-  Result<void> load_result_;  // guarded by mutex_
+  bool stopping_ = false;         // guarded by mutex_
+  bool snapshot_wanted_ = false;  // guarded by mutex_
+  bool loaded_ = false;           // guarded by mutex_
+  bool closed_ = false;           // guarded by mutex_
+  Result<void> load_result_;      // guarded by mutex_
   std::thread thread_;
   std::thread maintenance_;
 };

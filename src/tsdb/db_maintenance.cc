@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
@@ -58,11 +59,20 @@ Result<void> Db::StoreInBlocks() {
 
 void Db::RunMaintenance() {
   MonotonicNs next = deps_.clock.Monotonic();
+  bool snapshot_only = false;
   for (;;) {
     next = std::max(next + options_.maintenance_interval_ms * 1'000'000, deps_.clock.Monotonic());
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      if (deps_.clock.WaitUntil(lock, wake_, next, [this] { return stopping_; })) return;
+      const bool woken = deps_.clock.WaitUntil(lock, wake_, next, [this] { return stopping_ || snapshot_wanted_; });
+      if (stopping_) return;
+      if (woken) next -= options_.maintenance_interval_ms * 1'000'000;  // the rest of the minute is still to come
+      snapshot_only = std::exchange(snapshot_wanted_, false);
+    }
+    if (snapshot_only) {
+      if (auto done = SnapshotHead(); !done)
+        deps_.log.Error("Writing a snapshot failed", {{"err", done.error().message()}});
+      continue;
     }
     if (auto done = Maintain(); !done)
       deps_.log.Error("Maintenance of the blocks failed", {{"err", done.error().message()}});
@@ -84,6 +94,10 @@ Result<void> Db::Maintain() {
   while (!truncate_pending_ && Cuttable()) EPI_TRY(CutHead(std::numeric_limits<TimestampMs>::max()));
   EPI_TRY(blocks_.ApplyRetentionRules());
   for (;;) {
+    if (SnapshotDue()) {
+      if (auto done = SnapshotHeadLocked(); !done)
+        deps_.log.Error("Writing a snapshot failed", {{"err", done.error().message()}});
+    }
     EPI_ASSIGN(const auto compacted, blocks_.CompactOnce(log_bytes(), nullptr));
     if (!compacted) return {};
   }
@@ -148,6 +162,7 @@ Result<void> Db::TryTruncate() {
   EPI_TRY(RewriteUntimed());
   wal_.CutSegment();
   EPI_TRY(wal_.RemoveOldSegments(in_blocks_.time, in_blocks_.lsn));
+  snapshot_outdated_ = true;
   return series_log_.Compact(head_);
 }
 

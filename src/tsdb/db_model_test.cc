@@ -88,6 +88,7 @@ class Workload {
                                           {8, "maintain", &Workload::Maintain},
                                           {1, "clean", &Workload::Clean},
                                           {2, "snapshot", &Workload::Snapshot},
+                                          {5, "head snapshot", &Workload::HeadSnapshot},
                                           {2, "reopen", &Workload::Reopen},
                                           {3, "kill", &Workload::Kill},
                                           {3, "leap", &Workload::Leap},
@@ -113,6 +114,8 @@ class Workload {
     uint64_t late = 0;
     uint64_t segments_removed = 0;
     uint64_t spilled_files = 0;
+    uint64_t loaded_snapshots = 0;
+    uint64_t refused_snapshots = 0;
   };
   Seen seen() const { return seen_; }
 
@@ -157,6 +160,10 @@ class Workload {
     const auto loaded = db_->Load();
     ASSERT_TRUE(loaded) << loaded.error().message();
     ASSERT_TRUE(db_->replay_report().damage.empty());
+    ASSERT_LE(db_->snapshot_errors(), damaged_snapshot_ ? 1u : 0u);
+    damaged_snapshot_ = false;
+    seen_.loaded_snapshots += db_->loaded_snapshot() ? 1 : 0;
+    seen_.refused_snapshots += db_->snapshot_errors();
   }
   void Close() {
     held_.reset();
@@ -339,10 +346,43 @@ class Workload {
   void Kill() {
     Close();
     fs_.CutAfter(random_.Below(20));
-    if (random_.Below(2) == 0) static_cast<void>(db_->Maintain());
-    fs_.Restart(MemoryFileSystem::Loss::kProcess);
+    switch (random_.Below(3)) {
+      case 0:
+        static_cast<void>(db_->Maintain());
+        break;
+      case 1:
+        static_cast<void>(db_->SnapshotHead());
+        break;
+    }
+    fs_.CutAfter(0);
     db_.reset();
+    fs_.Restart(MemoryFileSystem::Loss::kProcess);
+    if (random_.Below(4) == 0) DamageSnapshot();
     Open();
+  }
+  // The next start replays the log, or finds the damage harmless.
+  void DamageSnapshot() {
+    const std::string directory = "/data/epimetheus/snapshot";
+    if (!fs_.Exists(directory)) return;
+    const auto names = *fs_.List(directory);
+    if (names.empty()) return;
+    const std::string path = directory + "/" + names.back();
+    const uint64_t size = fs_.Stat(path)->size;
+    damaged_snapshot_ = true;
+    switch (random_.Below(3)) {
+      case 0:
+        ASSERT_TRUE(fs_.RemoveFile(path));
+        return;
+      case 1:
+        fs_.Corrupt(path, random_.Below(size), static_cast<uint8_t>(1 + random_.Below(255)));
+        return;
+      default:
+        ASSERT_TRUE((*fs_.Open(path, OpenMode::kAppend))->Truncate(random_.Below(size)));
+    }
+  }
+  void HeadSnapshot() {
+    const auto done = db_->SnapshotHead();
+    ASSERT_TRUE(done) << done.error().message();
   }
   void Leap() { now_ += 60'000; }
   void Churn() {
@@ -370,6 +410,7 @@ class Workload {
   TimestampMs now_;
   TimestampMs deleted_until_ = 0;
   int life_ = 0;
+  bool damaged_snapshot_ = false;
   Seen seen_;
   const char* last_ = "";
 };
@@ -395,12 +436,16 @@ TEST(DbModelTest, AnswersAreThoseOfPlainMaps) {
     seen.late += workload.seen().late;
     seen.spilled_files += workload.seen().spilled_files;
     seen.segments_removed += workload.seen().segments_removed;
+    seen.loaded_snapshots += workload.seen().loaded_snapshots;
+    seen.refused_snapshots += workload.seen().refused_snapshots;
   }
   EXPECT_GT(seen.removed_series, seeds);
   EXPECT_GT(seen.compactions, seeds);
   EXPECT_GT(seen.late, seeds / 2);
   EXPECT_GT(seen.segments_removed, seeds);
   EXPECT_GT(seen.spilled_files, seeds);
+  EXPECT_GT(seen.loaded_snapshots, seeds);
+  EXPECT_GT(seen.refused_snapshots, seeds / 4);
 }
 
 }  // namespace

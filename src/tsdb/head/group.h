@@ -127,6 +127,8 @@ class Group {
 
   uint32_t id() const { return id_; }
   const GroupIdentity& identity() const { return identity_; }
+  // For a start that met another group with a higher number first.
+  void RestoreIdentity(GroupIdentity identity) { identity_ = std::move(identity); }
 
   // --- for whoever has the turn ---
   // Waits for the turn. Of several groups, the one with the lower id first.
@@ -261,7 +263,7 @@ class Group {
   class ImageReader;
 
   const uint32_t id_;
-  const GroupIdentity identity_;
+  GroupIdentity identity_;
   SeriesTable& series_;
   const GroupOptions options_;
 

@@ -237,6 +237,7 @@ Result<void> Head::RestoreGroup(uint32_t id, const GroupIdentity& identity) {
     const GroupIdentity& named = number == id ? identity : GroupIdentity{};
     groups_.Append(std::make_unique<Group>(number, named, series_, options_.group));
   }
+  groups_[id]->RestoreIdentity(identity);
   groups_[id]->noted = true;
   group_ids_[{identity.kind, identity.key}] = id;
   return {};

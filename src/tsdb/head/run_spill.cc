@@ -19,12 +19,10 @@ Result<void> RunSpill::Start() {
 
 Result<std::shared_ptr<const RunFile>> RunSpill::OpenExisting(uint64_t number, uint64_t size) {
   const std::lock_guard<std::mutex> lock(existing_mutex_);
-  auto& known = existing_[number];
-  std::shared_ptr<const RunFile> file = known.lock();
+  std::shared_ptr<const RunFile>& file = existing_[number];
   if (file == nullptr) {
     EPI_ASSIGN(auto opened, fs_.Open(PathOf(number), OpenMode::kRead));
     file = std::make_shared<const RunFile>(fs_, PathOf(number), number, std::move(opened), keep_);
-    known = file;
   }
   if (file->file().size() < size) {
     return Fail(ErrorCode::kDataLoss, PathOf(number) + ": the file is shorter than the snapshot says");
@@ -35,13 +33,12 @@ Result<std::shared_ptr<const RunFile>> RunSpill::OpenExisting(uint64_t number, u
 Result<void> RunSpill::RemoveUnused() {
   const std::lock_guard<std::mutex> lock(existing_mutex_);
   for (const uint64_t number : left_) {
-    const auto opened = existing_.find(number);
-    if (opened != existing_.end() && !opened->second.expired()) continue;
+    if (const auto opened = existing_.find(number); opened != existing_.end() && opened->second != nullptr) continue;
     const auto removed = fs_.RemoveFile(PathOf(number));
     if (!removed && removed.error().code() != ErrorCode::kNotFound) return removed;
   }
   left_.clear();
-  existing_.clear();
+  existing_.clear();  // what nobody else holds removes itself
   return {};
 }
 

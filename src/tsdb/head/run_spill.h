@@ -28,7 +28,7 @@ class RunSpill {
   Result<void> Start();
   // A file that an earlier process left, of at least `size` bytes. Thread-safe.
   Result<std::shared_ptr<const RunFile>> OpenExisting(uint64_t number, uint64_t size);
-  // Removes the files that nobody has opened since Start.
+  // Removes the files that an earlier process left and nobody refers to.
   Result<void> RemoveUnused();
   // Writes every run of the head that is in memory only. An error leaves the rest in memory, to be tried again.
   Result<void> SpillAll(Head& head);
@@ -54,7 +54,8 @@ class RunSpill {
   bool directory_changed_ = false;     // since the last Sync
   std::vector<uint64_t> left_;         // numbers of the files an earlier process left
   std::mutex existing_mutex_;
-  std::map<uint64_t, std::weak_ptr<const RunFile>> existing_;  // guarded by existing_mutex_; opened since Start
+  // Guarded by existing_mutex_; opened since Start, and held until RemoveUnused: a second snapshot may name them, too.
+  std::map<uint64_t, std::shared_ptr<const RunFile>> existing_;
 };
 
 }  // namespace epi::tsdb

@@ -299,6 +299,9 @@ Result<SnapshotLoad> LoadHeadSnapshot(FileSystem& fs, const std::string& directo
     }
     for (uint32_t id = 0; id < head.group_count(); ++id) head.group(id).Forget();
     load.contents.clear();
+    // A damaged one would be found again by every start. One of another version is somebody else's.
+    if (point.error().code() != ErrorCode::kUnsupported && point.error().code() != ErrorCode::kIo)
+      static_cast<void>(fs.RemoveFile(path));
     load.refused.push_back(path + ": " + point.error().message());
   }
   return load;

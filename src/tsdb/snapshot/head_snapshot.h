@@ -22,17 +22,17 @@ namespace epi::tsdb {
 
 // Which section has what each part of a log record rebuilds. A record that brings anything else needs a row here.
 struct SnapshotCoverage {
-  WalRecordType record;
+  LogRecordType record;
   BatchSection part;
   SnapshotSection section;
 };
 inline constexpr std::array kCovered{
-    SnapshotCoverage{WalRecordType::kBatch, kBatchFloats, SnapshotSection::kGroup},
-    SnapshotCoverage{WalRecordType::kBatch, kBatchTimed, SnapshotSection::kGroup},
-    SnapshotCoverage{WalRecordType::kBatch, kBatchHistograms, SnapshotSection::kGroup},
-    SnapshotCoverage{WalRecordType::kBatch, kBatchExemplars, SnapshotSection::kExemplars},
-    SnapshotCoverage{WalRecordType::kBatch, kBatchMetadata, SnapshotSection::kMetadata},
-    SnapshotCoverage{WalRecordType::kBatch, kBatchTombstones, SnapshotSection::kGroup},
+    SnapshotCoverage{LogRecordType::kBatch, kBatchFloats, SnapshotSection::kGroup},
+    SnapshotCoverage{LogRecordType::kBatch, kBatchTimed, SnapshotSection::kGroup},
+    SnapshotCoverage{LogRecordType::kBatch, kBatchHistograms, SnapshotSection::kGroup},
+    SnapshotCoverage{LogRecordType::kBatch, kBatchExemplars, SnapshotSection::kExemplars},
+    SnapshotCoverage{LogRecordType::kBatch, kBatchMetadata, SnapshotSection::kMetadata},
+    SnapshotCoverage{LogRecordType::kBatch, kBatchTombstones, SnapshotSection::kGroup},
 };
 
 // What a snapshot stands for.
@@ -67,8 +67,8 @@ struct SnapshotLoad {
   uint64_t next_number = 1;
 };
 
-// Reads the newest usable snapshot into a head whose series are defined and that has no samples. Removes what was left
-// unfinished. `pool` may be null. An error means that the directory cannot be read.
+// Reads the newest usable snapshot into a head whose series are defined and that has no samples. Removes those that
+// are damaged or unfinished. `pool` may be null. An error means that the directory cannot be read.
 Result<SnapshotLoad> LoadHeadSnapshot(FileSystem& fs, const std::string& directory, Head& head,
                                       const Group::ImageContext& context, ThreadPool* pool);
 

@@ -40,7 +40,7 @@ Result<CommitLog::Appended> Wal::Append(const Batch& batch, LayoutChain& chain) 
     if (pending_.empty() || pending_.back().segment != segment) pending_.push_back({segment, appended.lsn, 0, {}});
     Pending& to = pending_.back();
     const size_t before = to.bytes.size();
-    AppendRecord(to.bytes, static_cast<uint8_t>(WalRecordType::kBatch), appended.lsn, payload);
+    AppendRecord(to.bytes, static_cast<uint8_t>(LogRecordType::kBatch), appended.lsn, payload);
     to.last_lsn = appended.lsn;
     Content& content = contents_[segment];
     content.last_lsn = appended.lsn;

@@ -49,7 +49,7 @@ class SegmentReplay {
     while (scanner.Next(record)) {
       if (record.lsn <= last_lsn_) {
         Bad(record, "record numbers do not ascend");
-      } else if (record.type != static_cast<uint8_t>(WalRecordType::kBatch)) {
+      } else if (record.type != static_cast<uint8_t>(LogRecordType::kBatch)) {
         Bad(record, "unknown record type");
       } else {
         last_lsn_ = record.lsn;
