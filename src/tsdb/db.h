@@ -6,14 +6,15 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "base/random.h"
-#include "storage/change_log.h"
 #include "base/thread_pool.h"
+#include "storage/change_log.h"
 #include "storage/storage.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -23,8 +24,8 @@
 #include "tsdb/head/run_spill.h"
 #include "tsdb/import/take_over.h"
 #include "tsdb/noted_log.h"
-#include "tsdb/wal/series_log.h"
 #include "tsdb/snapshot/head_snapshot.h"
+#include "tsdb/wal/series_log.h"
 #include "tsdb/wal/wal.h"
 #include "tsdb/wal/wal_replay.h"
 
@@ -45,12 +46,12 @@ struct DbOptions {
   RetentionLimits retention;
   // The log of a Prometheus that had the directory before is imported at the start (docs/take-over.md).
   bool take_over = true;
-  int64_t maintenance_interval_ms = 60'000;  // blocks are read again, cut, compacted and deleted
-};
   // The head's snapshot is due when either is reached; and when the database is closed.
   int64_t head_snapshot_interval_ms = 5 * 60'000;
   uint64_t head_snapshot_samples = 20'000'000;
   uint32_t load_threads = 0;                 // 0: as many as the machine has, but no more than 8
+  int64_t maintenance_interval_ms = 60'000;  // blocks are read again, cut, compacted and deleted
+};
 
 // All outlive the database. `metrics` may be null.
 struct DbDependencies {
@@ -107,14 +108,14 @@ class Db final : public Storage {
     size_t blocks = 0;
   };
   Result<Flushed> FlushHead();
-  void SetRetention(RetentionLimits limits) { blocks_.SetRetention(std::move(limits)); }
-  const BlockStore& blocks() const { return blocks_; }
   // Writes the head's own state, so that the next start replays only what comes after.
   Result<void> SnapshotHead();
   // Snapshots of the head that were of no use at the start.
   uint64_t snapshot_errors() const { return snapshot_errors_.load(std::memory_order_relaxed); }
   // What the start took from a snapshot; nothing when it replayed the whole log. Valid once ready.
   const std::optional<SnapshotPoint>& loaded_snapshot() const { return loaded_snapshot_; }
+  void SetRetention(RetentionLimits limits) { blocks_.SetRetention(std::move(limits)); }
+  const BlockStore& blocks() const { return blocks_; }
   // Of the log and the head's files.
   uint64_t log_bytes() const { return wal_.storage_bytes(); }
 
@@ -145,13 +146,13 @@ class Db final : public Storage {
   Result<InBlocks> LoadInBlocks(bool native_head);
   Result<void> StoreInBlocks();
   void Spill();
-  bool Cuttable() const;
-  // Writes the oldest block range of the head, no further than to `limit`.
   Result<void> LoadSnapshot(ThreadPool* pool);
   bool SnapshotDue() const;
   uint64_t SamplesAppended() const;
   Result<void> SnapshotHeadLocked();
   Result<void> SyncForSnapshot();
+  bool Cuttable() const;
+  // Writes the oldest block range of the head, no further than to `limit`.
   Result<void> CutHead(TimestampMs limit);
   Result<void> CutLate(const HeadView& view, TimestampMs before);
   Result<void> TryTruncate();

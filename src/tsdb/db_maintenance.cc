@@ -158,11 +158,11 @@ Result<void> Db::TryTruncate() {
   if (!truncate_pending_) return {};
   if (!head_.TruncateBefore(in_blocks_.time, in_blocks_.lsn)) return {};
   truncate_pending_ = false;
+  snapshot_outdated_ = true;
   EPI_TRY(take_over_.RemoveMovedAside());
   EPI_TRY(RewriteUntimed());
   wal_.CutSegment();
   EPI_TRY(wal_.RemoveOldSegments(in_blocks_.time, in_blocks_.lsn));
-  snapshot_outdated_ = true;
   return series_log_.Compact(head_);
 }
 

@@ -435,8 +435,8 @@ Result<void> HeadAppender::LogAndApply() {
   // Within the turn, so that a snapshot of the head has all or nothing of a batch.
   for (const auto& row : batch_.exemplars) head_.exemplars().Add(row.series, row.exemplar);
   for (const auto& row : batch_.metadata) head_.SetMetadata(row.metric, row.metadata);
-  report_.commit = appended.lsn;
   for (const uint32_t owner : owners_) head_.group(owner).Apply(batch_, moment);
+  report_.commit = appended.lsn;
   return {};
 }
 
