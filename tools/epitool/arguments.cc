@@ -11,6 +11,14 @@ const FlagSpec* FindFlag(std::span<const FlagSpec> flags, std::string_view name)
   return found == flags.end() ? nullptr : &*found;
 }
 
+// A switch given as "-r".
+const FlagSpec* FindLetter(std::span<const FlagSpec> flags, std::string_view word) {
+  if (word.size() != 2 || word[0] != '-' || word[1] == '-') return nullptr;
+  const auto found =
+      std::find_if(flags.begin(), flags.end(), [word](const FlagSpec& flag) { return flag.letter == word[1]; });
+  return found == flags.end() || found->takes_value ? nullptr : &*found;
+}
+
 }  // namespace
 
 Result<Arguments> Arguments::Parse(std::span<const std::string> words, std::span<const FlagSpec> flags) {
@@ -21,6 +29,10 @@ Result<Arguments> Arguments::Parse(std::span<const std::string> words, std::span
     if (word == "--") {
       out.positional_.insert(out.positional_.end(), words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words.end());
       break;
+    }
+    if (const FlagSpec* lettered = FindLetter(flags, word)) {
+      out.values_[std::string(lettered->name)] = {"true"};
+      continue;
     }
     if (!word.starts_with("--") || word.size() == 2) {
       out.positional_.emplace_back(word);

@@ -18,6 +18,7 @@ struct FlagSpec {
   std::string_view fallback;  // value when it is not given; a switch is off
   std::string_view help;
   bool repeats = false;
+  char letter = 0;  // -r for --human-readable; 0 = none
 };
 
 class Arguments {

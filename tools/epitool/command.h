@@ -37,5 +37,11 @@ extern const Command kCheckMetrics;
 extern const Command kCheckRules;
 extern const Command kCheckServiceDiscovery;
 extern const Command kTestRules;
+extern const Command kTsdbAnalyze;
+extern const Command kTsdbCreateBlocksOpenMetrics;
+extern const Command kTsdbDump;
+extern const Command kTsdbFlushHead;
+extern const Command kTsdbList;
+extern const Command kTsdbVerify;
 
 }  // namespace epi::tool

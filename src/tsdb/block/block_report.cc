@@ -17,6 +17,7 @@ constexpr size_t kCellGap = 2;
 
 // Columns as wide as their widest cell, at least kCellWidth; the last one is not padded.
 std::string Table(const std::vector<std::vector<std::string>>& rows) {
+  if (rows.empty()) return {};
   std::vector<size_t> widths(rows[0].size(), 0);
   for (const auto& row : rows)
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max({widths[i], row[i].size() + kCellGap, kCellWidth});
@@ -137,7 +138,10 @@ void AppendFullness(std::string& out, const std::vector<uint64_t>& chunk_samples
   constexpr uint64_t kFull = 120;
   constexpr size_t kBins = 10;
   std::vector<uint64_t> bins(kBins, 0);
-  for (const uint64_t samples : chunk_samples) ++bins[std::min(samples * kBins / kFull, uint64_t{kBins - 1})];
+  for (const uint64_t samples : chunk_samples) {
+    const uint64_t share = (std::clamp<uint64_t>(samples, 1, kFull) * kBins + kFull - 1) / kFull;
+    ++bins[share - 1];
+  }
   out += "\nCompaction analysis:\nFullness: Amount of samples in chunks (100% is 120 samples)\n";
   for (size_t i = 0; i < kBins; ++i) {
     char label[16];
@@ -150,9 +154,13 @@ void AppendFullness(std::string& out, const std::vector<uint64_t>& chunk_samples
 
 }  // namespace
 
-std::string BlockListText(std::span<const std::shared_ptr<const Block>> blocks, bool human_readable) {
-  std::vector<std::vector<std::string>> rows = {
-      {"BLOCK ULID", "MIN TIME", "MAX TIME", "DURATION", "NUM SAMPLES", "NUM CHUNKS", "NUM SERIES", "SIZE"}};
+std::string BlockListText(std::span<const std::shared_ptr<const Block>> blocks, bool human_readable,
+                          bool with_headings) {
+  std::vector<std::vector<std::string>> rows;
+  if (with_headings) {
+    rows.push_back(
+        {"BLOCK ULID", "MIN TIME", "MAX TIME", "DURATION", "NUM SAMPLES", "NUM CHUNKS", "NUM SERIES", "SIZE"});
+  }
   for (const auto& block : blocks) {
     const BlockMeta& meta = block->meta();
     const auto time = [&](TimestampMs t) { return human_readable ? UtcText(t) : std::to_string(t); };

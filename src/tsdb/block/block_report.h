@@ -15,8 +15,10 @@
 
 namespace epi::tsdb {
 
-// One line a block. `human_readable`: times as dates, sizes with units.
-std::string BlockListText(std::span<const std::shared_ptr<const Block>> blocks, bool human_readable);
+// One line a block, below one of headings unless that is not wanted. `human_readable`: times as dates, sizes with
+// units.
+std::string BlockListText(std::span<const std::shared_ptr<const Block>> blocks, bool human_readable,
+                          bool with_headings = true);
 
 struct AnalyzeOptions {
   size_t limit = 20;              // entries a list
