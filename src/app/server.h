@@ -30,6 +30,7 @@
 #include "rules/engine_querier.h"
 #include "rules/manager.h"
 #include "rules/notifier/notifier.h"
+#include "rules/journal/alert_journal.h"
 #include "scrape/scrape_manager.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -111,6 +112,7 @@ class Server {
   std::unique_ptr<rules::RuleManager> rules_;
   std::unique_ptr<RulesAdapter> rules_view_;
   std::unique_ptr<AlertmanagersAdapter> alertmanagers_view_;
+  std::unique_ptr<rules::AlertJournal> alert_journal_;
   std::unique_ptr<remote::WriteReceiver> write_receiver_;
   std::unique_ptr<remote::OtlpReceiver> otlp_receiver_;
   std::unique_ptr<remote::ReadServer> read_server_;

@@ -236,6 +236,8 @@ constexpr Spec kSpecs[] = {
      false, "Least time between an alert and its restored `for` state; only for alerts whose `for` is longer."},
     {"rules.alert.resend-delay", FlagKind::kDuration, &Flags::rules_resend_delay_ms, "1m", Mode::kServer, false,
      "Least time before an alert is sent to Alertmanager again."},
+    {"rules.alert.history-retention", FlagKind::kDuration, &Flags::rules_history_retention_ms, "30d", Mode::kServer,
+     false, "How long the history of alerts is kept."},
     {"rules.max-concurrent-evals", FlagKind::kInt, &Flags::rules_max_concurrent_evals, "4", Mode::kServer, false,
      "Independent rules evaluated at the same time, with the feature concurrent-rule-eval."},
     {"scrape.adjust-timestamps", FlagKind::kBool, &Flags::scrape_adjust_timestamps, "true", Mode::kBoth, true,

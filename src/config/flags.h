@@ -76,6 +76,7 @@ struct Flags {
   int64_t rules_for_outage_tolerance_ms = 0;
   int64_t rules_for_grace_period_ms = 0;
   int64_t rules_resend_delay_ms = 0;
+  int64_t rules_history_retention_ms = 0;
   int64_t rules_max_concurrent_evals = 0;
   bool scrape_adjust_timestamps = false;
   int64_t scrape_timestamp_tolerance_ns = 0;

@@ -10,9 +10,10 @@ namespace {
 constexpr int64_t kResolvedRetentionMs = 15 * 60 * 1000;
 
 // Samples as templates' query() wants them.
-Result<std::vector<TemplateSample>> QueryForTemplate(const RuleContext& context, const std::string& text) {
-  EPI_ASSIGN(const auto query, context.querier->Parse(text));
-  EPI_ASSIGN(promql::VectorValue vector, context.querier->Evaluate(*query, context.time));
+Result<std::vector<TemplateSample>> QueryForTemplate(const RuleQuerier& querier, const std::string& text,
+                                                     TimestampMs time) {
+  EPI_ASSIGN(const auto query, querier.Parse(text));
+  EPI_ASSIGN(promql::VectorValue vector, querier.Evaluate(*query, time));
   std::vector<TemplateSample> out;
   for (promql::VectorSample& sample : vector) out.push_back({std::move(sample.labels), sample.v, std::move(sample.h)});
   return out;
@@ -38,28 +39,56 @@ bool Alert::NeedsSending(TimestampMs now, int64_t resend_delay_ms) const {
   return !last_sent_at || *last_sent_at + resend_delay_ms < now;
 }
 
-AlertingRule::AlertingRule(const RuleSpec& spec, Labels labels, std::shared_ptr<const promql::ParsedQuery> query,
+std::string_view AlertEventKindName(AlertEventKind kind) {
+  switch (kind) {
+    case AlertEventKind::kPending:
+      return "pending";
+    case AlertEventKind::kFiring:
+      return "firing";
+    case AlertEventKind::kResolved:
+      return "resolved";
+    case AlertEventKind::kCanceled:
+      return "canceled";
+    case AlertEventKind::kKeptFiring:
+      return "kept_firing";
+    case AlertEventKind::kMetAgain:
+      return "met_again";
+    case AlertEventKind::kBackToPending:
+      return "back_to_pending";
+    case AlertEventKind::kRestored:
+      return "restored";
+    case AlertEventKind::kForgotten:
+      return "forgotten";
+    case AlertEventKind::kRuleFailed:
+      return "rule_failed";
+    case AlertEventKind::kRuleRecovered:
+      return "rule_recovered";
+  }
+  return "unknown";
+}
+
+AlertingRule::AlertingRule(const RuleSpec& spec, RuleLabels labels, std::shared_ptr<const promql::ParsedQuery> query,
                            bool restored, TemplateCounters counters)
     : Rule(spec.alert, std::move(labels), std::move(query)),
       hold_ms_(spec.for_ms),
       keep_firing_ms_(spec.keep_firing_for_ms),
-      annotations_(ToLabels(spec.annotations)),
+      annotations_(spec.annotations),
       counters_(counters),
       restored_(restored) {}
 
-Result<std::vector<AlertingRule::Text>> AlertingRule::Compile(const std::string& alert, const Labels& texts) {
+Result<std::vector<AlertingRule::Text>> AlertingRule::Compile(const std::string& alert, const RuleLabels& texts) {
   std::vector<Text> out;
-  for (const LabelView& label : texts) {
-    const bool plain = label.value.find("{{") == std::string_view::npos;
+  for (const auto& [name, value] : texts) {
+    const bool plain = value.find("{{") == std::string::npos;
     std::string source(plain ? "" : kAlertTemplatePrefix);
-    source += label.value;
+    source += value;
     EPI_ASSIGN(auto text, Template::Parse("__alert_" + alert, std::move(source)));
-    out.push_back({std::string(label.name), std::move(text)});
+    out.push_back({name, std::move(text), plain, plain ? value : std::string()});
   }
   return out;
 }
 
-Result<std::unique_ptr<AlertingRule>> AlertingRule::Make(const RuleSpec& spec, Labels labels,
+Result<std::unique_ptr<AlertingRule>> AlertingRule::Make(const RuleSpec& spec, RuleLabels labels,
                                                          std::shared_ptr<const promql::ParsedQuery> query,
                                                          bool restored, TemplateCounters counters) {
   std::unique_ptr<AlertingRule> out(new AlertingRule(spec, std::move(labels), std::move(query), restored, counters));
@@ -68,42 +97,72 @@ Result<std::unique_ptr<AlertingRule>> AlertingRule::Make(const RuleSpec& spec, L
   return out;
 }
 
-std::string AlertingRule::Expand(const Template& text, const TemplateValue& data,
-                                 const TemplateEnvironment& environment, const RuleContext& context) const {
-  if (counters_.expansions != nullptr) counters_.expansions->Increment();
-  auto result = text.Expand(data, environment);
-  if (result) return std::move(*result);
-  if (counters_.failures != nullptr) counters_.failures->Increment();
-  context.logger.Warn("Expanding alert template failed", {{"alert", name()}, {"err", result.error().message()}});
-  return "<error expanding template: " + result.error().message() + ">";
-}
+// Expands the templates of one element of the result. What templates see is put together when the first of them asks.
+class AlertingRule::Renderer {
+ public:
+  Renderer(const AlertingRule& rule, const RuleContext& context, TimestampMs time, const promql::VectorSample& sample)
+      : rule_(rule), context_(context), time_(time), sample_(sample) {}
+
+  std::string Expand(const Text& text) {
+    if (rule_.counters_.expansions != nullptr) rule_.counters_.expansions->Increment();
+    if (text.plain) return text.plain_text;
+    if (!data_) Prepare();
+    auto result = text.text->Expand(*data_, environment_);
+    if (result) return std::move(*result);
+    if (rule_.counters_.failures != nullptr) rule_.counters_.failures->Increment();
+    context_.logger.Warn("Expanding alert template failed",
+                         {{"alert", rule_.name()}, {"err", result.error().message()}});
+    return "<error expanding template: " + result.error().message() + ">";
+  }
+
+  RuleLabels Annotations() {
+    RuleLabels out;
+    for (const Text& text : rule_.annotation_texts_) out.emplace_back(text.name, Expand(text));
+    return out;
+  }
+
+ private:
+  void Prepare() {
+    data_ = AlertTemplateData(sample_.labels, context_.external_labels, context_.external_url,
+                              SampleValue(sample_.v, sample_.h));
+    environment_.now_ms = time_;
+    environment_.external_url = context_.external_url;
+    environment_.path_prefix = context_.path_prefix;
+    environment_.query = [this](const std::string& text) { return QueryForTemplate(*context_.querier, text, time_); };
+  }
+
+  const AlertingRule& rule_;
+  const RuleContext& context_;
+  TimestampMs time_;
+  const promql::VectorSample& sample_;
+  std::optional<TemplateValue> data_;
+  TemplateEnvironment environment_;
+};
 
 // What the result says, before it is compared with what was. kExecution when labels collide.
-Result<std::vector<Alert>> AlertingRule::NewAlerts(const RuleContext& context, promql::VectorValue vector) const {
-  TemplateEnvironment environment;
-  environment.now_ms = context.time;
-  environment.external_url = context.external_url;
-  environment.path_prefix = context.path_prefix;
-  environment.query = [&context](const std::string& text) { return QueryForTemplate(context, text); };
+Result<std::vector<Alert>> AlertingRule::PresentAlerts(const RuleContext& context, promql::VectorValue vector) const {
   std::vector<Alert> out;
   out.reserve(vector.size());
   std::unordered_set<Labels> seen;
   LabelsBuilder builder;
   for (promql::VectorSample& sample : vector) {
-    const TemplateValue data = AlertTemplateData(sample.labels, context.external_labels, context.external_url,
-                                                 SampleValue(sample.v, sample.h));
+    Renderer renderer(*this, context, context.time, sample);
     Alert alert;
     builder.Reset(sample.labels);
     builder.Del(kMetricName);
-    for (const Text& label : label_texts_) builder.Set(label.name, Expand(*label.text, data, environment, context));
+    for (const Text& label : label_texts_) builder.Set(label.name, renderer.Expand(label));
     builder.Set(kAlertNameLabel, name());
     alert.labels = builder.Build();
-    builder.Reset();
-    for (const Text& text : annotation_texts_) builder.Set(text.name, Expand(*text.text, data, environment, context));
-    alert.annotations = builder.Build();
+    alert.rule = id();
     alert.active_at = context.time;
     alert.value = sample.v;
-    if (!seen.insert(alert.labels).second) {
+    if (!context.annotate_events_only) {
+      alert.annotations = renderer.Annotations();
+    } else if (!annotation_texts_.empty()) {
+      sample.t = context.time;
+      alert.unrendered = std::make_shared<const promql::VectorSample>(std::move(sample));
+    }
+    if (vector.size() > 1 && !seen.insert(alert.labels).second) {
       return Fail(ErrorCode::kExecution, "vector contains metrics with the same labelset after applying alert labels");
     }
     out.push_back(std::move(alert));
@@ -111,8 +170,17 @@ Result<std::vector<Alert>> AlertingRule::NewAlerts(const RuleContext& context, p
   return out;
 }
 
+void AlertingRule::Note(AlertEventKind kind, Alert& alert, const RuleContext& context) const {
+  if (context.events == nullptr) return;
+  if (alert.unrendered != nullptr) {
+    alert.annotations = Renderer(*this, context, alert.unrendered->t, *alert.unrendered).Annotations();
+    alert.unrendered.reset();
+  }
+  context.events->push_back({kind, context.time, alert, {}});
+}
+
 void AlertingRule::AppendSamples(const Alert& alert, TimestampMs t, std::vector<RuleSample>& out) const {
-  LabelsBuilder builder(labels());
+  LabelsBuilder builder(ToLabels(labels()));
   for (const LabelView& label : alert.labels) builder.Set(label.name, label.value);
   builder.Set(kAlertNameLabel, name());
   builder.Set(kMetricName, kAlertForStateMetric);
@@ -124,64 +192,117 @@ void AlertingRule::AppendSamples(const Alert& alert, TimestampMs t, std::vector<
   out.push_back({std::move(for_state), t, static_cast<double>(seconds), nullptr});
 }
 
+bool AlertingRule::Advance(Alert& alert, bool present, const RuleContext& context) {
+  const TimestampMs now = context.time;
+  if (present) {
+    alert.settling = false;
+    if (alert.keep_firing_since) {
+      alert.keep_firing_since.reset();
+      Note(AlertEventKind::kMetAgain, alert, context);
+    }
+    if (alert.state == AlertState::kFiring && now - alert.active_at < hold_ms_) {
+      alert.state = AlertState::kPending;  // `for` was raised meanwhile
+      alert.fired_at.reset();
+      Note(AlertEventKind::kBackToPending, alert, context);
+    }
+    if (alert.state == AlertState::kPending && now - alert.active_at >= hold_ms_) {
+      alert.state = AlertState::kFiring;
+      alert.fired_at = now;
+      Note(AlertEventKind::kFiring, alert, context);
+    }
+    return true;
+  }
+  if (alert.state == AlertState::kInactive) {
+    return !(alert.resolved_at && now - *alert.resolved_at > kResolvedRetentionMs);
+  }
+  if (alert.settling && now < settled_at_) return true;
+  if (alert.state == AlertState::kPending) {
+    alert.state = AlertState::kInactive;
+    Note(AlertEventKind::kCanceled, alert, context);
+    return false;
+  }
+  if (keep_firing_ms_ > 0) {
+    if (!alert.keep_firing_since) {
+      alert.keep_firing_since = now;
+      Note(AlertEventKind::kKeptFiring, alert, context);
+    }
+    if (now - *alert.keep_firing_since < keep_firing_ms_) return true;
+  }
+  alert.state = AlertState::kInactive;
+  alert.resolved_at = now;
+  Note(AlertEventKind::kResolved, alert, context);
+  return true;
+}
+
 Result<std::vector<RuleSample>> AlertingRule::Evaluate(const RuleContext& context) {
   EPI_ASSIGN(promql::VectorValue vector, context.querier->Evaluate(query(), context.SampleTime()));
-  EPI_ASSIGN(std::vector<Alert> present, NewAlerts(context, std::move(vector)));
-  const TimestampMs now = context.time;
+  EPI_ASSIGN(std::vector<Alert> found, PresentAlerts(context, std::move(vector)));
   const std::lock_guard lock(mutex_);
-  std::unordered_set<Labels> present_labels;
-  for (Alert& alert : present) {
-    present_labels.insert(alert.labels);
+  std::unordered_set<Labels> present;
+  for (Alert& alert : found) {
+    present.insert(alert.labels);
     const auto known = alerts_.find(alert.labels);
     if (known != alerts_.end() && known->second.state != AlertState::kInactive) {
       known->second.value = alert.value;
       known->second.annotations = std::move(alert.annotations);
+      known->second.unrendered = std::move(alert.unrendered);
       continue;
     }
-    const Labels labels = alert.labels;
-    alerts_.insert_or_assign(labels, std::move(alert));
+    Alert& made = alerts_[alert.labels] = std::move(alert);
+    if (hold_ms_ > 0) Note(AlertEventKind::kPending, made, context);
   }
   std::vector<RuleSample> out;
   int64_t active = 0;
   for (auto it = alerts_.begin(); it != alerts_.end();) {
-    Alert& alert = it->second;
-    if (!present_labels.contains(it->first)) {
-      bool keep = false;
-      if (alert.state == AlertState::kFiring && keep_firing_ms_ > 0) {
-        if (!alert.keep_firing_since) alert.keep_firing_since = now;
-        keep = now - *alert.keep_firing_since < keep_firing_ms_;
-      }
-      const bool forget =
-          alert.state == AlertState::kPending || (alert.resolved_at && now - *alert.resolved_at > kResolvedRetentionMs);
-      if (alert.state != AlertState::kInactive && !keep) {
-        alert.state = AlertState::kInactive;
-        alert.resolved_at = now;
-      }
-      if (!keep) {
-        it = forget ? alerts_.erase(it) : std::next(it);
-        continue;
-      }
-    } else {
-      alert.keep_firing_since.reset();
-      if (alert.state == AlertState::kFiring && now - alert.active_at < hold_ms_) {
-        alert.state = AlertState::kPending;  // `for` was raised meanwhile
-        alert.fired_at.reset();
-      }
+    if (!Advance(it->second, present.contains(it->first), context)) {
+      it = alerts_.erase(it);
+      continue;
     }
-    ++active;
-    if (alert.state == AlertState::kPending && now - alert.active_at >= hold_ms_) {
-      alert.state = AlertState::kFiring;
-      alert.fired_at = now;
+    if (it->second.state != AlertState::kInactive) {
+      ++active;
+      if (restored()) AppendSamples(it->second, context.SampleTime(), out);
     }
-    if (restored()) AppendSamples(alert, context.SampleTime(), out);
     ++it;
   }
-  if (context.limit > 0 && active > context.limit) {
-    alerts_.clear();
-    return Fail(ErrorCode::kLimit,
-                "exceeded limit of " + std::to_string(context.limit) + " with " + std::to_string(active) + " alerts");
+  if (context.limit <= 0 || active <= context.limit) return out;
+  const std::string text =
+      "exceeded limit of " + std::to_string(context.limit) + " with " + std::to_string(active) + " alerts";
+  for (auto& entry : alerts_) {
+    Note(AlertEventKind::kForgotten, entry.second, context);
+    if (context.events != nullptr) context.events->back().detail = text;
   }
-  return out;
+  alerts_.clear();
+  return Fail(ErrorCode::kLimit, text);
+}
+
+void AlertingRule::RestoreAlerts(std::vector<Alert> alerts, const RestoreTerms& terms,
+                                 std::vector<AlertEvent>& events) {
+  const std::lock_guard lock(mutex_);
+  settled_at_ = terms.now + terms.settle_ms;
+  for (Alert& alert : alerts) {
+    alert.rule = id();
+    alert.last_sent_at.reset();  // whether it arrived is not known
+    if (alert.state == AlertState::kInactive) {
+      if (!alert.resolved_at || terms.now - *alert.resolved_at > kResolvedRetentionMs) continue;
+    } else {
+      alert.settling = !alert.keep_firing_since;
+    }
+    if (alert.state == AlertState::kPending) {
+      const TimestampMs down_at = std::max(terms.down_at, alert.active_at);
+      const int64_t remaining = hold_ms_ - (down_at - alert.active_at);
+      const int64_t outage = terms.now - down_at;
+      if (remaining <= 0 || outage <= terms.interval_ms) {
+        // As if there had been no restart.
+      } else if (hold_ms_ >= terms.for_grace_period_ms && remaining < terms.for_grace_period_ms) {
+        alert.active_at = terms.now + terms.for_grace_period_ms - hold_ms_;
+      } else {
+        alert.active_at += outage;
+      }
+    }
+    events.push_back({AlertEventKind::kRestored, terms.now, alert, {}});
+    Labels labels = alert.labels;
+    alerts_.insert_or_assign(std::move(labels), std::move(alert));
+  }
 }
 
 std::vector<Alert> AlertingRule::TakeAlertsToSend(TimestampMs now, int64_t resend_delay_ms, int64_t valid_for_ms) {

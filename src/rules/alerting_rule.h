@@ -30,7 +30,7 @@ class AlertingRule final : public Rule {
  public:
   // `restored`: nothing is to be restored from storage, so the synthetic series are written from the first evaluation
   // on. The spec was checked by ParseRuleFile.
-  static Result<std::unique_ptr<AlertingRule>> Make(const RuleSpec& spec, Labels labels,
+  static Result<std::unique_ptr<AlertingRule>> Make(const RuleSpec& spec, RuleLabels labels,
                                                     std::shared_ptr<const promql::ParsedQuery> query, bool restored,
                                                     TemplateCounters counters = {});
   bool alerting() const override { return true; }
@@ -42,10 +42,10 @@ class AlertingRule final : public Rule {
 
   int64_t hold_ms() const { return hold_ms_; }
   int64_t keep_firing_ms() const { return keep_firing_ms_; }
-  const Labels& annotations() const { return annotations_; }  // templates
-  AlertState state() const;                                   // the highest of its alerts
-  std::vector<Alert> ActiveAlerts() const;                    // pending and firing, sorted by labels
-  size_t active_count() const;                                // resolved ones that are still remembered too
+  const RuleLabels& annotations() const { return annotations_; }  // templates
+  AlertState state() const;                                       // the highest of its alerts
+  std::vector<Alert> ActiveAlerts() const;                        // pending and firing, sorted by labels
+  size_t active_count() const;                                    // resolved ones that are still remembered too
 
   bool restored() const { return restored_.load(std::memory_order_acquire); }
   void SetRestored() { restored_.store(true, std::memory_order_release); }
@@ -54,28 +54,45 @@ class AlertingRule final : public Rule {
   // Takes over the alerts of the rule that this one replaces.
   void CopyAlerts(const AlertingRule& from);
 
+  // How alerts from before a restart go on.
+  struct RestoreTerms {
+    TimestampMs now = 0;      // the first evaluation
+    TimestampMs down_at = 0;  // the last one before the restart
+    int64_t interval_ms = 0;
+    int64_t for_grace_period_ms = 0;
+    int64_t settle_ms = 0;  // so long the absence of a restored alert says nothing
+  };
+  // Before the first evaluation. Firing and kept alerts go on as they were. So do pending ones when no evaluation was
+  // missed; else the time of the outage does not count for them. Resolved ones are sent once more.
+  void RestoreAlerts(std::vector<Alert> alerts, const RestoreTerms& terms, std::vector<AlertEvent>& events);
+
  private:
   struct Text {
     std::string name;
     std::shared_ptr<const Template> text;
+    bool plain = false;  // expands to itself
+    std::string plain_text;
   };
-  AlertingRule(const RuleSpec& spec, Labels labels, std::shared_ptr<const promql::ParsedQuery> query, bool restored,
+  AlertingRule(const RuleSpec& spec, RuleLabels labels, std::shared_ptr<const promql::ParsedQuery> query, bool restored,
                TemplateCounters counters);
-  static Result<std::vector<Text>> Compile(const std::string& alert, const Labels& texts);
-  std::string Expand(const Template& text, const TemplateValue& data, const TemplateEnvironment& environment,
-                     const RuleContext& context) const;
-  Result<std::vector<Alert>> NewAlerts(const RuleContext& context, promql::VectorValue vector) const;
+  static Result<std::vector<Text>> Compile(const std::string& alert, const RuleLabels& texts);
+  class Renderer;
+  Result<std::vector<Alert>> PresentAlerts(const RuleContext& context, promql::VectorValue vector) const;
+  // Moves one alert on; false: it is to be forgotten.
+  bool Advance(Alert& alert, bool present, const RuleContext& context);
+  void Note(AlertEventKind kind, Alert& alert, const RuleContext& context) const;
   void AppendSamples(const Alert& alert, TimestampMs t, std::vector<RuleSample>& out) const;
 
   int64_t hold_ms_;
   int64_t keep_firing_ms_;
-  Labels annotations_;
+  RuleLabels annotations_;
   std::vector<Text> label_texts_;
   std::vector<Text> annotation_texts_;
   TemplateCounters counters_;
   std::atomic<bool> restored_;
   mutable std::mutex mutex_;
   std::unordered_map<Labels, Alert> alerts_;  // guarded by mutex_
+  TimestampMs settled_at_ = 0;                // guarded by mutex_
 };
 
 }  // namespace epi::rules

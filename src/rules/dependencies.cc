@@ -32,7 +32,7 @@ Inputs InputsOf(const Rule& rule) {
 }
 
 // Whether one of the selectors may find what `earlier` writes.
-bool MayRead(const Inputs& inputs, const Rule& earlier) {
+bool MayFind(const Inputs& inputs, const Rule& earlier) {
   for (const auto& matchers : inputs.selectors) {
     const Matcher* name = FindMatcher(matchers, kMetricName);
     if (name == nullptr) continue;
@@ -49,6 +49,11 @@ bool MayRead(const Inputs& inputs, const Rule& earlier) {
 
 }  // namespace
 
+bool MayRead(const Rule& reader, const Rule& writer) {
+  const Inputs inputs = InputsOf(reader);
+  return inputs.any_nameless || MayFind(inputs, writer);
+}
+
 RuleDependencies AnalyseDependencies(const std::vector<std::shared_ptr<Rule>>& rules) {
   RuleDependencies out;
   out.rules.resize(rules.size());
@@ -58,7 +63,7 @@ RuleDependencies AnalyseDependencies(const std::vector<std::shared_ptr<Rule>>& r
     const Inputs inputs = InputsOf(*rules[i]);
     if (inputs.any_nameless) out.indeterminate = true;
     for (size_t earlier = 0; earlier < i; ++earlier) {
-      if (!MayRead(inputs, *rules[earlier])) continue;
+      if (!MayFind(inputs, *rules[earlier])) continue;
       out.rules[i].reads.push_back(earlier);
       out.rules[earlier].read_by.push_back(i);
     }

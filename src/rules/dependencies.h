@@ -24,6 +24,10 @@ struct RuleDependencies {
   std::vector<std::vector<size_t>> Batches() const;
 };
 
+// Whether some selector of `reader` may find what `writer` writes, wherever the two stand. One without a metric name
+// may find anything.
+bool MayRead(const Rule& reader, const Rule& writer);
+
 RuleDependencies AnalyseDependencies(const std::vector<std::shared_ptr<Rule>>& rules);
 
 }  // namespace epi::rules

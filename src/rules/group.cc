@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "rules/group_metrics.h"
+#include "rules/journal/alert_journal.h"
 #include "rules/recording_rule.h"
 #include "storage/view.h"
 
@@ -18,7 +19,10 @@ bool SameRule(const RuleSpec& a, const RuleSpec& b) {
 }
 
 // What makes a rule the same one after a reload.
-std::string RuleIdentity(const Rule& rule) { return rule.name() + rule.labels().ToString(); }
+std::string RuleIdentity(const Rule& rule) { return rule.name() + RuleLabelsText(rule.labels()); }
+
+// Iterations after a start in which data that alerts need may still be missing.
+constexpr int kIterationsBefore = 2;
 
 }  // namespace
 
@@ -51,13 +55,19 @@ Result<std::unique_ptr<Group>> Group::Make(GroupSettings settings, const RuleOpt
   const TemplateCounters templates = metrics == nullptr ? TemplateCounters() : metrics->all.templates;
   for (const RuleSpec& spec : group->settings_.spec.rules) {
     EPI_ASSIGN(auto query, options.querier->Parse(spec.expr));
-    Labels labels = ToLabels(MergedLabels(group->settings_.spec, spec));
+    RuleLabels labels = MergedLabels(group->settings_.spec, spec);
     if (spec.alert.empty()) {
       group->rules_.push_back(std::make_shared<RecordingRule>(spec.record, std::move(labels), std::move(query)));
     } else {
       EPI_ASSIGN(auto rule, AlertingRule::Make(spec, std::move(labels), std::move(query), !restore, templates));
       group->rules_.push_back(std::move(rule));
     }
+  }
+  std::map<std::string, size_t> copies;
+  for (const auto& rule : group->rules_) {
+    std::string key = RuleIdentity(*rule);
+    if (const size_t copy = copies[key]++; copy > 0) key += "#" + std::to_string(copy);
+    rule->SetId(std::make_shared<const RuleId>(RuleId{group->key_, rule->name(), std::move(key)}));
   }
   group->previous_.resize(group->rules_.size());
   if (options.concurrent_rules) {
@@ -100,6 +110,7 @@ void Group::Iterate(TimestampMs slot, const GroupSurroundings& surroundings) {
   context.external_labels = surroundings.external_labels;
   context.logger = logger_;
   stored_ = 0;
+  RestoreFromJournal(slot);
   if (batches_.empty()) {
     for (size_t i = 0; i < rules_.size(); ++i) EvaluateRule(i, context);
   } else {
@@ -117,6 +128,7 @@ void Group::Iterate(TimestampMs slot, const GroupSurroundings& surroundings) {
     stale_.clear();
   }
   ++iterations_;
+  if (options_.journal != nullptr) options_.journal->NoteAlive(slot);
   const double seconds = static_cast<double>(clock.Monotonic() - start) / kNsPerSecond;
   double rule_seconds = 0;
   for (const auto& rule : rules_) rule_seconds += rule->outcome().evaluation_seconds;
@@ -132,8 +144,11 @@ void Group::Iterate(TimestampMs slot, const GroupSurroundings& surroundings) {
   metrics_->last_evaluation.Set(static_cast<double>(start_wall) / kNsPerSecond);
 }
 
-void Group::EvaluateRule(size_t index, const RuleContext& context) {
+void Group::EvaluateRule(size_t index, RuleContext context) {
   Rule& rule = *rules_[index];
+  std::vector<AlertEvent> events;
+  if (options_.journal != nullptr && rule.alerting()) context.events = &events;
+  const RuleHealth before = rule.outcome().health;
   Clock& clock = *options_.clock;
   const MonotonicNs start = clock.Monotonic();
   const int64_t start_wall = clock.NowNs();
@@ -141,6 +156,12 @@ void Group::EvaluateRule(size_t index, const RuleContext& context) {
   auto samples = rule.Evaluate(context);
   if (samples) {
     rule.SetHealth(RuleHealth::kOk, {});
+  } else {
+    rule.SetHealth(RuleHealth::kErr, samples.error().message());
+  }
+  // On disk before anybody is told.
+  NoteEvents(rule, before, context.time, std::move(events));
+  if (samples) {
     if (rule.alerting() && options_.alerts != nullptr) {
       const int64_t valid_for = 4 * std::max(settings_.interval_ms, options_.resend_delay_ms);
       auto alerts =
@@ -149,7 +170,6 @@ void Group::EvaluateRule(size_t index, const RuleContext& context) {
     }
     Store(index, std::move(*samples), context);
   } else {
-    rule.SetHealth(RuleHealth::kErr, samples.error().message());
     if (metrics_ != nullptr) metrics_->failures.Increment();
     // A query that was canceled ends with the server; that is no failure to speak of.
     if (samples.error().code() != ErrorCode::kCanceled) {
@@ -162,6 +182,46 @@ void Group::EvaluateRule(size_t index, const RuleContext& context) {
   const double seconds = static_cast<double>(clock.Monotonic() - start) / kNsPerSecond;
   rule.SetEvaluation(seconds, start_wall);
   if (metrics_ != nullptr) metrics_->all.evaluation_duration.Observe(seconds);
+}
+
+void Group::NoteEvents(const Rule& rule, RuleHealth before, TimestampMs time, std::vector<AlertEvent> events) {
+  if (options_.journal == nullptr || !rule.alerting()) return;
+  const Rule::Outcome outcome = rule.outcome();
+  const bool failed = outcome.health == RuleHealth::kErr;
+  if (failed != (before == RuleHealth::kErr)) {
+    AlertEvent event;
+    event.kind = failed ? AlertEventKind::kRuleFailed : AlertEventKind::kRuleRecovered;
+    event.time = time;
+    event.alert.rule = rule.id();
+    event.alert.state = AlertState::kInactive;
+    event.detail = outcome.last_error;
+    events.push_back(std::move(event));
+  }
+  options_.journal->Record(events);
+}
+
+// Alerts go on where the last run left them. After too long an outage, or when the last run was Prometheus, there is
+// nothing to go on from and storage is asked as Prometheus does.
+void Group::RestoreFromJournal(TimestampMs slot) {
+  if (!restore_ || iterations_ > 0 || options_.journal == nullptr) return;
+  const auto alive = options_.journal->alive_at();
+  if (!alive || slot - *alive > options_.outage_tolerance_ms) return;
+  AlertingRule::RestoreTerms terms;
+  terms.now = slot;
+  constexpr int64_t kMs = 1'000'000;
+  terms.down_at = std::min(slot, SlotNs((*alive + 1) * kMs - 1) / kMs);  // slots are cut to milliseconds
+  terms.interval_ms = settings_.interval_ms;
+  terms.for_grace_period_ms = options_.for_grace_period_ms;
+  terms.settle_ms = kIterationsBefore * std::max(settings_.interval_ms, options_.resend_delay_ms);
+  std::vector<AlertEvent> events;
+  for (const auto& rule : rules_) {
+    if (!rule->alerting()) continue;
+    auto& alerting = static_cast<AlertingRule&>(*rule);
+    alerting.RestoreAlerts(options_.journal->StateOf(*rule->id()), terms, events);
+    alerting.SetRestored();
+  }
+  options_.journal->Record(events);
+  restore_ = false;
 }
 
 void Group::Store(size_t index, std::vector<RuleSample> samples, const RuleContext& context) {
@@ -243,7 +303,6 @@ void Group::CopyState(const Group& from) {
 
 void Group::RestoreIfDue() {
   // The first iteration may have come before the data that the rules need.
-  constexpr int kIterationsBefore = 2;
   if (!restore_ || iterations_ < kIterationsBefore) return;
   const MonotonicNs start = options_.clock->Monotonic();
   RestoreForState(options_.clock->NowMs());

@@ -37,7 +37,8 @@ struct GroupSurroundings {
 
 class Group {
  public:
-  // `restore`: alert states are to be restored from storage after the second iteration. `options` outlives the group.
+  // `restore`: alert states are to be restored, from the journal at the first iteration or from storage after the
+  // second. `options` outlives the group.
   static Result<std::unique_ptr<Group>> Make(GroupSettings settings, const RuleOptions& options, bool restore,
                                              GroupMetrics* metrics);
   ~Group();
@@ -70,7 +71,9 @@ class Group {
 
  private:
   Group(GroupSettings settings, const RuleOptions& options, bool restore, GroupMetrics* metrics);
-  void EvaluateRule(size_t index, const RuleContext& context);
+  void EvaluateRule(size_t index, RuleContext context);
+  void RestoreFromJournal(TimestampMs slot);
+  void NoteEvents(const Rule& rule, RuleHealth before, TimestampMs time, std::vector<AlertEvent> events);
   void Store(size_t index, std::vector<RuleSample> samples, const RuleContext& context);
   void RestoreForState(TimestampMs now);
   void RestoreRule(AlertingRule& rule, const View& view, TimestampMs now);

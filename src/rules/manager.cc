@@ -4,6 +4,7 @@
 #include <set>
 
 #include "config/glob.h"
+#include "rules/journal/alert_journal.h"
 
 namespace epi::rules {
 namespace {
@@ -107,6 +108,15 @@ Result<void> RuleManager::Load(const RuleConfig& config) {
     } else {
       Retire(runner);
     }
+  }
+  if (options_.journal != nullptr) {
+    std::vector<std::shared_ptr<const RuleId>> ids;
+    for (const RunnerPtr& runner : order) {
+      for (const auto& rule : runner->group->rules()) {
+        if (rule->alerting()) ids.push_back(rule->id());
+      }
+    }
+    options_.journal->KeepRules(ids);
   }
   for (size_t i = 0; i < order.size(); ++i) order[i]->place = i;
   runners_ = std::move(next);
@@ -232,19 +242,27 @@ void RuleManager::AwaitQuiet() {
   });
 }
 
-std::vector<GroupStatus> RuleManager::Groups() const {
+std::vector<RuleManager::RunnerPtr> RuleManager::Ordered() const {
   std::vector<RunnerPtr> runners;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& entry : runners_) runners.push_back(entry.second);
-    std::sort(runners.begin(), runners.end(), [](const RunnerPtr& a, const RunnerPtr& b) {
-      const std::string& file_a = a->group->settings().file;
-      const std::string& file_b = b->group->settings().file;
-      return file_a != file_b ? file_a < file_b : a->place < b->place;
-    });
-  }
+  const std::lock_guard lock(mutex_);
+  for (const auto& entry : runners_) runners.push_back(entry.second);
+  std::sort(runners.begin(), runners.end(), [](const RunnerPtr& a, const RunnerPtr& b) {
+    const std::string& file_a = a->group->settings().file;
+    const std::string& file_b = b->group->settings().file;
+    return file_a != file_b ? file_a < file_b : a->place < b->place;
+  });
+  return runners;
+}
+
+std::vector<GroupSettings> RuleManager::Settings() const {
+  std::vector<GroupSettings> out;
+  for (const RunnerPtr& runner : Ordered()) out.push_back(runner->group->settings());
+  return out;
+}
+
+std::vector<GroupStatus> RuleManager::Groups() const {
   std::vector<GroupStatus> out;
-  for (const RunnerPtr& runner : runners) {
+  for (const RunnerPtr& runner : Ordered()) {
     const Group& group = *runner->group;
     GroupStatus& status = out.emplace_back();
     status.name = group.settings().spec.name;

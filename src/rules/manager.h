@@ -46,6 +46,8 @@ class RuleManager {
 
   // By file, then in the order of the file.
   std::vector<GroupStatus> Groups() const;
+  // What the groups are made of, in the same order.
+  std::vector<GroupSettings> Settings() const;
   // For tests: returns when everything that is due by now has been evaluated.
   void AwaitQuiet();
 
@@ -71,6 +73,7 @@ class RuleManager {
   };
 
   Result<std::vector<GroupSettings>> ReadFiles(const RuleConfig& config) const;
+  std::vector<RunnerPtr> Ordered() const;     // by file, then in the order of the file
   void Schedule(Due due);                     // with mutex_ held
   void StartRunner(const RunnerPtr& runner);  // with mutex_ held
   void StopRunner(const RunnerPtr& runner, std::unique_lock<std::mutex>& lock);

@@ -10,7 +10,7 @@ Result<std::vector<RuleSample>> RecordingRule::Evaluate(const RuleContext& conte
   for (promql::VectorSample& sample : vector) {
     builder.Reset(sample.labels);
     builder.Set(kMetricName, name());
-    for (const LabelView& label : labels()) builder.Set(label.name, label.value);
+    for (const auto& [label, value] : labels()) builder.Set(label, value);
     out.push_back({builder.Build(), context.SampleTime(), sample.v, std::move(sample.h)});
   }
   if (HasDuplicates(out)) {

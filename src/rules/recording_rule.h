@@ -11,7 +11,7 @@ namespace epi::rules {
 
 class RecordingRule final : public Rule {
  public:
-  RecordingRule(std::string name, Labels labels, std::shared_ptr<const promql::ParsedQuery> query)
+  RecordingRule(std::string name, RuleLabels labels, std::shared_ptr<const promql::ParsedQuery> query)
       : Rule(std::move(name), std::move(labels), std::move(query)) {}
   bool alerting() const override { return false; }
   Result<std::vector<RuleSample>> Evaluate(const RuleContext& context) override;

@@ -19,7 +19,7 @@ std::string_view RuleHealthName(RuleHealth health) {
   return "unknown";
 }
 
-Rule::Rule(std::string name, Labels labels, std::shared_ptr<const promql::ParsedQuery> query)
+Rule::Rule(std::string name, RuleLabels labels, std::shared_ptr<const promql::ParsedQuery> query)
     : name_(std::move(name)),
       labels_(std::move(labels)),
       query_(std::move(query)),
@@ -40,12 +40,6 @@ void Rule::SetEvaluation(double seconds, int64_t at_ns) {
   const std::lock_guard lock(mutex_);
   outcome_.evaluation_seconds = seconds;
   outcome_.evaluated_ns = at_ns;
-}
-
-Labels ToLabels(const RuleLabels& pairs) {
-  LabelsBuilder builder;
-  for (const auto& [name, value] : pairs) builder.Set(name, value);
-  return builder.Build();
 }
 
 bool HasDuplicates(const std::vector<RuleSample>& samples) {

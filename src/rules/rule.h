@@ -15,6 +15,7 @@
 #include "model/histogram.h"
 #include "model/labels.h"
 #include "promql/engine/result.h"
+#include "rules/alert_event.h"
 #include "rules/rule_file.h"
 #include "rules/template/template.h"
 #include "telemetry/log.h"
@@ -52,6 +53,9 @@ struct RuleContext {
   std::string path_prefix;
   TemplateValue external_labels;  // map[string]string
   Logger logger;
+  std::vector<AlertEvent>* events = nullptr;  // gets what happens to alerts; null: nobody wants to know
+  // Annotations are rendered only for events, as they were when the alert was last present: what a backtest needs.
+  bool annotate_events_only = false;
   TimestampMs SampleTime() const { return time - query_offset_ms; }
 };
 
@@ -67,7 +71,10 @@ class Rule {
   virtual Result<std::vector<RuleSample>> Evaluate(const RuleContext& context) = 0;
 
   const std::string& name() const { return name_; }
-  const Labels& labels() const { return labels_; }
+  const RuleLabels& labels() const { return labels_; }  // configured, the group's among them
+  const std::shared_ptr<const RuleId>& id() const { return id_; }
+  // Once, before the first evaluation.
+  void SetId(std::shared_ptr<const RuleId> id) { id_ = std::move(id); }
   const promql::ParsedQuery& query() const { return *query_; }
   const std::string& query_text() const { return query_text_; }  // as the parser prints it
 
@@ -82,18 +89,17 @@ class Rule {
   void SetEvaluation(double seconds, int64_t at_ns);
 
  protected:
-  Rule(std::string name, Labels labels, std::shared_ptr<const promql::ParsedQuery> query);
+  Rule(std::string name, RuleLabels labels, std::shared_ptr<const promql::ParsedQuery> query);
 
  private:
   std::string name_;
-  Labels labels_;
+  RuleLabels labels_;
+  std::shared_ptr<const RuleId> id_;
   std::shared_ptr<const promql::ParsedQuery> query_;
   std::string query_text_;
   mutable std::mutex mutex_;
   Outcome outcome_;  // guarded by mutex_
 };
-
-Labels ToLabels(const RuleLabels& pairs);
 
 // Whether two samples have the same labels.
 bool HasDuplicates(const std::vector<RuleSample>& samples);

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "model/label_names.h"
 #include "promql/parser/parser.h"
+#include "rules/rule_labels.h"
 
 namespace epi::rules {
 
@@ -19,8 +20,6 @@ struct FilePosition {
   int line = 0;
   int column = 0;
 };
-
-using RuleLabels = std::vector<std::pair<std::string, std::string>>;  // sorted by name
 
 struct RuleSpec {
   std::string record;  // exactly one of record and alert is set

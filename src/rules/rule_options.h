@@ -19,6 +19,8 @@
 
 namespace epi::rules {
 
+class AlertJournal;
+
 // Takes alerts that are due to be sent. Thread-safe; does not wait for the network.
 class AlertSink {
  public:
@@ -34,6 +36,7 @@ struct RuleOptions {
   FileSystem* files = nullptr;
   Clock* clock = nullptr;
   AlertSink* alerts = nullptr;        // null: alerts are not sent
+  AlertJournal* journal = nullptr;    // null: alerts are forgotten with the process
   MetricRegistry* metrics = nullptr;  // null: not counted
   Logger logger;
   promql::ParseOptions parser;

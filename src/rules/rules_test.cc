@@ -3,8 +3,8 @@
 #include "rules/dependencies.h"
 #include "rules/group.h"
 #include "rules/recording_rule.h"
-#include "testing/rules_fixture.h"
 #include "testing/conformance.h"
+#include "testing/rules_fixture.h"
 #include "testing/temp_dir.h"
 
 namespace epi::rules {
@@ -119,7 +119,7 @@ TEST_F(GroupTest, AlertsGoThroughTheirStates) {
         EXPECT_EQ(fixture_.storage.Samples(for_state).back().value, static_cast<double>(kStart / 1000));
         const auto sent = fixture_.alerts.Take();
         ASSERT_EQ(sent.size(), 1u);
-        EXPECT_EQ(sent[0].annotations.Get("summary"), "a is 0");
+        EXPECT_EQ(ToLabels(sent[0].annotations).Get("summary"), "a is 0");
         EXPECT_EQ(*sent[0].fired_at, t);
         EXPECT_EQ(sent[0].valid_until, t + 4 * kMinute);
         break;
@@ -172,9 +172,9 @@ TEST_F(GroupTest, TemplateErrorsBecomeText) {
   group->Iterate(kStart, surroundings_);
   const auto alerts = Alerting(*group).ActiveAlerts();
   ASSERT_EQ(alerts.size(), 1u);
-  EXPECT_EQ(alerts[0].annotations.Get("x").substr(0, 69),
+  EXPECT_EQ(ToLabels(alerts[0].annotations).Get("x").substr(0, 69),
             "<error expanding template: error executing template __alert_A: templa");
-  EXPECT_EQ(alerts[0].annotations.Get("q"), "3");
+  EXPECT_EQ(ToLabels(alerts[0].annotations).Get("q"), "3");
 }
 
 TEST_F(GroupTest, ForStateIsRestoredAfterTwoIterations) {
@@ -234,9 +234,9 @@ TEST(RuleDependenciesConformance, AllCases) {
     for (const RuleSpec& spec : file.groups.at(0).rules) {
       auto query = *fixture.querier.Parse(spec.expr);
       if (spec.alert.empty()) {
-        rules.push_back(std::make_shared<RecordingRule>(spec.record, Labels(), std::move(query)));
+        rules.push_back(std::make_shared<RecordingRule>(spec.record, RuleLabels(), std::move(query)));
       } else {
-        rules.push_back(std::move(*AlertingRule::Make(spec, Labels(), std::move(query), true)));
+        rules.push_back(std::move(*AlertingRule::Make(spec, RuleLabels(), std::move(query), true)));
       }
     }
     const RuleDependencies got = AnalyseDependencies(rules);

@@ -14,14 +14,14 @@ struct RuleStatus {
   bool alerting = false;
   std::string name;
   std::string query;
-  Labels labels;
+  RuleLabels labels;
   Rule::Outcome outcome;
   // Of alerting rules.
   AlertState state = AlertState::kInactive;
   bool evaluated = false;  // false: the state is "unknown"
   int64_t hold_ms = 0;
   int64_t keep_firing_ms = 0;
-  Labels annotations;
+  RuleLabels annotations;
   std::vector<Alert> alerts;
 };
 

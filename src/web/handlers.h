@@ -19,6 +19,12 @@ HandlerFunction ServeTargets, ServeTargetMetadata, ServeRelabelSteps, ServeScrap
     ServeMetadata, ServeAlertmanagers;
 // api/rules.cc
 HandlerFunction ServeRules, ServeAlerts;
+// api/rules_backtest.cc
+HandlerFunction ServeRulesBacktest;
+// api/rules_backfill.cc
+HandlerFunction ServeRulesBackfill;
+// api/alert_history.cc
+HandlerFunction ServeAlertHistory;
 // api/status.cc
 HandlerFunction ServeConfig, ServeRuntimeInfo, ServeBuildInfo, ServeFlags, ServeTsdbStatus, ServeTsdbBlocks,
     ServeWalReplay, ServeFeatures, ServeSelfMetrics, ServeNotifications, ServeNotificationsLive;

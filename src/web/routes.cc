@@ -74,6 +74,22 @@ constexpr Param kRulesParams[] = {{"type", "string", false, false, "alert or rec
                                   {"group_limit", "integer", false, false, "Groups per page."},
                                   {"group_next_token", "string", false, false, "Continues after a page."}};
 constexpr Param kTsdbParams[] = {{"limit", "integer", false, false, "Rows of each list, 1 to 10000."}};
+constexpr Param kBacktestParams[] = {
+    {"rules", "string", false, false, "A rule file; the loaded rules when absent."},
+    {"rule_group[]", "string", false, true, "Names of loaded groups; all when absent."},
+    kStart,
+    kEnd,
+    {"progress", "boolean", false, false, "Lines of progress before the answer."}};
+constexpr Param kBackfillParams[] = {{"start", "time", true, false, "First time of the past that is filled."},
+                                     {"end", "time", false, false, "Last one; now when absent."},
+                                     {"rule_group[]", "string", false, true, "Names of loaded groups."},
+                                     {"rule_name[]", "string", false, true, "Names of recording rules."}};
+constexpr Param kAlertHistoryParams[] = {{"rule_name", "string", false, false, "Name of the rule."},
+                                         {"rule_group", "string", false, false, "Group as <file>;<name>."},
+                                         {"match[]", "selector", false, true, "Matches labels of alerts."},
+                                         kStart,
+                                         kEnd,
+                                         {"limit", "integer", false, false, "The newest so many events; 1000."}};
 constexpr Param kSelfMetricsParams[] = {
     {"metric_name_pattern", "string", false, false, "Anchored regular expression over names."}};
 constexpr Param kDeleteParams[] = {kRequiredMatch, kStart, kEnd};
@@ -231,6 +247,10 @@ constexpr Route kRoutes[] = {
     Ingest("/api/v1/read", &Bind<ServeRemoteRead>, "Remote read.", Role::kRead, kReadBytes),
     Ingest("/api/v1/otlp/v1/metrics", &Bind<ServeOtlpWrite>, "OTLP metrics.", Role::kWrite, kWriteBytes),
     Api(kOptionsMethod, "/api/v1/*path", &Bind<ServeOptions>, "CORS preflight.", {}, Lane::kQuick),
+    ServerApi(kPostMethod, "/api/v1/rules/backtest", &Bind<ServeRulesBacktest>, "What rules would have done.",
+              kBacktestParams),
+    ServerApi(kGetMethod, "/api/v1/alerts/history", &Bind<ServeAlertHistory>,
+              "What happened to alerts, and what Alertmanagers answered.", kAlertHistoryParams),
 
     WithParams(
         [] {
@@ -238,6 +258,7 @@ constexpr Route kRoutes[] = {
           route.path = "/federate";
           route.handler = &Bind<ServeFederate>;
           route.doc = "The newest samples of the selected series.";
+    Admin("/api/v1/admin/rules/backfill", &Bind<ServeRulesBackfill>, "Gives recording rules a past.", kBackfillParams),
           return route;
         }(),
         kFederateParams, Compression::kGzipOrDeflate),

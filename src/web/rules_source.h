@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/labels.h"
@@ -13,9 +14,12 @@ namespace epi::web {
 // Nanoseconds since the Unix epoch; kNever prints as 0001-01-01T00:00:00Z.
 inline constexpr int64_t kNever = INT64_MIN;
 
+// Sorted by name; values may be empty.
+using ConfiguredLabels = std::vector<std::pair<std::string, std::string>>;
+
 struct AlertStatus {
   Labels labels;
-  Labels annotations;
+  ConfiguredLabels annotations;
   std::string state;  // "pending", "firing", "inactive"
   int64_t active_at_ns = kNever;
   std::optional<int64_t> keep_firing_since_ns;
@@ -26,7 +30,7 @@ struct RuleStatus {
   bool alerting = false;
   std::string name;
   std::string query;               // as the parser prints it
-  Labels labels;                   // configured
+  ConfiguredLabels labels;
   std::string health = "unknown";  // "ok", "err", "unknown"
   std::string last_error;
   double evaluation_seconds = 0;
@@ -35,7 +39,7 @@ struct RuleStatus {
   std::string state;  // "inactive", "pending", "firing", "unknown"
   double duration_seconds = 0;
   double keep_firing_for_seconds = 0;
-  Labels annotations;
+  ConfiguredLabels annotations;
   std::vector<AlertStatus> alerts;
 };
 

@@ -25,6 +25,7 @@
 
 namespace epi {
 class Storage;
+class ThreadPool;
 class AnchoredRegex;
 }  // namespace epi
 namespace epi::promql {
@@ -34,6 +35,10 @@ class RangeCache;
 namespace epi::scrape {
 class ScrapeStatus;
 }
+namespace epi::rules {
+class AlertJournal;
+class RuleManager;
+}  // namespace epi::rules
 namespace epi::remote {
 class WriteReceiver;
 class OtlpReceiver;
@@ -98,6 +103,10 @@ struct Services final : net::HandlerContext {
   const scrape::ScrapeStatus* scrape = nullptr;
   const RulesSource* rules = nullptr;
   const AlertmanagersSource* alertmanagers = nullptr;
+  const rules::AlertJournal* alert_history = nullptr;
+  Storage* backfill_storage = nullptr;               // takes what recording rules would have given
+  const rules::RuleManager* rule_manager = nullptr;  // for backtests of loaded rules
+  ThreadPool* pool = nullptr;                        // for long work that is cut into pieces; null: one after the other
   Database* database = nullptr;
   Notifications* notifications = nullptr;
   remote::WriteReceiver* write_receiver = nullptr;

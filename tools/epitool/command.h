@@ -36,6 +36,8 @@ extern const Command kCheckConfig;
 extern const Command kCheckMetrics;
 extern const Command kCheckRules;
 extern const Command kCheckServiceDiscovery;
+extern const Command kCreateBlocksFromRules;
+extern const Command kRulesBacktest;
 extern const Command kTestRules;
 extern const Command kTsdbAnalyze;
 extern const Command kTsdbCreateBlocksOpenMetrics;

@@ -46,13 +46,16 @@ Result<FoundAlertmanagers> AlertmanagersOf(const discovery::TargetGroup& group,
 
 AlertmanagerSet::AlertmanagerSet(const config::AlertmanagerConfig& config,
                                  std::shared_ptr<const net::HttpProfile> profile, net::HttpClient& client,
-                                 NotifierLimits limits, MetricRegistry* metrics, Logger logger)
+                                 NotifierLimits limits, MetricRegistry* metrics, Logger logger,
+                                 DeliveryObserver* observer, const Clock* clock)
     : config_(config),
       profile_(std::move(profile)),
       client_(client),
       limits_(limits),
       metrics_(metrics),
-      logger_(std::move(logger)) {}
+      logger_(std::move(logger)),
+      observer_(observer),
+      clock_(clock) {}
 
 AlertmanagerSet::~AlertmanagerSet() {
   Stop();
@@ -87,7 +90,7 @@ void AlertmanagerSet::Sync(const discovery::TargetGroups& groups) {
   Forget();
   for (const std::string& url : urls) {
     if (loops_.contains(url)) continue;
-    SendLoop::Settings settings{url, profile_, config_.timeout, limits_};
+    SendLoop::Settings settings{url, profile_, config_.timeout, limits_, observer_, clock_};
     loops_.emplace(url, SendLoop::Make(std::move(settings), client_, metrics_, logger_));
   }
 }

@@ -28,7 +28,8 @@ class AlertmanagerSet {
  public:
   // `client` outlives it.
   AlertmanagerSet(const config::AlertmanagerConfig& config, std::shared_ptr<const net::HttpProfile> profile,
-                  net::HttpClient& client, NotifierLimits limits, MetricRegistry* metrics, Logger logger);
+                  net::HttpClient& client, NotifierLimits limits, MetricRegistry* metrics, Logger logger,
+                  DeliveryObserver* observer = nullptr, const Clock* clock = nullptr);
   ~AlertmanagerSet();
   // All groups there are now. Loops of Alertmanagers that stay go on undisturbed.
   void Sync(const discovery::TargetGroups& groups);
@@ -48,6 +49,8 @@ class AlertmanagerSet {
   NotifierLimits limits_;
   MetricRegistry* metrics_;
   Logger logger_;
+  DeliveryObserver* observer_;
+  const Clock* clock_;
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<SendLoop>> loops_;  // by URL; guarded by mutex_
   std::vector<std::shared_ptr<SendLoop>> ending_;           // guarded by mutex_

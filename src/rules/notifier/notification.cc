@@ -7,15 +7,15 @@
 namespace epi::rules {
 namespace {
 
-void AppendLabels(std::string& out, const Labels& labels) {
+void AppendPairs(std::string& out, const RuleLabels& pairs) {
   out += '{';
   bool first = true;
-  for (const LabelView& label : labels) {
+  for (const auto& [name, value] : pairs) {
     if (!first) out += ',';
     first = false;
-    AppendJsonString(out, label.name);
+    AppendJsonString(out, name);
     out += ':';
-    AppendJsonString(out, label.value);
+    AppendJsonString(out, value);
   }
   out += '}';
 }
@@ -38,6 +38,10 @@ Notification ToNotification(const Alert& alert, std::string generator_url) {
   out.starts_at = alert.fired_at.value_or(alert.active_at);
   out.ends_at = alert.resolved_at.value_or(alert.valid_until);
   out.generator_url = std::move(generator_url);
+  if (alert.rule != nullptr) {
+    out.origin = std::make_shared<const NotificationOrigin>(
+        NotificationOrigin{alert.rule, alert.labels, alert.state == AlertState::kInactive});
+  }
   return out;
 }
 
@@ -63,12 +67,12 @@ std::string ToJson(std::span<const Notification> notifications) {
   for (const Notification& notification : notifications) {
     if (out.size() > 1) out += ',';
     out += "{\"annotations\":";
-    AppendLabels(out, notification.annotations);
+    AppendPairs(out, notification.annotations);
     out += ",\"endsAt\":\"" + TimeText(notification.ends_at) + "\",\"startsAt\":\"" + TimeText(notification.starts_at);
     out += "\",\"generatorURL\":";
     AppendJsonString(out, notification.generator_url);
     out += ",\"labels\":";
-    AppendLabels(out, notification.labels);
+    AppendPairs(out, ToRuleLabels(notification.labels));
     out += '}';
   }
   return out + "]";

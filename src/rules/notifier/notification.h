@@ -1,6 +1,7 @@
 // An alert as Alertmanagers get it.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,12 +13,20 @@
 
 namespace epi::rules {
 
+// The alert behind a notification, for whoever is told of the answer.
+struct NotificationOrigin {
+  std::shared_ptr<const RuleId> rule;
+  Labels labels;  // before relabeling
+  bool resolved = false;
+};
+
 struct Notification {
   Labels labels;
-  Labels annotations;
+  RuleLabels annotations;
   TimestampMs starts_at = 0;
   TimestampMs ends_at = 0;
   std::string generator_url;
+  std::shared_ptr<const NotificationOrigin> origin;  // may be null
 };
 
 // "http://host/graph?g0.expr=up+%3D%3D+0&g0.tab=1": where the alert comes from.

@@ -34,8 +34,9 @@ Result<std::unique_ptr<Notifier::Section>> Notifier::MakeSection(const config::A
   EPI_ASSIGN(auto profile, options_.client->Prepare(config.http));
   auto section = std::make_unique<Section>();
   section->fingerprint = std::move(fingerprint);
-  section->set = std::make_shared<AlertmanagerSet>(config, std::move(profile), *options_.client, options_.limits,
-                                                   options_.metrics, options_.logger);
+  section->set =
+      std::make_shared<AlertmanagerSet>(config, std::move(profile), *options_.client, options_.limits, options_.metrics,
+                                        options_.logger, options_.deliveries, options_.clock);
   const discovery::DiscoveryParts parts{*options_.client,        *options_.files,   *options_.clock,
                                         options_.logger,         *options_.metrics, name,
                                         options_.resolver_config};

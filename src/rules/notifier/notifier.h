@@ -25,7 +25,8 @@ struct NotifierOptions {
   Logger logger;
   std::string external_url;
   NotifierLimits limits;
-  std::string resolver_config;  // of DNS discovery; empty: the system's
+  DeliveryObserver* deliveries = nullptr;  // told of every answer; may be null
+  std::string resolver_config;             // of DNS discovery; empty: the system's
 };
 
 // Thread-safe.

@@ -54,7 +54,7 @@ TEST(NotifierConformance, AllCases) {
 Notification Named(const std::string& name) {
   Notification out;
   out.labels = Labels{{"alertname", name}};
-  out.annotations = Labels{{"summary", "<a> \"b\""}};
+  out.annotations = {{"summary", "<a> \"b\""}};
   out.starts_at = 1'700'000'000'123;
   out.ends_at = 1'700'000'060'000;
   out.generator_url = GeneratorUrl("http://host", "up == 0");

@@ -42,23 +42,38 @@ void SendLoop::Drop(size_t count) {
   if (metrics_ != nullptr) metrics_->dropped.Increment(static_cast<double>(count));
 }
 
+void SendLoop::Tell(const NotificationOrigin& origin, const std::string& error) const {
+  settings_.observer->Delivered(
+      {origin.rule, origin.labels, origin.resolved, settings_.clock->NowMs(), settings_.url, error});
+}
+
+template <typename List>
+void SendLoop::DropFirst(List& list, size_t count, const std::string& why) {
+  const auto end = list.begin() + static_cast<int64_t>(count);
+  if (settings_.observer != nullptr) {
+    std::for_each(list.begin(), end, [&](const Notification& notification) {
+      if (notification.origin != nullptr) Tell(*notification.origin, why);
+    });
+  }
+  list.erase(list.begin(), end);
+  Drop(count);
+}
+
 void SendLoop::Add(std::vector<Notification> notifications) {
   std::unique_lock lock(mutex_);
   if (stopping_) return;
   const size_t capacity = settings_.limits.queue_capacity;
   if (notifications.size() > capacity) {
     const size_t excess = notifications.size() - capacity;
-    notifications.erase(notifications.begin(), notifications.begin() + static_cast<int64_t>(excess));
     logger_.Warn("Alert batch larger than queue capacity, dropping alerts",
                  {{"alertmanager", settings_.url}, {"count", excess}});
-    Drop(excess);
+    DropFirst(notifications, excess, "dropped: the batch is larger than the queue");
   }
   if (queue_.size() + notifications.size() > capacity) {
     const size_t excess = queue_.size() + notifications.size() - capacity;
-    queue_.erase(queue_.begin(), queue_.begin() + static_cast<int64_t>(excess));
     logger_.Warn("Alert notification queue full, dropping alerts",
                  {{"alertmanager", settings_.url}, {"count", excess}});
-    Drop(excess);
+    DropFirst(queue_, excess, "dropped: the queue is full");
   }
   for (Notification& notification : notifications) queue_.push_back(std::move(notification));
   SendNext(lock);
@@ -87,11 +102,17 @@ void SendLoop::SendNext(std::unique_lock<std::mutex>& lock) {
   request.timeout_ms = settings_.timeout_ms;
   constexpr uint64_t kMaxAnswerBytes = 1 << 20;
   request.max_body_bytes = kMaxAnswerBytes;
-  client_.Send(std::move(request),
-               [self = shared_from_this(), count](Result<net::HttpResponse> result) { self->Sent(count, result); });
+  Origins origins;
+  if (settings_.observer != nullptr) {
+    for (const Notification& notification : batch) {
+      if (notification.origin != nullptr) origins.push_back(notification.origin);
+    }
+  }
+  client_.Send(std::move(request), [self = shared_from_this(), count, origins = std::move(origins)](
+                                       Result<net::HttpResponse> result) { self->Sent(count, origins, result); });
 }
 
-void SendLoop::Sent(size_t count, const Result<net::HttpResponse>& result) {
+void SendLoop::Sent(size_t count, const Origins& origins, const Result<net::HttpResponse>& result) {
   std::string error;
   if (!result) {
     error = result.error().message();
@@ -107,14 +128,14 @@ void SendLoop::Sent(size_t count, const Result<net::HttpResponse>& result) {
     (error.empty() ? metrics_->sent : metrics_->errors).Increment(number);
   }
   if (!error.empty()) Drop(count);
+  for (const auto& origin : origins) Tell(*origin, error);
   std::unique_lock lock(mutex_);
   in_flight_ = false;
   // At the end a peer that does not answer is not waited for again and again.
   const bool silent =
       !result && (result.error().code() == ErrorCode::kTimeout || result.error().code() == ErrorCode::kCanceled);
   if (stopping_ && silent) {
-    Drop(queue_.size());
-    queue_.clear();
+    DropFirst(queue_, queue_.size(), "dropped: the server ended");
   }
   SendNext(lock);
 }
@@ -125,8 +146,7 @@ void SendLoop::Stop() {
   if (!settings_.limits.drain_on_shutdown && !queue_.empty()) {
     logger_.Warn("Alert notification queue is not drained, dropping alerts",
                  {{"alertmanager", settings_.url}, {"count", queue_.size()}});
-    Drop(queue_.size());
-    queue_.clear();
+    DropFirst(queue_, queue_.size(), "dropped: the server ended");
   }
   SendNext(lock);
 }

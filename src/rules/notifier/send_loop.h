@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/http_client.h"
+#include "rules/journal/alert_journal.h"
 #include "rules/notifier/notification.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -45,6 +46,9 @@ class SendLoop : public std::enable_shared_from_this<SendLoop> {
     std::shared_ptr<const net::HttpProfile> profile;
     int64_t timeout_ms = 10'000;
     NotifierLimits limits;
+    // Told of every answer, and of alerts that were dropped; may be null. Both outlive the loop.
+    DeliveryObserver* observer = nullptr;
+    const Clock* clock = nullptr;  // needed with an observer
   };
   // `client` outlives it. `metrics` may be null.
   static std::shared_ptr<SendLoop> Make(Settings settings, net::HttpClient& client, MetricRegistry* metrics,
@@ -61,8 +65,13 @@ class SendLoop : public std::enable_shared_from_this<SendLoop> {
  private:
   SendLoop(Settings settings, net::HttpClient& client, MetricRegistry* metrics, Logger logger);
   void SendNext(std::unique_lock<std::mutex>& lock);
-  void Sent(size_t count, const Result<net::HttpResponse>& result);
+  using Origins = std::vector<std::shared_ptr<const NotificationOrigin>>;
+  void Sent(size_t count, const Origins& origins, const Result<net::HttpResponse>& result);
   void Drop(size_t count);
+  // Drops the first `count` of `list`.
+  template <typename List>
+  void DropFirst(List& list, size_t count, const std::string& why);
+  void Tell(const NotificationOrigin& origin, const std::string& error) const;
 
   Settings settings_;
   net::HttpClient& client_;

@@ -193,7 +193,7 @@ class TestGroupRun {
       for (const ExpectedAlert& alert : test->alerts) {
         LabelsBuilder labels(ToLabels(alert.labels));
         labels.Set(kAlertNameLabel, test->alertname);
-        expected.push_back({labels.Build(), ToLabels(alert.annotations)});
+        expected.push_back({labels.Build(), alert.annotations});
       }
       std::sort(expected.begin(), expected.end());
       const std::vector<TestAlert> got = FiringAlerts(test->alertname);

@@ -16,7 +16,7 @@ bool AreNumbersEqual(double a, double b, bool fuzzy) {
 }
 
 std::string AlertText(const TestAlert& alert) {
-  return "Labels:" + alert.labels.ToString() + "\nAnnotations:" + alert.annotations.ToString();
+  return "Labels:" + alert.labels.ToString() + "\nAnnotations:" + RuleLabelsText(alert.annotations);
 }
 
 // strconv's 'E': as 'e', in upper case.
@@ -28,7 +28,8 @@ std::string NumberText(double value) {
 
 void AppendDiffLines(std::string& out, char mark, const TestAlert& alert) {
   constexpr std::string_view kRed = "\x1b[31m", kGreen = "\x1b[32m", kPlain = "\x1b[0m";
-  for (const std::string& line : {"Labels:" + alert.labels.ToString(), "Annotations:" + alert.annotations.ToString()}) {
+  for (const std::string& line :
+       {"Labels:" + alert.labels.ToString(), "Annotations:" + RuleLabelsText(alert.annotations)}) {
     out += "\n            ";
     if (mark == ' ') {
       out += "  " + line;

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "model/labels.h"
+#include "rules/rule_labels.h"
 
 namespace epi::rules {
 
 // A firing alert.
 struct TestAlert {
   Labels labels;
-  Labels annotations;
+  RuleLabels annotations;
   friend bool operator==(const TestAlert&, const TestAlert&) = default;
   friend bool operator<(const TestAlert& a, const TestAlert& b) {
     return a.labels != b.labels ? a.labels < b.labels : a.annotations < b.annotations;

@@ -10,7 +10,7 @@ namespace {
 
 using nlohmann::json;
 
-RuleStatus Alerting(std::string name, std::string query, Labels labels = {}) {
+RuleStatus Alerting(std::string name, std::string query, ConfiguredLabels labels = {}) {
   RuleStatus rule;
   rule.alerting = true;
   rule.name = std::move(name);
@@ -22,7 +22,7 @@ RuleStatus Alerting(std::string name, std::string query, Labels labels = {}) {
   return rule;
 }
 
-RuleStatus Recording(std::string name, Labels labels = {}) {
+RuleStatus Recording(std::string name, ConfiguredLabels labels = {}) {
   RuleStatus rule;
   rule.name = std::move(name);
   rule.query = "vector(1)";

@@ -1,113 +1,13 @@
 #include <algorithm>
 
-#include "model/number_format.h"
 #include "net/digest.h"
 #include "web/api/answer.h"
 #include "web/api/parameters.h"
+#include "web/api/rules_json.h"
 #include "web/handlers.h"
 
 namespace epi::web {
 namespace {
-
-void WriteAlert(JsonWriter& json, const AlertStatus& alert) {
-  json.BeginObject();
-  json.Key("labels");
-  json.LabelSet(alert.labels);
-  json.Key("annotations");
-  json.LabelSet(alert.annotations);
-  json.Key("state");
-  json.String(alert.state);
-  json.Key("activeAt");
-  json.Time(alert.active_at_ns);
-  if (alert.keep_firing_since_ns) {
-    json.Key("keepFiringSince");
-    json.Time(*alert.keep_firing_since_ns);
-  }
-  json.Key("value");
-  json.String(FormatFloatExponent(alert.value));
-  json.EndObject();
-}
-
-void WriteAlerts(JsonWriter& json, const std::vector<AlertStatus>& alerts) {
-  for (const auto& alert : alerts) {
-    WriteAlert(json, alert);
-    if (!json.Drain()) return;
-  }
-}
-
-// What both kinds of rules end with.
-void WriteRuleTail(JsonWriter& json, const RuleStatus& rule) {
-  json.Key("health");
-  json.String(rule.health);
-  if (!rule.last_error.empty()) {
-    json.Key("lastError");
-    json.String(rule.last_error);
-  }
-  json.Key("evaluationTime");
-  json.Number(rule.evaluation_seconds);
-  json.Key("lastEvaluation");
-  json.Time(rule.last_evaluation_ns);
-  json.Key("type");
-  json.String(rule.alerting ? "alerting" : "recording");
-}
-
-void WriteRule(JsonWriter& json, const RuleStatus& rule, bool with_alerts) {
-  json.BeginObject();
-  if (rule.alerting) {
-    json.Key("state");
-    json.String(rule.state);
-  }
-  json.Key("name");
-  json.String(rule.name);
-  json.Key("query");
-  json.String(rule.query);
-  if (rule.alerting) {
-    json.Key("duration");
-    json.Number(rule.duration_seconds);
-    json.Key("keepFiringFor");
-    json.Number(rule.keep_firing_for_seconds);
-  }
-  json.Key("labels");
-  json.LabelSet(rule.labels);
-  if (rule.alerting) {
-    json.Key("annotations");
-    json.LabelSet(rule.annotations);
-    json.Key("alerts");
-    if (with_alerts) {
-      json.BeginArray();
-      WriteAlerts(json, rule.alerts);
-      json.EndArray();
-    } else {
-      json.Null();
-    }
-  }
-  WriteRuleTail(json, rule);
-  json.EndObject();
-}
-
-void WriteGroup(JsonWriter& json, const RuleGroupStatus& group, bool with_alerts) {
-  json.BeginObject();
-  json.Key("name");
-  json.String(group.name);
-  json.Key("file");
-  json.String(group.file);
-  json.Key("rules");
-  json.BeginArray();
-  for (const auto& rule : group.rules) {
-    WriteRule(json, rule, with_alerts);
-    if (!json.Drain()) break;
-  }
-  json.EndArray();
-  json.Key("interval");
-  json.Number(group.interval_seconds);
-  json.Key("limit");
-  json.Integer(group.limit);
-  json.Key("evaluationTime");
-  json.Number(group.evaluation_seconds);
-  json.Key("lastEvaluation");
-  json.Time(group.last_evaluation_ns);
-  json.EndObject();
-}
 
 // What of the rules is asked for.
 struct RuleFilter {
@@ -121,8 +21,11 @@ struct RuleFilter {
   bool Wants(const RuleGroupStatus& group) const { return Has(groups, group.name) && Has(files, group.file); }
   bool Wants(const RuleStatus& rule) const {
     if (!(rule.alerting ? alerting : recording) || !Has(names, rule.name)) return false;
-    return matcher_sets.empty() || std::any_of(matcher_sets.begin(), matcher_sets.end(),
-                                               [&](const auto& set) { return MatchesAll(rule.labels, set); });
+    if (matcher_sets.empty()) return true;
+    LabelsBuilder labels;
+    for (const auto& [name, value] : rule.labels) labels.Set(name, value);
+    return std::any_of(matcher_sets.begin(), matcher_sets.end(),
+                       [labels = labels.Build()](const auto& set) { return MatchesAll(labels, set); });
   }
 };
 
@@ -220,7 +123,7 @@ Result<void> ServeRules(Services& services, const net::Request& request, net::Re
   json.BeginObject();
   json.Key("groups");
   json.BeginArray();
-  for (const auto& group : shown) WriteGroup(json, group, !exclude_alerts);
+  for (const auto& group : shown) WriteRuleGroup(json, group, !exclude_alerts);
   json.EndArray();
   if (!next_token.empty()) {
     json.Key("groupNextToken");
