@@ -106,6 +106,7 @@ Result<void> Server::OpenDatabase() {
   options.head.out_of_order_window_ms = config->config.storage.tsdb->out_of_order_time_window;
   const config::RetentionConfig& retention = *config->config.storage.tsdb->retention;
   options.retention = Limits(retention);
+  options.delay_compact_file = flags.tsdb_delay_compact_file;
   options.max_block_duration_ms = flags.tsdb_max_block_duration_ms;
   if (options.max_block_duration_ms == 0) {
     options.max_block_duration_ms = kLongestBlockMs;

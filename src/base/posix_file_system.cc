@@ -12,6 +12,7 @@
 #include <filesystem>
 
 #include "base/file_system.h"
+#include "base/mapping_guard.h"
 
 namespace epi {
 namespace {
@@ -81,8 +82,11 @@ class PosixFile final : public File {
 
 class PosixMapping final : public MappedFile {
  public:
-  PosixMapping(void* at, size_t size) : at_(at), size_(size) {}
+  PosixMapping(void* at, size_t size) : at_(at), size_(size) {
+    if (size_ > 0) guarded_ = GuardMapping(at_, size_);
+  }
   ~PosixMapping() override {
+    if (guarded_) EndGuard(at_);
     if (size_ > 0) ::munmap(at_, size_);
   }
   std::string_view data() const override { return {static_cast<const char*>(at_), size_}; }
@@ -90,6 +94,7 @@ class PosixMapping final : public MappedFile {
  private:
   void* at_;
   size_t size_;
+  bool guarded_ = false;
 };
 
 class PosixLock final : public FileLock {

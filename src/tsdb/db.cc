@@ -39,7 +39,8 @@ Db::Db(DbOptions options, DbDependencies dependencies)
                 options_.merge_overlapping},
                {kDefaultChunkSegmentBytes, options_.samples_per_chunk, options_.float_encoding},
                options_.retention,
-               &changes_}),
+               &changes_,
+               options_.delay_compact_file}),
       spill_(deps_.fs, JoinPath(native_, "runs"), options_.head.group.block_range_ms) {}
 
 Db::~Db() { static_cast<void>(Close()); }

@@ -44,6 +44,7 @@ struct DbOptions {
   ChunkEncoding float_encoding = ChunkEncoding::kXor;  // of new blocks
   bool keep_start_times = false;                       // in new blocks
   RetentionLimits retention;
+  std::string delay_compact_file;  // --storage.tsdb.delay-compact-file.path
   // The log of a Prometheus that had the directory before is imported at the start (docs/take-over.md).
   bool take_over = true;
   // The head's snapshot is due when either is reached; and when the database is closed.

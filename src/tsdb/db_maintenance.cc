@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "tsdb/compact/throttled_pace.h"
 #include "tsdb/db.h"
 #include "tsdb/head/block_cut.h"
 
@@ -91,15 +92,27 @@ Result<void> Db::Maintain() {
   const std::lock_guard<std::mutex> exclusive(work_mutex_);
   EPI_TRY(blocks_.Reload(log_bytes()));
   EPI_TRY(TryTruncate());
-  while (!truncate_pending_ && Cuttable()) EPI_TRY(CutHead(std::numeric_limits<TimestampMs>::max()));
   EPI_TRY(blocks_.ApplyRetentionRules());
+  const auto stopping = [this] {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return stopping_;
+  };
+  // Compaction makes way for the head's next block and for the end of the database; what it had is begun again.
+  ThrottledPace pace(
+      deps_.clock, [&] { return stopping() || (!truncate_pending_ && Cuttable()); },
+      [this](MonotonicNs until) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        deps_.clock.WaitUntil(lock, wake_, until, [this] { return stopping_; });
+      });
   for (;;) {
+    while (!truncate_pending_ && Cuttable()) EPI_TRY(CutHead(std::numeric_limits<TimestampMs>::max()));
     if (SnapshotDue()) {
       if (auto done = SnapshotHeadLocked(); !done)
         deps_.log.Error("Writing a snapshot failed", {{"err", done.error().message()}});
     }
-    EPI_ASSIGN(const auto compacted, blocks_.CompactOnce(log_bytes(), nullptr));
-    if (!compacted) return {};
+    const auto compacted = blocks_.CompactOnce(log_bytes(), &pace);
+    if (!compacted && compacted.error().code() != ErrorCode::kCanceled) return Fail(compacted.error());
+    if (compacted ? !compacted->has_value() : stopping()) return {};
   }
 }
 

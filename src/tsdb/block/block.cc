@@ -40,12 +40,20 @@ std::shared_ptr<const Tombstones> Block::tombstones() const {
 Result<std::unique_ptr<SeriesSelection>> Block::Select(std::span<const Matcher> matchers, const SelectHints& hints,
                                                        const SymbolSpace& symbols, Budget& budget) const {
   auto out = SelectFromBlock(shared_from_this(), matchers, hints, symbols, budget);
+  if (auto whole = index_->CheckWhole(); !whole) out = Fail(std::move(whole).error());
   if (!out) return Fail(out.error().WithContext("block " + meta_.ulid.ToString()));
   return out;
 }
 
 Result<std::vector<std::string>> Block::LabelValues(std::string_view name, std::span<const Matcher> matchers,
                                                     size_t limit) const {
+  auto out = MatchingValues(name, matchers, limit);
+  if (auto whole = index_->CheckWhole(); !whole) out = Fail(std::move(whole).error());
+  return out;
+}
+
+Result<std::vector<std::string>> Block::MatchingValues(std::string_view name, std::span<const Matcher> matchers,
+                                                       size_t limit) const {
   std::vector<std::string> out;
   // Matchers on the label itself ask each value; only the others need series.
   std::vector<Matcher> others;
@@ -137,6 +145,7 @@ Result<std::vector<std::string>> Block::LabelNames(std::span<const Matcher> matc
     }
     std::sort(out.begin(), out.end());
   }
+  EPI_TRY(index_->CheckWhole());
   if (limit > 0 && out.size() > limit) out.resize(limit);
   return out;
 }
@@ -160,6 +169,7 @@ Result<size_t> Block::Delete(std::span<const Matcher> matchers, TimeRange range)
     AddInterval(intervals, deleted);
     ++touched;
   }
+  EPI_TRY(index_->CheckWhole());
   if (touched == 0) return 0;
   EPI_TRY(fs_.WriteFileAtomically(JoinPath(directory_, kTombstonesFile), EncodeTombstones(changed)));
   EPI_ASSIGN(BlockMeta meta, ReadBlockMeta(fs_, directory_));

@@ -53,6 +53,8 @@ class Block : public std::enable_shared_from_this<Block> {
  private:
   Block(FileSystem& fs, std::string directory) : fs_(fs), directory_(std::move(directory)) {}
   Result<void> Load();
+  Result<std::vector<std::string>> MatchingValues(std::string_view name, std::span<const Matcher> matchers,
+                                                  size_t limit) const;
   Result<std::vector<std::string>> ValuesOfSeries(std::string_view name, PostingsView refs) const;
   Result<std::vector<std::string>> ValuesMeeting(std::string_view name, PostingsView refs, size_t limit) const;
 

@@ -472,5 +472,28 @@ TEST(Promtool, ReadsOurBlocks) {
   EXPECT_NE(dump.find("{__name__=\"m2\", i=\"5\"} 5299 300001\n"), std::string::npos);
 }
 
+// A file that another program cuts off under a running server: an error of each query, and no crash.
+TEST(Block, AnIndexThatBecomesShorterIsAnError) {
+  const testing::TempDir dir;
+  PlainData data;
+  for (int i = 0; i < 2000; ++i)
+    data[Labels{{"__name__", "m"}, {"i", std::to_string(i)}}].floats = {{i, 1, 0}, {i + 1, 2, 0}};
+  const auto path = WriteBlock(dir.path(), data, 1);
+  ASSERT_TRUE(path.has_value());
+  const auto block = Block::Open(PosixFileSystem(), *path);
+  ASSERT_TRUE(block.has_value());
+  const auto file = PosixFileSystem().Open(JoinPath(*path, kIndexFile), OpenMode::kAppend);
+  ASSERT_TRUE((*file)->Truncate(4096).has_value());
+  LocalSymbols symbols;
+  Budget budget("test");
+  const std::vector<Matcher> matchers{Matcher::Equal("__name__", "m")};
+  const auto selection = (*block)->Select(matchers, SelectHints{}, symbols, budget);
+  ASSERT_FALSE(selection.has_value());
+  EXPECT_EQ(selection.error().code(), ErrorCode::kDataLoss);
+  EXPECT_FALSE((*block)->LabelValues("i", {}, 0).has_value());
+  EXPECT_FALSE((*block)->LabelNames(matchers, 0).has_value());
+  EXPECT_FALSE((*block)->Delete(matchers, {0, 5}).has_value());
+}
+
 }  // namespace
 }  // namespace epi::tsdb

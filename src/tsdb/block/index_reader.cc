@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "base/mapping_guard.h"
 #include "tsdb/block/block_files.h"
 
 namespace epi::tsdb {
@@ -43,7 +44,13 @@ Result<void> IndexReader::Load() {
   }
   EPI_TRY(LoadToc());
   EPI_TRY(LoadSymbols());
-  return LoadPostingsTable();
+  EPI_TRY(LoadPostingsTable());
+  return CheckWhole();
+}
+
+Result<void> IndexReader::CheckWhole() const {
+  if (!MappingIsBroken(data_.data())) return {};
+  return Damaged("the file became shorter, or the disk cannot read it");
 }
 
 Result<void> IndexReader::LoadToc() {

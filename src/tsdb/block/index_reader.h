@@ -22,6 +22,10 @@ class IndexReader {
   static Result<std::unique_ptr<IndexReader>> Open(FileSystem& fs, const std::string& path);
   static Result<std::unique_ptr<IndexReader>> Open(std::unique_ptr<MappedFile> file);
 
+  // kDataLoss when the file became shorter while it was mapped: then what was read meanwhile may be wrong. Checksums
+  // are verified anyway; who walks symbols or values asks at the end.
+  Result<void> CheckWhole() const;
+
   int version() const { return version_; }
   uint64_t bytes() const { return data_.size(); }
   const IndexToc& toc() const { return toc_; }

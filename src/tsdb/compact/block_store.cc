@@ -178,8 +178,12 @@ Result<std::optional<BlockStore::Compacted>> BlockStore::CompactOnce(uint64_t ot
     EPI_ASSIGN(auto meta, ReadBlockMeta(fs_, block->directory()));
     metas.push_back(std::move(meta));
   }
-  const auto plan = PlanCompaction(metas, options_.planner);
+  const auto ready = uploads_.Compactable(metas, fs_, clock_, logger_);
+  std::vector<BlockMeta> ready_metas;
+  for (const size_t i : ready) ready_metas.push_back(metas[i]);
+  auto plan = PlanCompaction(ready_metas, options_.planner);
   if (plan.empty()) return std::nullopt;
+  for (size_t& i : plan) i = ready[i];
   std::vector<std::shared_ptr<const Block>> inputs;
   std::vector<BlockMeta> planned;
   bool overlapping = false;

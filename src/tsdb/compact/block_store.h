@@ -20,6 +20,7 @@
 #include "tsdb/compact/compaction_planner.h"
 #include "tsdb/compact/compactor.h"
 #include "tsdb/compact/retention.h"
+#include "tsdb/compact/upload_list.h"
 
 namespace epi::tsdb {
 
@@ -32,6 +33,8 @@ struct BlockStoreOptions {
   RetentionLimits retention;
   // Told of samples that come or go with blocks and deletions; outlives the store. May be null.
   ChangeLog* changes = nullptr;
+  // Where a shipper notes what it has uploaded: other new blocks are not compacted. Empty: nothing waits.
+  std::string upload_list;
 };
 
 // What happened since the store was made; for the server's own metrics.
@@ -50,7 +53,12 @@ struct BlockStoreCounts {
 class BlockStore {
  public:
   BlockStore(FileSystem& fs, Clock& clock, Random& random, Logger logger, BlockStoreOptions options)
-      : fs_(fs), clock_(clock), random_(random), logger_(std::move(logger)), options_(std::move(options)) {}
+      : fs_(fs),
+        clock_(clock),
+        random_(random),
+        logger_(std::move(logger)),
+        options_(std::move(options)),
+        uploads_(options_.upload_list) {}
 
   // Sorted by min_time. Never null.
   std::shared_ptr<const BlockList> blocks() const;
@@ -95,6 +103,7 @@ class BlockStore {
   Random& random_;
   Logger logger_;
   const BlockStoreOptions options_;
+  UploadList uploads_;       // guarded by work_mutex_
   std::mutex work_mutex_;    // held by compaction, cleaning, deletion, snapshot; taken before reload_mutex_
   std::mutex reload_mutex_;  // held by a reload
   mutable std::mutex mutex_;

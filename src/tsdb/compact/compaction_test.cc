@@ -11,6 +11,8 @@
 #include "tsdb/compact/compaction_planner.h"
 #include "tsdb/compact/compactor.h"
 #include "tsdb/compact/retention.h"
+#include "tsdb/compact/throttled_pace.h"
+#include "tsdb/compact/upload_list.h"
 
 namespace epi::tsdb {
 namespace {
@@ -238,6 +240,67 @@ TEST(BlockStore, FailureMarksTheInputsOnce) {
   EXPECT_EQ(f.CompactAll(), 0u);
   EXPECT_EQ(f.store.blocks()->size(), 6u);
   EXPECT_EQ(f.store.counts().compactions_failed, 1u);
+}
+
+TEST(BlockStore, NewBlocksWaitForTheirUpload) {
+  const testing::TempDir dir;
+  testing::SimulatedClock clock;
+  SeededRandom random{1};
+  BlockStoreOptions options;
+  options.directory = dir.path();
+  options.planner.ranges_ms = {2000, 6000};
+  options.upload_list = dir.path() + "/shipper.json";
+  BlockStore store(PosixFileSystem(), clock, random, Logger(), options);
+  const PlainData data = Sample(10, 10, 12'000);
+  std::vector<std::string> names;
+  for (int i = 0; i < 6; ++i) {
+    const auto path = WriteBlock(dir.path(), Slice(data, {i * 2000, i * 2000 + 1999}), static_cast<uint64_t>(i));
+    names.emplace_back(BaseName(*path));
+  }
+  ASSERT_TRUE(store.Reload(0).has_value());
+  const auto compacted = [&] { return store.CompactOnce(0, nullptr)->has_value(); };
+  EXPECT_FALSE(compacted());  // no list: everything waits
+  const auto note = [&](size_t count) {
+    std::string json = "{\"version\":1,\"uploaded\":[";
+    for (size_t i = 0; i < count; ++i) json += (i > 0 ? ",\"" : "\"") + names[i] + "\"";
+    ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(options.upload_list, json + "]}").has_value());
+  };
+  note(6);
+  EXPECT_FALSE(compacted());  // the file is looked at once a minute
+  note(2);
+  clock.AdvanceMs(60'000);
+  EXPECT_FALSE(compacted());  // the third block of the range waits
+  note(5);
+  clock.AdvanceMs(60'000);
+  EXPECT_TRUE(compacted());
+  EXPECT_EQ(store.blocks()->size(), 4u);
+  ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(options.upload_list, "no list").has_value());
+  clock.AdvanceMs(60'000);
+  EXPECT_FALSE(compacted());
+  ExpectSame(ReadDirectory(dir.path()), data);
+  EXPECT_FALSE(DecodeUploadList("[]").has_value());
+  EXPECT_FALSE(DecodeUploadList("{\"uploaded\":[1]}").has_value());
+  EXPECT_TRUE(DecodeUploadList("{}")->empty());
+}
+
+TEST(ThrottledPace, RestsInProportionAndEndsWhenAsked) {
+  testing::SimulatedClock clock;
+  bool stop = false;
+  std::vector<MonotonicNs> rests;
+  ThrottledPace pace(
+      clock, [&] { return stop; }, [&](MonotonicNs until) { rests.push_back(until - clock.Monotonic()); });
+  EXPECT_TRUE(pace.Step(1).has_value());
+  clock.AdvanceMs(2);
+  EXPECT_TRUE(pace.Step(1).has_value());
+  EXPECT_TRUE(rests.empty());
+  clock.AdvanceMs(28);
+  EXPECT_TRUE(pace.Step(1).has_value());
+  ASSERT_EQ(rests.size(), 1u);
+  EXPECT_EQ(rests[0], 10'000'000);
+  clock.AdvanceMs(60'000);
+  stop = true;
+  EXPECT_EQ(pace.Step(1).error().code(), ErrorCode::kCanceled);
+  EXPECT_EQ(rests.at(1), 500'000'000);
 }
 
 class CancelAtOnce final : public WorkPace {

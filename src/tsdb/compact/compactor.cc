@@ -217,6 +217,10 @@ Result<std::optional<BlockMeta>> CompactBlocks(FileSystem& fs, const std::string
                                                const CompactOptions& options, WorkPace* pace) {
   EPI_ASSIGN(auto writer, BlockWriter::Create(fs, directory, ulid, {.max_segment_bytes = options.max_segment_bytes}));
   EPI_TRY(Compaction(*writer, options, pace).Run(inputs));
+  for (const auto& block : inputs) {
+    if (auto whole = block->index().CheckWhole(); !whole)
+      return Fail(whole.error().WithContext("block " + block->meta().ulid.ToString()));
+  }
   return writer->Finish(std::move(meta));
 }
 
