@@ -142,9 +142,9 @@ class Head {
   void RestoreTimes(TimestampMs min, TimestampMs max);
   // These numbers have samples but no series: nobody may get them.
   void NoteUnknown(std::span<const uint32_t> ids);
-  // A logged batch is replayed in three steps. Prepare takes out the rows that are in blocks already or whose series is
-  // not defined, and may run for several batches at once. ReplayInto applies the rows of one group: for one group in the
-  // order of the log, for several groups at once. FinishBatch does the rest, for batches in the order of the log.
+  // A logged batch is replayed in three steps. PrepareReplay takes out the rows that are in blocks already or whose
+  // series is not defined, and may run for several batches at once. ReplayInto applies the rows of one group: for one
+  // group in the order of the log, for several groups at once. FinishReplayOf does the rest, in the order of the log.
   struct ReplayPlan {
     std::vector<uint32_t> owners;   // groups that the rows concern
     std::vector<uint32_t> unknown;  // numbers of series that are not defined

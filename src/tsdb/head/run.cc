@@ -17,14 +17,14 @@
 //                       (top bit of `bits`: the chunk has gaps)
 namespace epi::tsdb {
 namespace {
-constexpr uint64_t kMagic = 0x314e555249504500;  // "\0EPIRUN1"
-constexpr uint32_t kVersion = 1;
-constexpr size_t kHeaderBytes = 80;
-constexpr size_t kColumnBytes = 32;
-constexpr size_t kChunkBytes = 24;
-constexpr uint16_t kGapsBit = 0x8000;
-constexpr size_t kHeaderCrcAt = 12;
-constexpr size_t kPageBytes = 4096;  // read and checked together
+constexpr uint64_t kRunMagic = 0x314e555249504500;  // "\0EPIRUN1"
+constexpr uint32_t kRunVersion = 1;
+constexpr size_t kRunHeaderBytes = 80;
+constexpr size_t kRunColumnBytes = 32;
+constexpr size_t kRunChunkBytes = 24;
+constexpr uint16_t kRunGapsBit = 0x8000;
+constexpr size_t kRunHeaderCrcAt = 12;
+constexpr size_t kRunPageBytes = 4096;  // read and checked together
 }  // namespace
 
 void RunBuilder::AddColumn(std::string_view encoded_times, size_t entries, TimeRange range) {
@@ -46,11 +46,11 @@ std::string RunBuilder::Finish(uint32_t group, uint64_t first_lsn, uint64_t last
     times_bytes += column.encoded.size();
   }
   std::string out;
-  out.reserve(kHeaderBytes + columns_.size() * kColumnBytes + chunks_.size() * kChunkBytes + times_bytes +
+  out.reserve(kRunHeaderBytes + columns_.size() * kRunColumnBytes + chunks_.size() * kRunChunkBytes + times_bytes +
               streams_.size() + kStreamPadding);
   ByteWriter writer(out);
-  writer.Little64(kMagic);
-  writer.Little32(kVersion);
+  writer.Little64(kRunMagic);
+  writer.Little32(kRunVersion);
   writer.Little32(0);
   writer.Little32(0);
   writer.Little32(group);
@@ -77,7 +77,7 @@ std::string RunBuilder::Finish(uint32_t group, uint64_t first_lsn, uint64_t last
     writer.Little32(chunk.series);
     writer.Little32(chunk.column);
     writer.Little32(chunk.stream_at);
-    writer.Little16(static_cast<uint16_t>(chunk.bits | (chunk.gaps ? kGapsBit : 0)));
+    writer.Little16(static_cast<uint16_t>(chunk.bits | (chunk.gaps ? kRunGapsBit : 0)));
     writer.U8(chunk.start_entry);
     writer.U8(chunk.last_entry);
     writer.Little64(std::bit_cast<uint64_t>(chunk.last_value));
@@ -87,7 +87,7 @@ std::string RunBuilder::Finish(uint32_t group, uint64_t first_lsn, uint64_t last
   out += streams_;
   out.append(kStreamPadding, '\0');
   StoreLittle(out.data() + 16, Crc32c(std::string_view(out).substr(body_at)));
-  StoreLittle(out.data() + kHeaderCrcAt, Crc32c(std::string_view(out).substr(0, body_at)));
+  StoreLittle(out.data() + kRunHeaderCrcAt, Crc32c(std::string_view(out).substr(0, body_at)));
   return out;
 }
 
@@ -107,7 +107,7 @@ Result<std::shared_ptr<const Run>> Run::Open(std::string bytes) {
   RunReader reader(run);
   const Shape& shape = run->shape_;
   for (uint32_t i = 0; i < shape.columns; ++i) {
-    const char* record = run->bytes_.data() + kHeaderBytes + i * kColumnBytes;
+    const char* record = run->bytes_.data() + kRunHeaderBytes + i * kRunColumnBytes;
     const uint64_t end = uint64_t{LoadLittle<uint32_t>(record)} + LoadLittle<uint32_t>(record + 4);
     const auto entries = LoadLittle<uint32_t>(record + 8);
     if (end > shape.streams_at - shape.times_at || entries == 0 || entries > kMaxColumnEntries) return damaged();
@@ -119,7 +119,7 @@ Result<std::shared_ptr<const Run>> Run::Open(std::string bytes) {
     EPI_ASSIGN(const uint32_t series, reader.SeriesAt(i));
     if (chunk.column >= shape.columns || series < before) return damaged();
     EPI_ASSIGN(const size_t entries, reader.column_entries(chunk.column));
-    const auto at = LoadLittle<uint32_t>(run->bytes_.data() + shape.directory_at + i * kChunkBytes + 8);
+    const auto at = LoadLittle<uint32_t>(run->bytes_.data() + shape.directory_at + i * kRunChunkBytes + 8);
     if (chunk.values.last_entry < chunk.values.start_entry || chunk.values.last_entry >= entries ||
         at + uint64_t{(chunk.values.bits + 7) / 8} > streams_bytes) {
       return damaged();
@@ -133,10 +133,10 @@ Result<Run::Shape> Run::CheckHeader(std::string& bytes) {
   const auto damaged = [](const char* what) {
     return Fail(ErrorCode::kDataLoss, std::string("a run of the head is damaged: ") + what);
   };
-  if (bytes.size() < kHeaderBytes + kStreamPadding) return damaged("too short");
+  if (bytes.size() < kRunHeaderBytes + kStreamPadding) return damaged("too short");
   const char* header = bytes.data();
-  if (LoadLittle<uint64_t>(header) != kMagic) return damaged("wrong magic");
-  if (LoadLittle<uint32_t>(header + 8) != kVersion) return damaged("unknown version");
+  if (LoadLittle<uint64_t>(header) != kRunMagic) return damaged("wrong magic");
+  if (LoadLittle<uint32_t>(header + 8) != kRunVersion) return damaged("unknown version");
   Shape shape;
   shape.bytes = bytes.size();
   shape.group = LoadLittle<uint32_t>(header + 20);
@@ -145,16 +145,16 @@ Result<Run::Shape> Run::CheckHeader(std::string& bytes) {
   shape.range = {LoadLittle<int64_t>(header + 40), LoadLittle<int64_t>(header + 48)};
   shape.columns = LoadLittle<uint32_t>(header + 56);
   shape.chunks = LoadLittle<uint32_t>(header + 60);
-  shape.directory_at = kHeaderBytes + shape.columns * kColumnBytes;
-  shape.times_at = shape.directory_at + shape.chunks * kChunkBytes;
+  shape.directory_at = kRunHeaderBytes + shape.columns * kRunColumnBytes;
+  shape.times_at = shape.directory_at + shape.chunks * kRunChunkBytes;
   shape.streams_at = shape.times_at + LoadLittle<uint32_t>(header + 64);
   if (shape.streams_at + LoadLittle<uint32_t>(header + 68) + kStreamPadding != bytes.size()) {
     return damaged("sizes do not add up");
   }
-  const uint32_t header_crc = LoadLittle<uint32_t>(header + kHeaderCrcAt);
-  StoreLittle<uint32_t>(bytes.data() + kHeaderCrcAt, 0);
+  const uint32_t header_crc = LoadLittle<uint32_t>(header + kRunHeaderCrcAt);
+  StoreLittle<uint32_t>(bytes.data() + kRunHeaderCrcAt, 0);
   const uint32_t computed = Crc32c(std::string_view(bytes).substr(0, shape.times_at));
-  StoreLittle(bytes.data() + kHeaderCrcAt, header_crc);
+  StoreLittle(bytes.data() + kRunHeaderCrcAt, header_crc);
   if (computed != header_crc) return damaged("checksum of the directory");
   if (Crc32c(std::string_view(bytes).substr(shape.times_at)) != LoadLittle<uint32_t>(header + 16)) {
     return damaged("checksum");
@@ -168,8 +168,8 @@ std::shared_ptr<const Run> Run::Spilled(const Run& in_memory, std::shared_ptr<co
   run->file_ = std::move(file);
   run->offset_ = offset;
   const std::string_view bytes = in_memory.bytes();
-  for (size_t at = 0; at < bytes.size(); at += kPageBytes) {
-    run->page_checksums_.push_back(Crc32c(bytes.substr(at, kPageBytes)));
+  for (size_t at = 0; at < bytes.size(); at += kRunPageBytes) {
+    run->page_checksums_.push_back(Crc32c(bytes.substr(at, kRunPageBytes)));
   }
   run->page_checksums_.shrink_to_fit();
   return run;
@@ -206,10 +206,10 @@ Result<Run::Reference> Run::ReadReference(ByteReader& in) {
   ref.times_bytes = in.Uvarint();
   ref.page_checksums = in.UvarintString();
   constexpr uint64_t kMost = uint64_t{1} << 40;  // so that sums do not overflow
-  const uint64_t pages = (ref.bytes + kPageBytes - 1) / kPageBytes;
+  const uint64_t pages = (ref.bytes + kRunPageBytes - 1) / kRunPageBytes;
   if (!in.ok() || ref.bytes > kMost || ref.offset > kMost || ref.columns > kMost || ref.chunks > kMost ||
       ref.times_bytes > kMost || ref.page_checksums.size() != pages * sizeof(uint32_t) ||
-      kHeaderBytes + ref.columns * kColumnBytes + ref.chunks * kChunkBytes + ref.times_bytes + kStreamPadding >
+      kRunHeaderBytes + ref.columns * kRunColumnBytes + ref.chunks * kRunChunkBytes + ref.times_bytes + kStreamPadding >
           ref.bytes) {
     return Fail(ErrorCode::kDataLoss, "a reference to a spilled run is damaged");
   }
@@ -226,8 +226,8 @@ std::shared_ptr<const Run> Run::Referred(const Reference& reference, uint32_t gr
   shape.bytes = reference.bytes;
   shape.columns = reference.columns;
   shape.chunks = reference.chunks;
-  shape.directory_at = kHeaderBytes + shape.columns * kColumnBytes;
-  shape.times_at = shape.directory_at + shape.chunks * kChunkBytes;
+  shape.directory_at = kRunHeaderBytes + shape.columns * kRunColumnBytes;
+  shape.times_at = shape.directory_at + shape.chunks * kRunChunkBytes;
   shape.streams_at = shape.times_at + reference.times_bytes;
   shape.group = group;
   run->file_ = std::move(file);
@@ -252,10 +252,10 @@ Result<const char*> RunReader::Bytes(size_t at, size_t size) {
     data_ = buffer_.get();
   }
   const size_t last = std::min(at + size, total);
-  for (size_t page = at / kPageBytes; page * kPageBytes < last; ++page) {
+  for (size_t page = at / kRunPageBytes; page * kRunPageBytes < last; ++page) {
     if (loaded_[page]) continue;
-    const size_t from = page * kPageBytes;
-    const size_t length = std::min(kPageBytes, total - from);
+    const size_t from = page * kRunPageBytes;
+    const size_t length = std::min(kRunPageBytes, total - from);
     EPI_ASSIGN(const size_t got, run_->file_->file().ReadAt(run_->offset_ + from, buffer_.get() + from, length));
     if (got != length || Crc32c({buffer_.get() + from, length}) != run_->page_checksums_[page]) {
       return Fail(ErrorCode::kDataLoss, "a spilled run of the head is damaged: wrong checksum of a page");
@@ -266,17 +266,17 @@ Result<const char*> RunReader::Bytes(size_t at, size_t size) {
 }
 
 Result<size_t> RunReader::column_entries(uint32_t column) {
-  EPI_ASSIGN(const char* record, Bytes(kHeaderBytes + column * kColumnBytes, kColumnBytes));
+  EPI_ASSIGN(const char* record, Bytes(kRunHeaderBytes + column * kRunColumnBytes, kRunColumnBytes));
   return LoadLittle<uint32_t>(record + 8);
 }
 
 Result<TimeRange> RunReader::column_range(uint32_t column) {
-  EPI_ASSIGN(const char* record, Bytes(kHeaderBytes + column * kColumnBytes, kColumnBytes));
+  EPI_ASSIGN(const char* record, Bytes(kRunHeaderBytes + column * kRunColumnBytes, kRunColumnBytes));
   return TimeRange{LoadLittle<int64_t>(record + 16), LoadLittle<int64_t>(record + 24)};
 }
 
 Result<void> RunReader::Times(uint32_t column, TimestampMs* out) {
-  EPI_ASSIGN(const char* record, Bytes(kHeaderBytes + column * kColumnBytes, kColumnBytes));
+  EPI_ASSIGN(const char* record, Bytes(kRunHeaderBytes + column * kRunColumnBytes, kRunColumnBytes));
   const auto at = LoadLittle<uint32_t>(record);
   const auto size = LoadLittle<uint32_t>(record + 4);
   const auto entries = LoadLittle<uint32_t>(record + 8);
@@ -285,7 +285,7 @@ Result<void> RunReader::Times(uint32_t column, TimestampMs* out) {
 }
 
 Result<uint32_t> RunReader::SeriesAt(size_t position) {
-  EPI_ASSIGN(const char* record, Bytes(run_->shape_.directory_at + position * kChunkBytes, kChunkBytes));
+  EPI_ASSIGN(const char* record, Bytes(run_->shape_.directory_at + position * kRunChunkBytes, kRunChunkBytes));
   return LoadLittle<uint32_t>(record);
 }
 
@@ -310,13 +310,13 @@ Result<std::pair<size_t, size_t>> RunReader::Find(uint32_t series) {
 }
 
 Result<Run::Chunk> RunReader::ChunkAt(size_t position) {
-  EPI_ASSIGN(const char* record, Bytes(run_->shape_.directory_at + position * kChunkBytes, kChunkBytes));
+  EPI_ASSIGN(const char* record, Bytes(run_->shape_.directory_at + position * kRunChunkBytes, kRunChunkBytes));
   Run::Chunk chunk;
   chunk.column = LoadLittle<uint32_t>(record + 4);
   chunk.stream_at = LoadLittle<uint32_t>(record + 8);
   const auto bits = LoadLittle<uint16_t>(record + 12);
-  chunk.values.bits = bits & ~kGapsBit;
-  chunk.values.gaps = (bits & kGapsBit) != 0;
+  chunk.values.bits = bits & ~kRunGapsBit;
+  chunk.values.gaps = (bits & kRunGapsBit) != 0;
   chunk.values.start_entry = LoadLittle<uint8_t>(record + 14);
   chunk.values.last_entry = LoadLittle<uint8_t>(record + 15);
   chunk.values.last_value = LoadLittle<double>(record + 16);
