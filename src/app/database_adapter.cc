@@ -1,5 +1,7 @@
 #include "app/database_adapter.h"
 
+#include <algorithm>
+
 namespace epi::app {
 namespace {
 
@@ -14,7 +16,12 @@ web::NamedCounts Named(const std::vector<tsdb::NamedCount>& counts) {
 
 Result<web::DatabaseStatus> DatabaseAdapter::Status(size_t limit) const {
   if (!db_.ready()) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
-  const tsdb::HeadStatus head = db_.Status(limit);
+  tsdb::HeadStatus head = db_.Status(limit);
+  // A head without samples begins where the blocks end.
+  if (const auto blocks = db_.blocks().blocks(); head.min_time > head.max_time && !blocks->empty()) {
+    for (const auto& block : *blocks) head.max_time = std::max(head.max_time, block->meta().max_time);
+    head.min_time = head.max_time;
+  }
   return web::DatabaseStatus{.series = head.series,
                              .label_pairs = head.label_pairs,
                              .chunks = head.chunks,

@@ -361,6 +361,12 @@ Result<void> Server::StartHttp() {
   if (!flags.web_config_file.empty()) {
     web_settings_ = std::make_unique<WebSettingsSource>(flags.web_config_file, files_);
     EPI_TRY(web_settings_->Current());
+    const auto file_name = [this] {
+      const auto settings = web_settings_->Current();
+      return settings ? (*settings)->audit_log_file : std::string();
+    };
+    audit_log_ = std::make_unique<AuditLog>(file_name, files_, clock_, setup_.logger.Named("audit"));
+    services_.audit = [this](const net::Request& request, int status) { audit_log_->Note(request, status); };
     options.settings = [this] { return web_settings_->Current(); };
   }
   EPI_ASSIGN(http_server_,

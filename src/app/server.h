@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "app/audit_log.h"
 #include "app/component.h"
 #include "app/config_runtime.h"
 #include "app/database_adapter.h"
@@ -118,6 +119,7 @@ class Server {
   std::unique_ptr<remote::ReadServer> read_server_;
   web::Services services_;
   std::unique_ptr<WebSettingsSource> web_settings_;
+  std::unique_ptr<AuditLog> audit_log_;
   std::unique_ptr<net::Router> router_;
   std::unique_ptr<net::HttpServer> http_server_;
   std::thread loader_;

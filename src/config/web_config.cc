@@ -105,6 +105,27 @@ struct GoDurationCodec {
   static bool IsEmpty(int64_t) { return true; }
 };
 
+constexpr Word<net::Role> kRoles[] = {{"read", net::Role::kRead},
+                                      {"write", net::Role::kWrite},
+                                      {"admin", net::Role::kAdmin},
+                                      {"metrics", net::Role::kMetrics}};
+
+// A list of words.
+struct RolesCodec {
+  static void Read(YamlReader& reader, const YamlNode& node, net::RoleSet& out) {
+    std::vector<std::string> words;
+    Codec<std::vector<std::string>>::Read(reader, node, words);
+    for (const auto& word : words) {
+      const auto row =
+          std::find_if(std::begin(kRoles), std::end(kRoles), [&](const auto& role) { return role.text == word; });
+      if (row == std::end(kRoles)) return reader.Refuse(Error(ErrorCode::kInvalid, "unknown role: " + word));
+      out |= net::RoleBit(row->value);
+    }
+  }
+  static YamlValue Write(net::RoleSet, const WriteOptions&) { return YamlValue::Null(); }
+  static bool IsEmpty(net::RoleSet) { return true; }
+};
+
 Result<void> ValidateHeaders(const StringMap& headers) {
   for (const auto& [name, value] : headers) {
     const auto rule = std::find_if(std::begin(kHeaders), std::end(kHeaders),
@@ -129,6 +150,11 @@ constexpr FieldSpec kRateLimitFields[] = {
     Key<WebSettings, &WebSettings::rate_limit_burst>("burst"),
 };
 
+constexpr FieldSpec kAccessFields[] = {
+    Key<WebSettings, &WebSettings::access_tokens>("tokens"),
+    Key<WebSettings, &WebSettings::audit_log_file>("audit_log_file"),
+};
+
 // Blocks whose keys are members of WebSettings itself.
 template <const auto& kFields>
 constexpr FieldSpec Block(std::string_view key) {
@@ -146,6 +172,25 @@ constexpr FieldSpec Block(std::string_view key) {
 }
 
 }  // namespace
+
+template <>
+struct Schema<net::AccessToken> {
+  static constexpr std::string_view kGoType = "web.AccessToken";
+  static std::span<const FieldSpec> Fields() {
+    using T = net::AccessToken;
+    static constexpr FieldSpec kFields[] = {
+        Key<T, &T::name>("name"),
+        Key<T, &T::sha256>("sha256"),
+        Key<T, &T::roles, RolesCodec>("roles"),
+        Key<T, &T::scope>("scope"),
+        Key<T, &T::requests_per_second>("requests_per_second"),
+        Key<T, &T::requests_burst>("requests_burst"),
+        Key<T, &T::bytes_per_second>("bytes_per_second"),
+        Key<T, &T::bytes_burst>("bytes_burst"),
+    };
+    return kFields;
+  }
+};
 
 template <>
 struct Schema<TlsServerSettings> {
@@ -177,10 +222,9 @@ struct Schema<WebSettings> {
   static std::span<const FieldSpec> Fields() {
     using T = WebSettings;
     static constexpr FieldSpec kFields[] = {
-        Key<T, &T::tls>("tls_server_config"),
-        Block<kHttpFields>("http_server_config"),
-        Block<kRateLimitFields>("rate_limit"),
-        Key<T, &T::basic_auth_users>("basic_auth_users"),
+        Key<T, &T::tls>("tls_server_config"),   Block<kHttpFields>("http_server_config"),
+        Block<kRateLimitFields>("rate_limit"),  Key<T, &T::basic_auth_users>("basic_auth_users"),
+        Block<kAccessFields>("access_control"),
     };
     return kFields;
   }
@@ -201,7 +245,7 @@ Result<WebSettings> LoadWebConfig(FileSystem& files, const std::string& path) {
   auto out = ParseWebConfig(text);
   if (!out) return Fail(out.error().WithContext(path));
   const std::string_view directory = DirectoryName(path);
-  for (std::string* file : {&out->tls.cert_file, &out->tls.key_file, &out->tls.client_ca_file}) {
+  for (std::string* file : {&out->tls.cert_file, &out->tls.key_file, &out->tls.client_ca_file, &out->audit_log_file}) {
     *file = JoinDirectory(directory, *file);
   }
   return out;

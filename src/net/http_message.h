@@ -40,9 +40,15 @@ enum class Role : unsigned char {
   kAdmin,    // reload, quit, deletion
 };
 
+// A set of roles.
+using RoleSet = unsigned;
+constexpr RoleSet RoleBit(Role role) { return 1u << static_cast<unsigned>(role); }
+inline constexpr RoleSet kAllRoles = ~0u;
+
 // Who asks. Without access control everybody is `anonymous` and may do everything.
 struct Identity {
   std::string name;                      // of the token or basic-auth user; empty when anonymous
+  RoleSet roles = kAllRoles;             // what routes may ask for; kNone is open to everybody who is let in
   std::vector<std::string> label_scope;  // selectors that every read is intersected with; empty: all series
 };
 

@@ -22,6 +22,7 @@
 #include <set>
 #include <thread>
 
+#include "net/access_control.h"
 #include "net/basic_auth.h"
 #include "net/curl_error_text.h"
 #include "net/rate_limit.h"
@@ -76,6 +77,7 @@ class Exchange final : public ByteSink, public std::enable_shared_from_this<Exch
   Request request;
   Admission admission;
   std::stop_source stop;
+  std::shared_ptr<const WebSettings> settings;  // as they were when the request was let in
   bool keep_alive = true;
 
  private:
@@ -231,7 +233,10 @@ class Server final : public HttpServer {
   Counter& accepted_;
   Counter& closed_;
   TlsContextCache tls_cache_;
+  // Who asks, where that is configured; fills in the request's identity.
+  AccessControl::Outcome WhoAsks(const WebSettings& settings, Request& request);
   BasicAuthenticator authenticator_;
+  AccessControl access_{clock};
   bool tls_on_ = false;
   std::deque<tcp::acceptor> acceptors_;
   asio::steady_timer retry_timer_;
@@ -776,6 +781,9 @@ void Server::Run(Exchange& exchange, Connection& connection) {
     }
   }
   response.Finish();
+  if (exchange.settings != nullptr) {
+    access_.Charge(*exchange.settings, request.identity, request.body.size() + response.body_bytes());
+  }
   exchange.body_charge.Reset();
   connection.HandlerDone(response.keep_alive(), response.aborted());
   ExchangeEnded();
@@ -797,11 +805,31 @@ bool Server::AnswerEarly(Exchange& exchange, ResponseStream& response) {
   if (*settings == nullptr) return false;
   for (const auto& [name, value] : (*settings)->headers) response.headers().Set(name, value);
   if (!rate_limit->Take(clock.Monotonic())) return answer(429, "Too Many Requests");
-  if ((*settings)->basic_auth_users.empty()) return false;
-  Request& request = exchange.request;
-  if (authenticator_.Check(**settings, request.headers.Get("Authorization"), request.identity.name)) return false;
-  response.headers().Set("WWW-Authenticate", "Basic");
+  exchange.settings = *settings;
+  switch (WhoAsks(**settings, exchange.request)) {
+    case AccessControl::Outcome::kAllowed:
+      return false;
+    case AccessControl::Outcome::kOverLimit:
+      return answer(429, "Too Many Requests");
+    case AccessControl::Outcome::kNoToken:
+    case AccessControl::Outcome::kUnknown:
+      break;
+  }
+  response.headers().Set("WWW-Authenticate", (*settings)->access_tokens.empty() ? "Basic" : "Bearer");
   return answer(401, "Unauthorized");
+}
+
+AccessControl::Outcome Server::WhoAsks(const WebSettings& settings, Request& request) {
+  using Outcome = AccessControl::Outcome;
+  if (settings.access_tokens.empty() && settings.basic_auth_users.empty()) return Outcome::kAllowed;
+  const auto authorization = request.headers.Get("Authorization");
+  if (!settings.access_tokens.empty()) {
+    const Outcome outcome = access_.Check(settings, authorization, request.identity);
+    if (outcome != Outcome::kNoToken) return outcome;
+  }
+  const bool known =
+      !settings.basic_auth_users.empty() && authenticator_.Check(settings, authorization, request.identity.name);
+  return known ? Outcome::kAllowed : Outcome::kUnknown;
 }
 
 void Server::Stop(int64_t grace_ms) {

@@ -79,18 +79,24 @@ void PlainText(ResponseWriter& response, int status, std::string_view text) {
   static_cast<void>(response.Write(text));
 }
 
-void Redirect(const Request& request, ResponseWriter& response, const std::string& path) {
-  const bool get = request.method == Method::kGet || request.method == Method::kHead;
+// As Go's http.Redirect: only GET gets a page, too.
+void MoveTo(const Request& request, ResponseWriter& response, const std::string& path, int status) {
   std::string location = EscapePath(path);
   if (!request.raw_query.empty()) location += "?" + request.raw_query;
-  response.SetStatus(get ? 301 : 308);
+  response.SetStatus(status);
   response.headers().Set("Location", location);
-  if (request.method != Method::kGet) return;
+  if (request.method != Method::kGet && request.method != Method::kHead) return;
   response.headers().Set("Content-Type", "text/html; charset=utf-8");
+  if (request.method == Method::kHead) return;
   std::string shown;
   for (const char c : location)
     shown += c == '&' ? "&amp;" : c == '"' ? "&#34;" : c == '<' ? "&lt;" : std::string(1, c);
   static_cast<void>(response.Write("<a href=\"" + shown + "\">Moved Permanently</a>.\n\n"));
+}
+
+// Other methods than GET are to be repeated as they are.
+void Redirect(const Request& request, ResponseWriter& response, const std::string& path) {
+  MoveTo(request, response, path, request.method == Method::kGet ? 301 : 308);
 }
 
 }  // namespace
@@ -166,6 +172,8 @@ Admission Router::Admit(const RequestHead& head) {
   admission.max_body_bytes = 1u << 20;
   const auto path = BelowPrefix(head.path, options_.prefix);
   if (path.empty()) return admission;
+  // As Go's ServeMux: a path that is not clean is sent to the clean one before anything is looked up.
+  if (head.path != "*" && CleanPath(head.path) != head.path) return admission;
   const auto found = tree_->Find(routes_, path, head.method, false);
   if (found.pattern == nullptr) return admission;
   const Route& route = routes_[found.pattern->route];
@@ -185,15 +193,26 @@ void Router::Serve(const Admission& admission, Request& request, ResponseWriter&
     if (pattern.route == index) pattern.Matches(segments, false, &request.path_params);
   request.route = route.path;
   const MonotonicNs started = clock_.Monotonic();
-  const bool go_on = options_.before == nullptr || options_.before(context_, route, request, response);
+  const bool go_on = Admitted(route, request, response) &&
+                     (options_.before == nullptr || options_.before(context_, route, request, response));
   if (go_on) {
     auto served = route.handler(context_, request, response);
     if (!served) Failed(request, served.error(), response);
   }
+  if (route.role == Role::kAdmin && options_.audit != nullptr) options_.audit(context_, request, response.status());
   const RouteMetrics& row = metrics_[index];
   row.ForStatus(response.status()).Increment();
   row.duration->Observe(static_cast<double>(clock_.Monotonic() - started) / 1e9);
   row.size->Observe(static_cast<double>(response.body_bytes()));
+}
+
+bool Router::Admitted(const Route& route, const Request& request, ResponseWriter& response) const {
+  const bool has_role = route.role == Role::kNone || (request.identity.roles & RoleBit(route.role)) != 0;
+  const bool scope_fits =
+      request.identity.label_scope.empty() || (options_.open_to_scoped != nullptr && options_.open_to_scoped(route));
+  if (has_role && scope_fits) return true;
+  PlainText(response, 403, "Forbidden\n");
+  return false;
 }
 
 void Router::Failed(const Request& request, const Error& error, ResponseWriter& response) {
@@ -205,26 +224,35 @@ void Router::Failed(const Request& request, const Error& error, ResponseWriter& 
   PlainText(response, 500, error.message() + "\n");
 }
 
+bool Router::Reachable(std::string_view route, std::string_view path) const {
+  return options_.mount.empty() || !route.starts_with(options_.mount + "/") || path.starts_with(options_.mount + "/");
+}
+
 void Router::ServeUnmatched(Request& request, ResponseWriter& response) {
   const auto path = BelowPrefix(request.path, options_.prefix);
   if (path.empty()) {
     const bool root = request.path == "/" || request.path == options_.prefix;
     return root ? Redirect(request, response, options_.prefix + "/") : PlainText(response, 404, "404 page not found\n");
   }
-  // The same place written otherwise: double slashes, dots, a slash too many or too few, other case.
+  std::string straight = CleanPath(request.path);
+  if (!options_.mount.empty() && straight == options_.prefix + options_.mount) straight += '/';
+  if (request.path != "*" && straight != request.path) return MoveTo(request, response, straight, 301);
+  // The same place written otherwise: a slash too many or too few, other case.
   std::string clean = CleanPath(path);
   std::string toggled = clean.ends_with('/') ? clean.substr(0, clean.size() - 1) : clean + "/";
   for (const std::string* candidate : {&clean, &toggled}) {
     if (candidate->empty() || *candidate == path) continue;
     const auto found = tree_->Find(routes_, *candidate, request.method, true);
-    if (found.pattern != nullptr && found.pattern->rank < 2)
+    if (found.pattern != nullptr && found.pattern->rank < 2 && Reachable(routes_[found.pattern->route].path, path))
       return Redirect(request, response, options_.prefix + found.pattern->Canonical(Segments(*candidate)));
   }
-  if (const auto other_case = tree_->Find(routes_, path, request.method, true); other_case.pattern != nullptr)
+  if (const auto other_case = tree_->Find(routes_, path, request.method, true);
+      other_case.pattern != nullptr && Reachable(routes_[other_case.pattern->route].path, path))
     return Redirect(request, response, options_.prefix + other_case.pattern->Canonical(Segments(path)));
 
   const MethodSet allowed = tree_->Find(routes_, path, request.method, false).allowed & ~kOptionsMethod;
   if (allowed == 0) return PlainText(response, 404, "404 page not found\n");
+  const bool options = request.method == Method::kOptions;
   std::vector<std::string_view> names = {"OPTIONS"};
   for (const Method method :
        {Method::kGet, Method::kHead, Method::kPost, Method::kPut, Method::kDelete, Method::kPatch})
@@ -236,6 +264,7 @@ void Router::ServeUnmatched(Request& request, ResponseWriter& response) {
     list += name;
   }
   response.headers().Set("Allow", list);
+  if (options) return;  // 200 without a body
   PlainText(response, 405, "Method Not Allowed\n");
 }
 

@@ -56,10 +56,15 @@ class Router final : public Dispatcher {
  public:
   struct Options {
     std::string prefix;  // "" or "/prom": stripped from every path; "/" itself redirects to it
+    std::string mount;   // "/api/v1": what is below is found only when this part is written exactly so
     // Answers an error of a handler.
     void (*write_error)(HandlerContext&, const Request&, const Error&, ResponseWriter&) = nullptr;
     // Runs before the handler of a route, on the worker; false when it has answered: readiness, access control, CORS.
     bool (*before)(HandlerContext&, const Route&, Request&, ResponseWriter&) = nullptr;
+    // Whether a caller with a label scope may use a route at all. Null: none.
+    bool (*open_to_scoped)(const Route&) = nullptr;
+    // Told of every request to a route of Role::kAdmin, also of those that are refused, when it has been answered.
+    void (*audit)(HandlerContext&, const Request&, int status) = nullptr;
     Logger logger;
   };
   // `context` and the table outlive the router. Counts every route in prometheus_http_requests_total{handler,code},
@@ -76,6 +81,10 @@ class Router final : public Dispatcher {
  private:
   struct Tree;
   struct RouteMetrics;
+  // Role and label scope. False when the answer has been given.
+  bool Admitted(const Route& route, const Request& request, ResponseWriter& response) const;
+  // Not what is below the mount while the path writes that part otherwise.
+  bool Reachable(std::string_view route, std::string_view path) const;
   void ServeUnmatched(Request& request, ResponseWriter& response);
   void Failed(const Request& request, const Error& error, ResponseWriter& response);
 

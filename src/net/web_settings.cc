@@ -1,5 +1,7 @@
 #include "net/web_settings.h"
 
+#include <set>
+
 #include "net/basic_auth.h"
 #include "net/tls_names.h"
 
@@ -9,6 +11,26 @@ namespace {
 bool AnyTlsKey(const TlsServerSettings& tls) {
   TlsServerSettings none;
   return !(tls == none);
+}
+
+Result<void> ValidateTokens(const std::vector<AccessToken>& tokens) {
+  constexpr size_t kDigits = 64;
+  std::set<std::string_view> names, digests;
+  for (const auto& token : tokens) {
+    if (token.name.empty()) return Fail(ErrorCode::kInvalid, "an access token has no name");
+    const std::string what = "access token " + token.name;
+    if (!names.insert(token.name).second) return Fail(ErrorCode::kInvalid, what + " is there twice");
+    if (token.sha256.size() != kDigits || token.sha256.find_first_not_of("0123456789abcdef") != std::string::npos) {
+      return Fail(ErrorCode::kInvalid, what + ": sha256 is not 64 lower-case hexadecimal digits");
+    }
+    if (!digests.insert(token.sha256).second) return Fail(ErrorCode::kInvalid, what + ": sha256 is there twice");
+    if (token.roles == 0) return Fail(ErrorCode::kInvalid, what + " has no roles");
+    if (token.requests_per_second < 0 || token.requests_burst < 0 || token.bytes_per_second < 0 ||
+        token.bytes_burst < 0) {
+      return Fail(ErrorCode::kInvalid, what + " has a negative limit");
+    }
+  }
+  return {};
 }
 
 }  // namespace
@@ -28,7 +50,7 @@ Result<void> ValidateWebSettings(const WebSettings& settings) {
     if (CurveName(curve).empty()) return Fail(ErrorCode::kInvalid, "unknown curve: " + curve);
   for (const auto& [user, hash] : settings.basic_auth_users)
     if (!IsBcryptHash(hash)) return Fail(ErrorCode::kInvalid, "the hash of user " + user + " is not a bcrypt hash");
-  return {};
+  return ValidateTokens(settings.access_tokens);
 }
 
 }  // namespace epi::net

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "net/http_message.h"
 #include "net/http_settings.h"
 
 namespace epi::net {
@@ -35,6 +36,19 @@ struct TlsServerSettings {
   bool operator==(const TlsServerSettings&) const = default;
 };
 
+// A bearer token: what its holder may do. Not part of Prometheus's file format.
+struct AccessToken {
+  std::string name;                // for logs; unique
+  std::string sha256;              // of the token, 64 lower-case digits: the file holds no secret
+  RoleSet roles = 0;               // of kMetrics, kRead, kWrite, kAdmin
+  std::vector<std::string> scope;  // series selectors; reads see only series that match all of them. Empty: all series
+  double requests_per_second = 0;  // 0: no limit
+  int64_t requests_burst = 0;      // 0: one second's worth
+  int64_t bytes_per_second = 0;    // of requests and answers; 0: no limit
+  int64_t bytes_burst = 0;         // 0: one second's worth
+  bool operator==(const AccessToken&) const = default;
+};
+
 struct WebSettings {
   TlsServerSettings tls;
   bool http2 = true;                                                  // accepted; HTTP/1.1 is offered
@@ -42,6 +56,8 @@ struct WebSettings {
   std::vector<std::pair<std::string, std::string>> basic_auth_users;  // user and bcrypt hash; empty: no authentication
   int64_t rate_limit_interval_ns = 0;                                 // one token each; 0: off. Not reloaded
   int64_t rate_limit_burst = 0;
+  std::vector<AccessToken> access_tokens;  // any: every request needs one of them, or a basic-auth user
+  std::string audit_log_file;              // one line of JSON for each request to an admin route; empty: the log only
   bool operator==(const WebSettings&) const = default;
 };
 

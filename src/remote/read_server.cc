@@ -183,7 +183,8 @@ void ReadServer::SetExternalLabels(Labels labels) {
   external_ = std::make_shared<const Labels>(std::move(labels));
 }
 
-Result<void> ReadServer::Read(std::string_view body, std::stop_token stop, Budget& budget, ReadSink& sink) {
+Result<void> ReadServer::Read(std::string_view body, std::stop_token stop, Budget& budget, ReadSink& sink,
+                              const Storage* storage) {
   EPI_ASSIGN(const auto slot, Slot::Take(*this, stop));
   EPI_ASSIGN(const auto plain, SnappyDecode(body, options_.max_decoded_bytes));
   EPI_ASSIGN(const auto request, DecodeReadRequest(plain));
@@ -193,12 +194,13 @@ Result<void> ReadServer::Read(std::string_view body, std::stop_token stop, Budge
     const std::lock_guard lock(mutex_);
     external = external_;
   }
-  return type == ReadResponseType::kSamples ? Samples(request, *external, stop, budget, sink)
-                                            : Chunks(request, *external, stop, budget, sink);
+  const Storage& source = storage != nullptr ? *storage : storage_;
+  return type == ReadResponseType::kSamples ? Samples(source, request, *external, stop, budget, sink)
+                                            : Chunks(source, request, *external, stop, budget, sink);
 }
 
-Result<void> ReadServer::Samples(const ReadRequest& request, const Labels& external, std::stop_token stop,
-                                 Budget& budget, ReadSink& sink) {
+Result<void> ReadServer::Samples(const Storage& storage, const ReadRequest& request, const Labels& external,
+                                 std::stop_token stop, Budget& budget, ReadSink& sink) {
   std::string message;
   BudgetCharge charge(budget);
   int64_t total = 0;
@@ -221,14 +223,14 @@ Result<void> ReadServer::Samples(const ReadRequest& request, const Labels& exter
       for (const auto& point : samples.histograms) WriteHistogram(series, point);
       return charge.Add(static_cast<int64_t>(message.size() - before));
     };
-    EPI_TRY(ForEachSeries(storage_, query, external, stop, budget, add));
+    EPI_TRY(ForEachSeries(storage, query, external, stop, budget, add));
   }
   sink.Begin("application/x-protobuf", "snappy");
   return sink.Write(SnappyEncode(message));
 }
 
-Result<void> ReadServer::Chunks(const ReadRequest& request, const Labels& external, std::stop_token stop,
-                                Budget& budget, ReadSink& sink) {
+Result<void> ReadServer::Chunks(const Storage& storage, const ReadRequest& request, const Labels& external,
+                                std::stop_token stop, Budget& budget, ReadSink& sink) {
   bool begun = false;
   std::string message, frame;
   std::vector<EncodedChunk> chunks;
@@ -275,7 +277,7 @@ Result<void> ReadServer::Chunks(const ReadRequest& request, const Labels& extern
       }
       return send(labels, from, chunks.size());
     };
-    EPI_TRY(ForEachSeries(storage_, request.queries[index], external, stop, budget, stream));
+    EPI_TRY(ForEachSeries(storage, request.queries[index], external, stop, budget, stream));
   }
   if (!begun) sink.Begin("application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse", "");
   return {};

@@ -40,14 +40,16 @@ class ReadServer {
   void SetExternalLabels(Labels labels);
   // Errors before Begin: kInvalid (400), kLimit (400, a samples limit), others (500); after it the stream just ends.
   // `body` is snappy-compressed. Memory is charged to `budget`.
-  Result<void> Read(std::string_view body, std::stop_token stop, Budget& budget, ReadSink& sink);
+  // `storage`, where given, is read instead of the server's own: a part of it.
+  Result<void> Read(std::string_view body, std::stop_token stop, Budget& budget, ReadSink& sink,
+                    const Storage* storage = nullptr);
 
  private:
   class Slot;
-  Result<void> Samples(const ReadRequest& request, const Labels& external, std::stop_token stop, Budget& budget,
-                       ReadSink& sink);
-  Result<void> Chunks(const ReadRequest& request, const Labels& external, std::stop_token stop, Budget& budget,
-                      ReadSink& sink);
+  Result<void> Samples(const Storage& storage, const ReadRequest& request, const Labels& external, std::stop_token stop,
+                       Budget& budget, ReadSink& sink);
+  Result<void> Chunks(const Storage& storage, const ReadRequest& request, const Labels& external, std::stop_token stop,
+                      Budget& budget, ReadSink& sink);
 
   ReadServerOptions options_;
   const Storage& storage_;

@@ -7,6 +7,7 @@
 #include "telemetry/exposition.h"
 #include "web/api/answer.h"
 #include "web/handlers.h"
+#include "web/label_scope.h"
 
 namespace epi::web {
 namespace {
@@ -166,7 +167,7 @@ Result<void> ServeFederate(Services& services, const net::Request& request, net:
     Errors(services).Increment();
     return PlainError(response, error.code() == ErrorCode::kUnavailable ? 503 : 500, error.message());
   };
-  const auto view = OpenView(services.local_storage, hints.range);
+  const auto view = OpenView(services.local_storage, request, hints.range);
   if (!view) return failed(view.error());
   std::vector<FederatedSample> samples;
   for (const auto& set : sets)

@@ -32,6 +32,8 @@ HandlerFunction ServeConfig, ServeRuntimeInfo, ServeBuildInfo, ServeFlags, Serve
 HandlerFunction ServeDeleteSeries, ServeCleanTombstones, ServeSnapshot;
 // api/ingest.cc
 HandlerFunction ServeRemoteWrite, ServeRemoteRead, ServeOtlpWrite;
+// api/transfer.cc
+HandlerFunction ServeImportText, ServeImportLines, ServeExport;
 // api/search.cc
 HandlerFunction ServeSearchMetricNames, ServeSearchLabelNames, ServeSearchLabelValues;
 // api/openapi.cc
@@ -41,8 +43,5 @@ HandlerFunction ServeFederate;
 // management.cc
 HandlerFunction ServeOptions, ServeRoot, ServeGraph, ServePage, ServeVersion, ServeMetrics, ServeHealthy, ServeReady,
     ServeReload, ServeQuit, ServeLifecycleGet, ServeDebug;
-
-// The view that queries see. kUnavailable `TSDB not ready` without storage.
-Result<std::shared_ptr<const View>> OpenView(const Storage* storage, TimeRange range);
 
 }  // namespace epi::web

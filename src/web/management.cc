@@ -60,16 +60,23 @@ Counter& ScrapesOfUs(Services& services, int status) {
                                       {{"code", std::to_string(status)}});
 }
 
+// Go guesses the type from the body, which HEAD does not write.
+Result<void> StateText(const Services& services, const net::Request& request, net::ResponseWriter& response,
+                       std::string_view state) {
+  if (request.method == net::Method::kHead) return {};
+  return Text(response, 200, std::string(ProgramName(services)) + " is " + std::string(state) + ".\n");
+}
+
 }  // namespace
 
 Result<void> ServeOptions(Services&, const net::Request&, net::ResponseWriter& response) { return NoContent(response); }
 
-Result<void> ServeHealthy(Services& services, const net::Request&, net::ResponseWriter& response) {
-  return Text(response, 200, std::string(ProgramName(services)) + " is Healthy.\n");
+Result<void> ServeHealthy(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  return StateText(services, request, response, "Healthy");
 }
 
-Result<void> ServeReady(Services& services, const net::Request&, net::ResponseWriter& response) {
-  return Text(response, 200, std::string(ProgramName(services)) + " is Ready.\n");
+Result<void> ServeReady(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  return StateText(services, request, response, "Ready");
 }
 
 Result<void> ServeLifecycleGet(Services&, const net::Request&, net::ResponseWriter& response) {

@@ -4,6 +4,7 @@
 #include "model/anchored_regex.h"
 #include "web/api/answer.h"
 #include "web/handlers.h"
+#include "web/label_scope.h"
 
 namespace epi::web {
 namespace {
@@ -108,6 +109,11 @@ constexpr Param kSearchMetricParams[] = {EPI_SEARCH_PARAMS,
 constexpr Param kSearchValuesParams[] = {EPI_SEARCH_PARAMS, {"label", "string", true, false, "Whose values."}};
 #undef EPI_SEARCH_PARAMS
 constexpr Param kOpenApiParams[] = {{"openapi_version", "string", false, false, "3.1 or 3.2."}};
+constexpr Param kExtraLabel = {"extra_label", "string", false, true, "name=value, for every imported series."};
+constexpr Param kImportParams[] = {kExtraLabel};
+constexpr Param kImportTextParams[] = {
+    kExtraLabel, {"timestamp", "time", false, false, "Of samples that come without one; now when absent."}};
+constexpr Param kExportParams[] = {kRequiredMatch, kStart, kEnd};
 constexpr Param kFederateParams[] = {kMatch};
 constexpr Param kMetricsParams[] = {{"name[]", "string", false, true, "Families to show."}};
 
@@ -150,6 +156,14 @@ constexpr Route Ingest(std::string_view path, net::Handler handler, std::string_
   route.handler = handler;
   route.doc = doc;
   route.max_body_bytes = bytes;
+  return route;
+}
+
+constexpr Route Import(std::string_view path, net::Handler handler, std::string_view doc,
+                       std::span<const Param> params) {
+  Route route = ServerApi(kPostMethod, path, handler, doc, params);
+  route.role = Role::kWrite;
+  route.max_body_bytes = kWriteBytes;
   return route;
 }
 
@@ -246,6 +260,10 @@ constexpr Route kRoutes[] = {
     Ingest("/api/v1/write", &Bind<ServeRemoteWrite>, "Remote write, 1.0 and 2.0.", Role::kWrite, kWriteBytes),
     Ingest("/api/v1/read", &Bind<ServeRemoteRead>, "Remote read.", Role::kRead, kReadBytes),
     Ingest("/api/v1/otlp/v1/metrics", &Bind<ServeOtlpWrite>, "OTLP metrics.", Role::kWrite, kWriteBytes),
+    Import("/api/v1/import/prometheus", &Bind<ServeImportText>, "Import of exposition text of any age.",
+           kImportTextParams),
+    Import("/api/v1/import", &Bind<ServeImportLines>, "Import of series as lines of JSON.", kImportParams),
+    ServerApi(kGetOrPost, "/api/v1/export", &Bind<ServeExport>, "Export of series as lines of JSON.", kExportParams),
     Api(kOptionsMethod, "/api/v1/*path", &Bind<ServeOptions>, "CORS preflight.", {}, Lane::kQuick),
     ServerApi(kPostMethod, "/api/v1/rules/backtest", &Bind<ServeRulesBacktest>, "What rules would have done.",
               kBacktestParams),
@@ -324,6 +342,13 @@ bool Before(net::HandlerContext& context, const Route& route, net::Request& requ
   return true;
 }
 
+bool OpenToScoped(const Route& route) { return ScopeRuleOf(route.path) != ScopeRule::kClosed; }
+
+void Audit(net::HandlerContext& context, const net::Request& request, int status) {
+  const auto& services = static_cast<const Services&>(context);
+  if (services.audit) services.audit(request, status);
+}
+
 void AnswerError(net::HandlerContext&, const net::Request&, const Error& error, net::ResponseWriter& response) {
   WriteApiError(error, response);
 }
@@ -334,7 +359,15 @@ std::span<const net::Route> Routes() { return kRoutes; }
 
 net::Router::Options RouterOptions(std::string prefix, const Logger& logger) {
   while (prefix.ends_with('/')) prefix.pop_back();
-  return {std::move(prefix), &AnswerError, &Before, logger};
+  net::Router::Options options;
+  options.prefix = std::move(prefix);
+  options.mount = "/api/v1";
+  options.write_error = &AnswerError;
+  options.before = &Before;
+  options.open_to_scoped = &OpenToScoped;
+  options.audit = &Audit;
+  options.logger = logger;
+  return options;
 }
 
 }  // namespace epi::web

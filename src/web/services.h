@@ -122,6 +122,8 @@ struct Services final : net::HandlerContext {
   std::function<RuntimeInfo()> runtime_info;
   std::function<Labels()> external_labels;
 
+  // Notes a request to an admin route, with the status it was answered with.
+  std::function<void(const net::Request&, int status)> audit;
   // Reloads the configuration and waits for it.
   std::function<Result<void>()> reload;
   // Asks the program to end. True the first time.

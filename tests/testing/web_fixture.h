@@ -156,6 +156,7 @@ class WebFixture : public ::testing::Test {
     request.method_text = method;
     request.method = net::MethodFromName(method);
     request.headers = headers;
+    request.identity = identity;
     EXPECT_EQ(net::SetTarget(request, target).status, 0);
     if (!form.empty()) {
       request.headers.Set("Content-Type", "application/x-www-form-urlencoded");
@@ -186,6 +187,7 @@ class WebFixture : public ::testing::Test {
   FakeAlertmanagers alertmanagers;
   FakeDatabase database;
   Services services;
+  net::Identity identity;  // who asks
   std::unique_ptr<net::Router> router;
 };
 

@@ -1,8 +1,11 @@
+#include <optional>
+
 #include "remote/otlp_receiver.h"
 #include "remote/read_server.h"
 #include "remote/write_receiver.h"
 #include "web/api/answer.h"
 #include "web/handlers.h"
+#include "web/label_scope.h"
 
 namespace epi::web {
 namespace {
@@ -51,7 +54,13 @@ Result<void> ServeRemoteWrite(Services& services, const net::Request& request, n
 Result<void> ServeRemoteRead(Services& services, const net::Request& request, net::ResponseWriter& response) {
   if (services.read_server == nullptr) return PlainError(response, 404, "not found");
   ResponseSink sink(response);
-  auto served = services.read_server->Read(request.body, request.stop, *request.budget, sink);
+  const Storage* part = nullptr;
+  std::optional<RequestStorage> visible;
+  if (!request.identity.label_scope.empty()) {
+    EPI_ASSIGN(visible, RequestStorage::For(services.local_storage, request));
+    part = &visible->get();
+  }
+  auto served = services.read_server->Read(request.body, request.stop, *request.budget, sink, part);
   if (served || sink.begun()) return served;
   const ErrorCode code = served.error().code();
   const bool bad = code == ErrorCode::kInvalid || code == ErrorCode::kLimit;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "model/duration.h"
@@ -16,6 +17,9 @@ namespace {
 constexpr std::string_view kMinTimeText = "-292273086-05-16T16:47:06Z";
 constexpr std::string_view kMaxTimeText = "292277025-08-18T07:12:54.999999999Z";
 
+// What NaN and infinities become where Go makes times of them (on amd64, with its overflows).
+constexpr TimestampMs kNoNumberTime = -9'223'372'036'855;
+
 std::string QuotedParameter(std::string_view text) {
   std::string out;
   AppendQuoted(out, text);
@@ -26,7 +30,8 @@ std::string QuotedParameter(std::string_view text) {
 
 Result<TimestampMs> ParseTime(std::string_view text) {
   bool out_of_range = false;
-  if (const auto number = ParseGoFloat(text, &out_of_range); number && !out_of_range && std::isfinite(*number)) {
+  if (const auto number = ParseGoFloat(text, &out_of_range); number && !out_of_range) {
+    if (!std::isfinite(*number)) return kNoNumberTime;
     double whole = 0;
     const double fraction = std::round(std::modf(*number, &whole) * 1000);
     constexpr double kFarthest = 9e15;  // seconds whose milliseconds fit
@@ -41,7 +46,8 @@ Result<TimestampMs> ParseTime(std::string_view text) {
 
 Result<int64_t> ParseApiDuration(std::string_view text) {
   bool out_of_range = false;
-  if (const auto number = ParseGoFloat(text, &out_of_range); number && !out_of_range && !std::isnan(*number)) {
+  if (const auto number = ParseGoFloat(text, &out_of_range); number && !out_of_range) {
+    if (std::isnan(*number)) return std::numeric_limits<int64_t>::min();  // as Go converts it
     const double ns = *number * 1e9;
     if (ns >= 0x1p63 || ns < -0x1p63)
       return Fail(ErrorCode::kInvalid,

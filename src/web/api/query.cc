@@ -7,6 +7,7 @@
 #include "web/api/answer.h"
 #include "web/api/parameters.h"
 #include "web/handlers.h"
+#include "web/label_scope.h"
 
 namespace epi::web {
 namespace {
@@ -141,6 +142,7 @@ struct RunOptions {
   promql::QuerySpec spec;
   size_t limit = 0;
   int64_t timeout_ms = 0;
+  bool no_time = false;  // a timeout was given that is over before it begins
 };
 
 // The parameters that both query endpoints share, in the order in which Prometheus complains about them.
@@ -148,6 +150,7 @@ Result<void> ReadRunOptions(const Services& services, const net::Request& reques
   if (!request.FormValue("timeout").empty()) {
     EPI_ASSIGN(const int64_t timeout_ns, RequiredDuration(request, "timeout"));
     run.timeout_ms = std::max<int64_t>(1, timeout_ns / kMsNs);
+    run.no_time = timeout_ns <= 0;
   }
   if (const auto text = request.FormValue("lookback_delta"); !text.empty()) {
     const auto lookback_ns = ParseApiDuration(text);
@@ -177,15 +180,17 @@ std::string ScopeText(const net::Request& request) {
 Result<void> RunQuery(const Services& services, const net::Request& request, const RunOptions& run,
                       net::ResponseWriter& response) {
   if (services.engine == nullptr || services.storage == nullptr) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
+  EPI_ASSIGN(const auto visible, RequestStorage::For(services.storage, request));
   const auto parsed = services.engine->Parse(run.spec.text);
   if (!parsed) return Fail(InvalidParameter("query", parsed.error()));
+  if (run.no_time) return Fail(ErrorCode::kTimeout, "query timed out in query queue");
   promql::QueryContext context;
   context.stop = request.stop;
   context.timeout_ms = run.timeout_ms;
   context.budget = request.budget;
   auto result = MayUseCache(services, request, run.spec)
-                    ? services.range_cache->Run(**parsed, run.spec, *services.storage, context, ScopeText(request))
-                    : services.engine->Run(**parsed, run.spec, *services.storage, context);
+                    ? services.range_cache->Run(**parsed, run.spec, visible.get(), context, ScopeText(request))
+                    : services.engine->Run(**parsed, run.spec, visible.get(), context);
   if (!result) {
     // What is wrong with the query for this kind of evaluation, such as a range vector over a range.
     if (result.error().code() == ErrorCode::kInvalid) return Fail(InvalidParameter("query", result.error()));
@@ -218,11 +223,6 @@ Result<TimestampMs> RequiredTime(const net::Request& request, std::string_view n
 }
 
 }  // namespace
-
-Result<std::shared_ptr<const View>> OpenView(const Storage* storage, TimeRange range) {
-  if (storage == nullptr) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
-  return storage->OpenView(range);
-}
 
 Result<void> ServeQuery(Services& services, const net::Request& request, net::ResponseWriter& response) {
   RunOptions run;
@@ -264,7 +264,7 @@ Result<void> ServeQueryExemplars(Services& services, const net::Request& request
   EPI_ASSIGN(const auto expr, promql::ParseExpr(request.FormValue("query"), services.parse_options));
   const auto selectors = promql::ExtractSelectors(*expr);
   if (selectors.empty()) return NoContent(response);
-  const auto view = OpenView(services.storage, range);
+  const auto view = OpenView(services.storage, request, range);
   if (!view) return Fail(ExecutionError(view.error()));
   const auto found = (*view)->Exemplars(selectors, range);
   if (!found) return Fail(ExecutionError(found.error()));

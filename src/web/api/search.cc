@@ -7,6 +7,7 @@
 #include "web/api/parameters.h"
 #include "web/api/search_score.h"
 #include "web/handlers.h"
+#include "web/label_scope.h"
 
 namespace epi::web {
 namespace {
@@ -235,7 +236,7 @@ Result<void> Serve(const Endpoint& endpoint, Services& services, const net::Requ
   if (endpoint.name == "metric_names") {
     EPI_ASSIGN(include_metadata, BoolParameter(request, "include_metadata", false));
   }
-  const auto view = OpenView(services.storage, parameters.range);
+  const auto view = OpenView(services.storage, request, parameters.range);
   if (!view) return Fail(ExecutionError(view.error()));
   if (endpoint.name == "label_values" && endpoint.label.empty())
     return Fail(ErrorCode::kInvalid, "missing required parameter \"label\"");

@@ -5,6 +5,7 @@
 #include "web/api/answer.h"
 #include "web/api/parameters.h"
 #include "web/handlers.h"
+#include "web/label_scope.h"
 
 namespace epi::web {
 namespace {
@@ -62,7 +63,7 @@ Result<void> ServeLabels(Services& services, const net::Request& request, net::R
   EPI_ASSIGN(const size_t limit, LimitParameter(request));
   EPI_ASSIGN(const TimeRange range, RangeParameters(request));
   EPI_ASSIGN(const auto sets, MatcherSets(request, services.parse_options));
-  const auto view = OpenView(services.storage, range);
+  const auto view = OpenView(services.storage, request, range);
   if (!view) return Fail(ExecutionError(view.error()));
   auto names = AskEachSet(sets, [&](std::span<const Matcher> matchers) {
     return (*view)->LabelNames(matchers, HintLimit(limit), *request.budget);
@@ -83,7 +84,7 @@ Result<void> ServeLabelValues(Services& services, const net::Request& request, n
   EPI_ASSIGN(const size_t limit, LimitParameter(request));
   EPI_ASSIGN(const TimeRange range, RangeParameters(request));
   EPI_ASSIGN(const auto sets, MatcherSets(request, services.parse_options));
-  const auto view = OpenView(services.storage, range);
+  const auto view = OpenView(services.storage, request, range);
   if (!view) return Fail(PlainExecutionError(view.error()));
   auto values = AskEachSet(sets, [&](std::span<const Matcher> matchers) {
     return (*view)->LabelValues(name, matchers, HintLimit(limit), *request.budget);
@@ -99,7 +100,7 @@ Result<void> ServeSeries(Services& services, const net::Request& request, net::R
   EPI_ASSIGN(const TimeRange range, RangeParameters(request));
   const auto sets = MatcherSets(request, services.parse_options);
   if (!sets) return Fail(InvalidParameter("match[]", sets.error()));
-  const auto view = OpenView(services.storage, range);
+  const auto view = OpenView(services.storage, request, range);
   if (!view) return Fail(ExecutionError(view.error()));
 
   SelectHints hints;

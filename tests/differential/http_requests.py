@@ -1,0 +1,164 @@
+"""The requests of the differential HTTP test: good, odd and wrong ones."""
+import urllib.parse
+from dataclasses import dataclass, field
+
+import dataset
+
+AT = dataset.START + 5400
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass
+class Ask:
+    """One request. `compare` names what is compared beside the status: data, error, text, none."""
+    method: str
+    target: str
+    body: str | None = None
+    headers: dict = field(default_factory=dict)
+    compare: str = "data"
+
+    @property
+    def name(self):
+        body = f" <{self.body}>" if self.body is not None else ""
+        extra = "".join(f" {k}:{v}" for k, v in self.headers.items() if (k, v) not in FORM.items())
+        return f"{self.method} {self.target}{body}{extra}"
+
+
+def encoded(pairs):
+    return urllib.parse.urlencode(pairs)
+
+
+def get(path, *pairs, **headers):
+    return Ask("GET", path + ("?" + encoded(pairs) if pairs else ""), headers=headers)
+
+
+def post(path, *pairs, url=()):
+    return Ask("POST", path + ("?" + encoded(url) if url else ""), encoded(pairs), dict(FORM))
+
+
+TIMES = ["0", "1.5", "1700005400", "1700005400.1234", "1.7e9", "-1", "2023-11-14T23:43:20Z", "2023-11-14T23:43:20.5+01:00", "", "now", "1700005400s", "NaN", "Inf",
+         "2023-11-14", "-292273086-05-16T16:47:06Z", "292277025-08-18T07:12:54.999999999Z", "0x10", "1_000", " 1700005400"]
+DURATIONS = ["15", "15s", "1m", "0", "-1", "1h30m", "1.5", "", "x", "1e3", "9223372036854775808", "1y", "100ms", "1m1h", "NaN", "Inf", "0s"]
+EXPRESSIONS = ["1", '"text"', "temperature", "temperature[5m]", "sum(temperature)", "nothing_here", "up{", "sum(", "", "1 +", "temperature{zone=~\"[\"}", "rate(temperature)",
+               "http_requests_total offset 5m", "time()", "vector(1)", "-temperature", "temperature == 1", "topk(2, temperature)", "count_values(\"v\", temperature)", "absent(nothing)",
+               "foo bar", "{}", "{__name__=~\".+\"}", "sum by (zone) (temperature)", "1 / 0", "0 / 0", "1e400", "label_replace(temperature, \"a\", \"$1\", \"zone\", \"(.*)\")",
+               "temperature * on(instance) temperature", "temperature and on() vector(1)", "\"<&>\"", "1e21", "1e-7", "123456789.125"]
+MATCHERS = ["temperature", '{zone="eu"}', '{job=~"n.*"}', "{}", '{__name__=~".+"}', "temperature[5m]", "sum(temperature)", "temperature offset 5m", "", "{zone!=\"eu\"}", "{x=\"\"}", "temperature{",
+            '{__name__="temperature",zone="us"}', "1", "temperature @ 5"]
+LIMITS = ["0", "1", "2", "1000", "-1", "x", "", "1.5", "9999999999999999999"]
+
+
+def query_requests():
+    for text in EXPRESSIONS:
+        yield get("/api/v1/query", ("query", text), ("time", AT))
+        yield post("/api/v1/query", ("query", text), ("time", AT))
+        yield get("/api/v1/query_range", ("query", text), ("start", AT - 60), ("end", AT), ("step", 15))
+    for text in TIMES:
+        yield get("/api/v1/query", ("query", "temperature"), ("time", text))
+        yield get("/api/v1/query_range", ("query", "1"), ("start", text), ("end", AT), ("step", "1h"))
+        yield get("/api/v1/query_range", ("query", "1"), ("start", AT - 60), ("end", text), ("step", 15))
+        yield get("/api/v1/series", ("match[]", "temperature"), ("start", text))
+        yield get("/api/v1/labels", ("end", text))
+    for text in DURATIONS:
+        yield get("/api/v1/query_range", ("query", "temperature"), ("start", AT - 60), ("end", AT), ("step", text))
+        yield get("/api/v1/query", ("query", "1"), ("time", AT), ("timeout", text))
+        yield get("/api/v1/query_range", ("query", "1"), ("start", AT), ("end", AT), ("step", 1), ("timeout", text))
+    for pairs in ([], [("query", "1")], [("start", AT)], [("query", "1"), ("start", AT)], [("query", "1"), ("start", AT), ("end", AT)], [("query", "1"), ("step", 1)],
+                  [("query", "1"), ("start", AT), ("end", AT - 1), ("step", 1)], [("query", "1"), ("start", 0), ("end", 11001), ("step", 1)],
+                  [("query", "1"), ("start", 0), ("end", 11000), ("step", 1)], [("query", "1"), ("query", "2"), ("start", AT), ("end", AT), ("step", 1)]):
+        yield get("/api/v1/query_range", *pairs)
+        yield get("/api/v1/query", *pairs)
+        yield post("/api/v1/query_range", *pairs)
+        yield post("/api/v1/query", *pairs)
+    yield post("/api/v1/query", ("query", "1"), url=[("query", "2"), ("time", AT)])
+    yield post("/api/v1/query", url=[("query", "2"), ("time", AT)])
+    yield Ask("POST", "/api/v1/query", "query=1&time=%zz", dict(FORM), "error")
+    yield Ask("GET", "/api/v1/query?query=%zz", None, {}, "error")
+    yield Ask("GET", "/api/v1/query?query=1;time=2", None, {}, "error")
+    yield Ask("POST", "/api/v1/query", '{"query":"1"}', {"Content-Type": "application/json"}, "error")
+    yield Ask("POST", "/api/v1/query", "query=1", {}, "error")
+    for path in ("/api/v1/query_exemplars", "/api/v1/format_query"):
+        for text in ("temperature", "sum(temperature)", "", "up{", "1"):
+            yield get(path, ("query", text))
+            yield post(path, ("query", text))
+    yield get("/api/v1/query_exemplars", ("query", "temperature"), ("start", AT), ("end", AT - 1))
+    yield get("/api/v1/query_exemplars", ("query", "temperature"), ("start", "x"))
+    yield get("/api/v1/query_exemplars", ("query", "temperature"), ("start", AT - 1), ("end", AT))
+
+
+def metadata_requests():
+    for text in MATCHERS:
+        for path in ("/api/v1/series", "/api/v1/labels", "/api/v1/label/zone/values", "/api/v1/label/__name__/values"):
+            yield get(path, ("match[]", text))
+        yield post("/api/v1/series", ("match[]", text))
+        yield post("/api/v1/labels", ("match[]", text))
+    yield get("/api/v1/series")
+    yield get("/api/v1/labels")
+    yield get("/api/v1/series", ("match[]", "temperature"), ("match[]", '{zone="us"}'))
+    yield get("/api/v1/labels", ("match[]", "temperature"), ("match[]", "nothing"))
+    yield get("/api/v1/series", ("match[]", "temperature"), ("start", AT), ("end", AT - 1))
+    yield get("/api/v1/labels", ("start", AT), ("end", AT - 1))
+    yield get("/api/v1/label/zone/values", ("start", AT), ("end", AT - 1))
+    for name in ("zone", "le", "nothing", "a-b", "0x", "__name__", "%20", "zo%6ee", "a.b", "%ff"):
+        yield Ask("GET", f"/api/v1/label/{name}/values")
+    yield Ask("GET", "/api/v1/label//values", compare="text")
+    yield Ask("POST", "/api/v1/label/zone/values", "", dict(FORM), "text")
+    for limit in LIMITS:
+        yield get("/api/v1/metadata", ("limit", limit))
+        yield get("/api/v1/targets/metadata", ("limit", limit))
+    yield get("/api/v1/metadata", ("metric", "up"))
+    yield get("/api/v1/targets/metadata", ("match_target", "{job=\"x\"}"))
+    yield get("/api/v1/targets/metadata", ("match_target", "{"))
+    yield get("/api/v1/targets/metadata", ("metric", "up"))
+    for state in ("active", "dropped", "any", "", "x"):
+        yield get("/api/v1/targets", ("state", state))
+    for kind in ("alert", "record", "", "x"):
+        yield get("/api/v1/rules", ("type", kind))
+    yield get("/api/v1/alerts")
+    yield get("/api/v1/alertmanagers")
+
+
+def status_requests():
+    for path in ("config", "flags", "runtimeinfo", "buildinfo", "tsdb", "walreplay"):
+        yield Ask("GET", f"/api/v1/status/{path}", compare="keys")
+        yield Ask("POST", f"/api/v1/status/{path}", "", dict(FORM), "text")
+    yield get("/api/v1/status/tsdb", ("limit", "2"))
+    for path in ("/api/v1/admin/tsdb/snapshot", "/api/v1/admin/tsdb/clean_tombstones", "/api/v1/admin/tsdb/delete_series?match[]=x"):
+        for method in ("POST", "PUT", "GET", "DELETE"):
+            yield Ask(method, path, "" if method in ("POST", "PUT") else None, compare="text" if method in ("GET", "DELETE") else "error")
+
+
+def transport_requests():
+    paths = ["/api/v1/query", "/api/v1/query?query=1", "/api/v1/labels", "/api/v1/series", "/api/v1/targets", "/api/v1/nothing", "/api/v1", "/api/v1/", "/api/v2/query", "/api/v1/query/",
+             "/api//v1/query", "/API/v1/query", "/api/v1/../v1/labels", "/api/v1/labels/", "/-/healthy", "/-/ready", "/-/healthy/", "/-/nothing", "/federate", "/federate/", "/version",
+             "/metrics/", "/nothing", "/favicon.ico/", "/graph/"]
+    for path in paths:
+        for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "POST"):
+            if method == "GET" and path.startswith("/version"):
+                continue
+            yield Ask(method, path, "" if method in ("POST", "PUT", "PATCH") else None, compare="text")
+    for origin in ("http://a.example", "null", ""):
+        yield Ask("GET", f"/api/v1/query?query=1&time={AT}", None, {"Origin": origin})
+        yield Ask("OPTIONS", "/api/v1/query", None, {"Origin": origin, "Access-Control-Request-Method": "POST"}, "text")
+    for coding in ("gzip", "deflate", "gzip, deflate", "deflate, gzip", "br", "identity", "*", "gzip;q=0", "GZIP", "zstd", ""):
+        yield Ask("GET", f"/api/v1/query?query=temperature&time={AT}", None, {"Accept-Encoding": coding})
+        yield Ask("GET", "/api/v1/labels", None, {"Accept-Encoding": coding})
+    for accept in ("application/json", "text/html", "*/*", "application/xml", "application/json;q=0"):
+        yield Ask("GET", f"/api/v1/query?query=1&time={AT}", None, {"Accept": accept})
+    for path in ("/-/reload", "/-/quit"):
+        for method in ("GET", "POST", "PUT", "DELETE"):
+            yield Ask(method, path, "" if method in ("POST", "PUT") else None, compare="text")
+    for path in ("/api/v1/write", "/api/v1/read"):
+        for method in ("GET", "POST"):
+            yield Ask(method, path, "garbage" if method == "POST" else None, compare="status")
+
+
+def federate_requests():
+    for matches in (["temperature"], ['{zone="eu"}', "temperature"], ["nothing"], ["{"], ["sum(temperature)"], ["{}"], [""], []):
+        yield Ask("GET", "/federate?" + encoded([("match[]", m) for m in matches]), compare="status" if matches else "text")
+    yield Ask("POST", "/federate", "match[]=temperature", dict(FORM), "text")
+
+
+def all_requests():
+    for part in (query_requests, metadata_requests, status_requests, transport_requests, federate_requests):
+        yield from part()
