@@ -16,7 +16,7 @@
 namespace epi::promql {
 namespace {
 
-double Seconds(TimestampMs t) { return static_cast<double>(t) / 1000; }
+double OverTimeSeconds(TimestampMs t) { return static_cast<double>(t) / 1000; }
 
 // Functions of floats only note histograms beside them. False when there is no float.
 bool FloatsOnly(const Window& window, RangeContext& context) {
@@ -323,12 +323,12 @@ StepValue MaxOverTime(const Window& window, RangeContext& context) {
 
 StepValue TsOfMinOverTime(const Window& window, RangeContext& context) {
   if (!FloatsOnly(window, context)) return StepValue::None();
-  return StepValue::Float(Seconds(FindExtreme(window, [](double a, double b) { return a <= b; }).t));
+  return StepValue::Float(OverTimeSeconds(FindExtreme(window, [](double a, double b) { return a <= b; }).t));
 }
 
 StepValue TsOfMaxOverTime(const Window& window, RangeContext& context) {
   if (!FloatsOnly(window, context)) return StepValue::None();
-  return StepValue::Float(Seconds(FindExtreme(window, [](double a, double b) { return a >= b; }).t));
+  return StepValue::Float(OverTimeSeconds(FindExtreme(window, [](double a, double b) { return a >= b; }).t));
 }
 
 StepValue FirstOverTime(const Window& window, RangeContext&) {
@@ -343,14 +343,14 @@ StepValue LastOverTime(const Window& window, RangeContext&) {
 
 StepValue TsOfFirstOverTime(const Window& window, RangeContext&) {
   constexpr TimestampMs kNever = std::numeric_limits<TimestampMs>::max();
-  return StepValue::Float(
-      Seconds(std::min(window.t.empty() ? kNever : window.t.front(), window.h.empty() ? kNever : window.h.front().t)));
+  return StepValue::Float(OverTimeSeconds(
+      std::min(window.t.empty() ? kNever : window.t.front(), window.h.empty() ? kNever : window.h.front().t)));
 }
 
 StepValue TsOfLastOverTime(const Window& window, RangeContext&) {
   // A missing kind counts as time zero, as in Prometheus, which shows with negative times only.
   return StepValue::Float(
-      Seconds(std::max(window.t.empty() ? 0 : window.t.back(), window.h.empty() ? 0 : window.h.back().t)));
+      OverTimeSeconds(std::max(window.t.empty() ? 0 : window.t.back(), window.h.empty() ? 0 : window.h.back().t)));
 }
 
 StepValue StdvarOverTime(const Window& window, RangeContext& context) {
