@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "testing/rules_fixture.h"
 #include "testing/temp_dir.h"
 
@@ -105,6 +107,74 @@ TEST_F(ManagerTest, RenamedGroupsKeepTheirSeriesAlive) {
   ASSERT_TRUE(manager_->Load(Config()));
   for (int i = 0; i < 5; ++i) Pass(kMinute);
   EXPECT_EQ(fixture_.At({{"__name__", "r"}}, fixture_.clock.NowMs()), "1.00");
+}
+
+// Answers like the engine, but the next question takes a while.
+class SlowQuerier final : public RuleQuerier {
+ public:
+  SlowQuerier(const RuleQuerier& inner, testing::SimulatedClock& clock) : inner_(inner), clock_(clock) {}
+  Result<promql::VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at) const override {
+    asked_.push_back(at);
+    clock_.AdvanceMs(takes_ms.exchange(0));
+    return inner_.Evaluate(query, at);
+  }
+  Result<std::shared_ptr<const promql::ParsedQuery>> Parse(std::string_view text) const override {
+    return inner_.Parse(text);
+  }
+  mutable std::atomic<int64_t> takes_ms{0};
+  mutable std::vector<TimestampMs> asked_;  // by one group, so by one thread at a time
+
+ private:
+  const RuleQuerier& inner_;
+  testing::SimulatedClock& clock_;
+};
+
+TEST_F(ManagerTest, SlowEvaluationsMissSlotsAndStayOnTheGrid) {
+  manager_.reset();
+  SlowQuerier slow(fixture_.querier, fixture_.clock);
+  fixture_.options.querier = &slow;
+  manager_ = std::make_unique<RuleManager>(fixture_.options);
+  Write("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: vector(1)\n    for: 10m\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Start();
+  Pass(kMinute);
+  slow.takes_ms = 150'000;  // two and a half intervals
+  Pass(kMinute);
+  for (int i = 0; i < 12; ++i) Pass(kMinute);
+  ASSERT_GT(slow.asked_.size(), 5u);
+  for (size_t i = 1; i < slow.asked_.size(); ++i) {
+    EXPECT_GT(slow.asked_[i], slow.asked_[i - 1]);
+    EXPECT_EQ((slow.asked_[i] - slow.asked_[0]) % kMinute, 0);
+  }
+  EXPECT_GE(Metric("prometheus_rule_group_iterations_missed_total"), 1);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_total"),
+            static_cast<double>((slow.asked_.back() - slow.asked_.front()) / kMinute + 1));
+  // What was missed does not hold the alert up: `for` is a matter of time, not of evaluations.
+  EXPECT_EQ(manager_->Groups().at(0).rules.at(0).alerts.at(0).state, AlertState::kFiring);
+  manager_->Stop();
+}
+
+TEST_F(ManagerTest, JumpsOfTheClockBreakNothing) {
+  Write("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: vector(1)\n    for: 5m\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Start();
+  for (int i = 0; i < 3; ++i) Pass(kMinute);
+  const TimestampMs active_at = manager_->Groups().at(0).rules.at(0).alerts.at(0).active_at;
+  // An hour back: nothing is evaluated twice, and time goes on from there.
+  fixture_.clock.StepWallMs(-60 * kMinute);
+  for (int i = 0; i < 30; ++i) Pass(kMinute);
+  EXPECT_EQ(manager_->Groups().at(0).rules.at(0).alerts.at(0).active_at, active_at);
+  EXPECT_EQ(manager_->Groups().at(0).rules.at(0).alerts.at(0).state, AlertState::kPending);
+  // A day ahead: the slots between are missed, not made up for.
+  const double before = Metric("prometheus_rule_group_iterations_total");
+  const double missed_before = Metric("prometheus_rule_group_iterations_missed_total");
+  fixture_.clock.StepWallMs(24 * 60 * kMinute);
+  for (int i = 0; i < 3; ++i) Pass(kMinute);
+  const double iterations = Metric("prometheus_rule_group_iterations_total") - before;
+  const double missed = Metric("prometheus_rule_group_iterations_missed_total") - missed_before;
+  EXPECT_GT(missed, 1000);
+  EXPECT_LE(iterations - missed, 4);
+  EXPECT_EQ(manager_->Groups().at(0).rules.at(0).alerts.at(0).state, AlertState::kFiring);
 }
 
 TEST_F(ManagerTest, StopWhileManyGroupsRun) {

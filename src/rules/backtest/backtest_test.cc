@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "rules/backtest/backtest_plan.h"
+#include "rules/backtest/rule_backfill.h"
 #include "rules/journal/alert_journal.h"
 #include "testing/rules_fixture.h"
 #include "testing/temp_dir.h"
@@ -226,6 +227,44 @@ groups:
   EXPECT_TRUE(turns.order.empty());
   EXPECT_TRUE(plan.is_read[1][0]);
   EXPECT_FALSE(plan.is_read[0][1]);
+}
+
+// Keeps what it is given.
+class KeptBackfill final : public BackfillAppender {
+ public:
+  Result<void> Add(const Labels& labels, TimestampMs time, double value, TimestampMs) override {
+    samples[labels.ToString()].emplace_back(time, IsStaleNaN(value) ? -1 : value);
+    return {};
+  }
+  Result<void> AddHistogram(const Labels&, TimestampMs, const Histogram&, TimestampMs) override { return {}; }
+  Result<void> AddHistogram(const Labels&, TimestampMs, const FloatHistogram&, TimestampMs) override { return {}; }
+  Result<BackfillReport> Commit() override { return BackfillReport{}; }
+  std::map<std::string, std::vector<std::pair<TimestampMs, double>>> samples;
+};
+
+TEST_F(BacktestTest, BackfilledRulesGiveWhatLiveEvaluationStores) {
+  Fill(fixture_.storage);
+  const auto settings = SettingsOf(kChained);
+  BacktestOptions options;
+  options.engine = &fixture_.engine;
+  options.storage = &fixture_.storage;
+  KeptBackfill kept;
+  const auto report = BackfillRules(settings, kBacktestStart, End(), kept, options);
+  ASSERT_TRUE(report) << report.error().message();
+  Live(settings);
+  size_t series = 0;
+  for (const Labels& labels : fixture_.storage.SeriesLabels()) {
+    const std::string_view name = labels.MetricName();
+    if (name != "job:requests:rate5m" && name != "job:requests:max" && name != "only_down") continue;
+    ++series;
+    std::vector<std::pair<TimestampMs, double>> want;
+    for (const auto& sample : fixture_.storage.Samples(labels)) {
+      want.emplace_back(sample.t, IsStaleNaN(sample.value) ? -1 : sample.value);
+    }
+    EXPECT_EQ(kept.samples[labels.ToString()], want) << labels.ToString();
+  }
+  EXPECT_EQ(series, 10U);
+  EXPECT_EQ(kept.samples.size(), series);
 }
 
 TEST_F(BacktestTest, ItCanBeCanceledAndTellsHowFarItIs) {

@@ -121,8 +121,8 @@ class TestGroupRun {
     const TimestampMs end = test_.start + test_.LastEvalTimeMs();
     for (TimestampMs time = test_.start; time <= end; time += file_.evaluation_interval_ms) {
       if (auto written = input->WriteUntil(time, **appender); !written) return {written.error().message()};
-      Evaluate(time, failures);
-      if (!failures.empty()) return failures;
+      // A rule that fails ends the group; a test that fails does not.
+      if (!Evaluate(time, failures)) return failures;
       CompareAlerts(time, failures);
     }
     // Expressions may look between two evaluations.
@@ -152,7 +152,9 @@ class TestGroupRun {
     return {};
   }
 
-  void Evaluate(TimestampMs time, std::vector<std::string>& failures) {
+  // False when a rule failed.
+  bool Evaluate(TimestampMs time, std::vector<std::string>& failures) {
+    const size_t before = failures.size();
     for (const auto& group : groups_) {
       group->Iterate(time, surroundings_);
       for (const auto& rule : group->rules()) {
@@ -162,6 +164,7 @@ class TestGroupRun {
                            ", err: " + error);
       }
     }
+    return failures.size() == before;
   }
 
   std::vector<TestAlert> FiringAlerts(const std::string& name) const {

@@ -90,6 +90,8 @@ tests:
   alert_rule_test:
   - eval_time: 30s
     alertname: Loud
+  - eval_time: 2m
+    alertname: Loud
   promql_expr_test:
   - expr: source
     eval_time: 0
@@ -104,14 +106,14 @@ tests:
 )",
                                   "groups: [{name: g, rules: [{alert: Loud, expr: source > 0}]}]");
   ASSERT_EQ(report.groups.size(), 1U);
-  ASSERT_EQ(report.groups[0].failures.size(), 3U);
+  ASSERT_EQ(report.groups[0].failures.size(), 4U);
   EXPECT_EQ(report.groups[0].failures[0],
             "    name: one,\n    alertname: Loud, time: 30s, \n        exp:[], \n        got:[\n            0:\n"
             "              Labels:{a=\"b\", alertname=\"Loud\"}\n              Annotations:{}\n            ]");
-  EXPECT_EQ(report.groups[0].failures[1],
+  EXPECT_EQ(report.groups[0].failures[2],
             "    expr: \"source\", time: 0s,\n        exp: {__name__=\"source\", a=\"b\"} 2E+00\n        got: "
             "{__name__=\"source\", a=\"b\"} 1E+00");
-  EXPECT_EQ(report.groups[0].failures[2],
+  EXPECT_EQ(report.groups[0].failures[3],
             "    expr: \"nothing\", time: 0s,\n        exp: {__name__=\"x\"} 0E+00\n        got: nil");
 }
 
