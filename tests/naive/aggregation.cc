@@ -42,19 +42,21 @@ std::vector<double> Floats(const Elements& elements) {
 }
 
 // Histograms only: nothing when their schemas do not mix.
-std::optional<FloatHistogram> SumOf(const Elements& elements) {
+std::optional<FloatHistogram> SumOf(const Elements& elements, bool* reconciled = nullptr) {
   FloatHistogram sum = *elements.front().sample.h;
   std::optional<FloatHistogram> compensation;
   for (size_t i = 1; i < elements.size(); ++i) {
     if (!compensation) compensation = CompensationFor(sum);
-    if (!KahanAdd(sum, *elements[i].sample.h, *compensation)) return std::nullopt;
+    const auto done = KahanAdd(sum, *elements[i].sample.h, *compensation);
+    if (!done) return std::nullopt;
+    if (reconciled != nullptr) *reconciled |= done->bounds_reconciled;
   }
   if (compensation) static_cast<void>(Add(sum, *compensation));
   Compact(sum);
   return sum;
 }
 
-std::optional<FloatHistogram> MeanOf(const Elements& elements) {
+std::optional<FloatHistogram> MeanOf(const Elements& elements, bool* reconciled = nullptr) {
   FloatHistogram sum = *elements.front().sample.h;
   std::optional<FloatHistogram> compensation;
   std::optional<FloatHistogram> mean;
@@ -65,7 +67,9 @@ std::optional<FloatHistogram> MeanOf(const Elements& elements) {
     if (!mean) {
       FloatHistogram next = sum;
       FloatHistogram terms = compensation ? *compensation : CompensationFor(sum);
-      if (!KahanAdd(next, h, terms)) return std::nullopt;
+      const auto done = KahanAdd(next, h, terms);
+      if (!done) return std::nullopt;
+      if (reconciled != nullptr) *reconciled |= done->bounds_reconciled;
       if (!HasOverflow(next)) {
         sum = std::move(next);
         compensation = std::move(terms);
@@ -81,7 +85,9 @@ std::optional<FloatHistogram> MeanOf(const Elements& elements) {
     Divide(part, count);
     Multiply(*mean, share);
     if (!compensation) compensation = CompensationFor(*mean);
-    if (!KahanAdd(*mean, part, *compensation)) return std::nullopt;
+    const auto done = KahanAdd(*mean, part, *compensation);
+    if (!done) return std::nullopt;
+    if (reconciled != nullptr) *reconciled |= done->bounds_reconciled;
   }
   FloatHistogram out = mean ? *mean : sum;
   if (!mean) {
@@ -281,6 +287,72 @@ Result<void> CheckParameters(AggregateOp op, const std::vector<double>& param) {
   return {};
 }
 
+// The largest, the smallest and whether any is no number, as Prometheus looks at them.
+void NoteParameters(const std::vector<double>& param, Notes& notes) {
+  if (std::any_of(param.begin(), param.end(), [](double q) { return std::isnan(q); })) {
+    notes.BadQuantile(std::nan(""));
+    return;  // NaN is the largest and the smallest then
+  }
+  const auto [low, high] = std::minmax_element(param.begin(), param.end());
+  if (*high > 1) notes.BadQuantile(*high);
+  if (*low < 0) notes.BadQuantile(*low);
+}
+
+void NoteRatio(AggregateOp op, const std::vector<double>& param, Notes& notes) {
+  if (op != AggregateOp::kLimitRatio) return;
+  const auto [low, high] = std::minmax_element(param.begin(), param.end());
+  const auto note = [&](double ratio, const char* used) {
+    notes.Warn("ratio value should be between -1 and 1, got " + FormatFloatGeneral(ratio) + ", capping to " + used);
+  };
+  if (*high > 1) note(*high, "1");
+  if (*low < -1) note(*low, "-1");
+}
+
+void NoteSum(bool mean, const Elements& elements, const Table& input, Notes& notes) {
+  bool floats = false;
+  bool reset = false;
+  bool not_reset = false;
+  // Histograms are added up when the first element is one, whatever floats lie between, until two do not go together:
+  // what comes behind is not looked at.
+  const bool adds = elements.front().sample.h != nullptr;
+  Elements added;
+  for (const Element& e : elements) {
+    if (e.sample.h == nullptr) {
+      floats = true;
+      continue;
+    }
+    added.push_back(e);
+    if (!adds) continue;
+    reset = reset || e.sample.h->counter_reset_hint == CounterResetHint::kReset;
+    not_reset = not_reset || e.sample.h->counter_reset_hint == CounterResetHint::kNotReset;
+    bool reconciled = false;
+    const bool together = mean ? MeanOf(added, &reconciled).has_value() : SumOf(added, &reconciled).has_value();
+    if (reconciled) notes.Reconciled("aggregation");
+    if (together) continue;
+    notes.MixedBuckets(input[e.row].labels.MetricName());
+    if (floats) notes.MixedKinds("aggregation");
+    return;
+  }
+  if (floats && !added.empty()) {
+    notes.MixedKinds("aggregation");
+  } else if (reset && not_reset) {
+    notes.ConflictingResets("aggregation");
+  }
+}
+
+void NoteElements(AggregateOp op, const Elements& elements, double param, const Table& input, Notes& notes) {
+  if (op == AggregateOp::kSum || op == AggregateOp::kAvg) {
+    NoteSum(op == AggregateOp::kAvg, elements, input, notes);
+    return;
+  }
+  const bool by_value = op == AggregateOp::kTopk || op == AggregateOp::kBottomk;
+  if (by_value && param < 1) return;
+  const bool floats_only = by_value || op == AggregateOp::kMin || op == AggregateOp::kMax ||
+                           op == AggregateOp::kStddev || op == AggregateOp::kStdvar || op == AggregateOp::kQuantile;
+  if (floats_only && Floats(elements).size() != elements.size())
+    notes.Inform("ignored histogram in " + std::string(promql::AggregateOpName(op)) + " aggregation");
+}
+
 // The label of the value may be one of the grouping's: then groups run together.
 Table CountValues(const promql::AggregateExpr& node, const Table& input, const std::string& label, size_t steps) {
   Table out;
@@ -303,7 +375,7 @@ Table CountValues(const promql::AggregateExpr& node, const Table& input, const s
 }  // namespace
 
 Result<Table> Aggregate(const promql::AggregateExpr& node, const Table& input, const std::vector<double>& param,
-                        const std::string& text, size_t steps) {
+                        const std::string& text, size_t steps, Notes& notes) {
   if (node.op == AggregateOp::kCountValues) return CountValues(node, input, text, steps);
   // Groups in the order of their first row.
   std::vector<Labels> groups;
@@ -316,9 +388,11 @@ Result<Table> Aggregate(const promql::AggregateExpr& node, const Table& input, c
   }
   const bool chooses = node.op == AggregateOp::kTopk || node.op == AggregateOp::kBottomk ||
                        node.op == AggregateOp::kLimitk || node.op == AggregateOp::kLimitRatio;
+  if (node.op == AggregateOp::kQuantile) NoteParameters(param, notes);
   Table out;
   if (chooses) {
     EPI_TRY(CheckParameters(node.op, param));
+    NoteRatio(node.op, param, notes);
     for (const Row& row : input) {
       if (steps > 1) out.push_back({row.labels, std::vector<std::optional<Sample>>(steps)});
     }
@@ -332,6 +406,7 @@ Result<Table> Aggregate(const promql::AggregateExpr& node, const Table& input, c
     }
     for (size_t g = 0; g < groups.size(); ++g) {
       if (members[g].empty()) continue;
+      NoteElements(node.op, members[g], param.empty() ? 0 : param[step], input, notes);
       if (chooses) {
         for (const Element& e : Choose(node.op, members[g], param[step], input)) {
           if (steps == 1) {

@@ -81,11 +81,17 @@ struct Outcome {
 };
 
 // Nothing for operands that do not go together.
-std::optional<Outcome> Apply(BinaryOp op, const Sample& a, const Sample& b) {
+std::optional<Outcome> Apply(BinaryOp op, const Sample& a, const Sample& b, Notes& notes) {
+  const auto incompatible = [&] {
+    const std::string name(promql::BinaryOpName(op));
+    notes.Inform("incompatible sample types encountered for binary operator " + QuotedName(name) + ": " +
+                 (a.h != nullptr ? "histogram " : "float ") + name + (b.h != nullptr ? " histogram" : " float"));
+    return std::nullopt;
+  };
   if (a.h == nullptr && b.h == nullptr) {
     if (IsArithmetic(op)) return Outcome{{Calculate(op, a.v, b.v), nullptr}, true};
     if (promql::IsComparison(op)) return Outcome{a, Compare(op, a.v, b.v)};
-    return std::nullopt;
+    return incompatible();
   }
   if (a.h == nullptr || b.h == nullptr) {
     const FloatHistogram& h = a.h != nullptr ? *a.h : *b.h;
@@ -99,17 +105,26 @@ std::optional<Outcome> Apply(BinaryOp op, const Sample& a, const Sample& b) {
       Trim(out, v, op == BinaryOp::kTrimUpper ? TrimSide::kAbove : TrimSide::kBelow);
       return Outcome{Own(std::move(out)), true};
     } else {
-      return std::nullopt;
+      return incompatible();
     }
     Compact(out);
     return Outcome{Own(std::move(out)), true};
   }
   if (op == BinaryOp::kEqual || op == BinaryOp::kNotEqual)
     return Outcome{a, SameData(*a.h, *b.h) == (op == BinaryOp::kEqual)};
-  if (op != BinaryOp::kAdd && op != BinaryOp::kSub) return std::nullopt;
+  if (op != BinaryOp::kAdd && op != BinaryOp::kSub) return incompatible();
   FloatHistogram out = *a.h;
   const auto report = op == BinaryOp::kAdd ? Add(out, *b.h) : Subtract(out, *b.h);
-  if (!report || report->counter_reset_collision) return std::nullopt;
+  if (!report) {
+    notes.Warn("incompatible bucket layout encountered for binary operator " + std::string(promql::BinaryOpName(op)));
+    return std::nullopt;
+  }
+  const std::string operation = op == BinaryOp::kAdd ? "addition" : "subtraction";
+  if (report->counter_reset_collision) {
+    notes.ConflictingResets(operation);
+    return std::nullopt;
+  }
+  if (report->bounds_reconciled) notes.Reconciled(operation);
   if (op == BinaryOp::kSub) out.counter_reset_hint = CounterResetHint::kGauge;
   Compact(out);
   return Outcome{Own(std::move(out)), true};
@@ -163,8 +178,8 @@ struct Joined {
 // One step of an operation with matching.
 class StepJoin {
  public:
-  StepJoin(const BinaryExpr& node, const Table& many, const Table& one, size_t step)
-      : node_(node), matching_(*node.matching), many_(many), one_(one), step_(step) {}
+  StepJoin(const BinaryExpr& node, const Table& many, const Table& one, size_t step, Notes& notes)
+      : node_(node), matching_(*node.matching), many_(many), one_(one), step_(step), notes_(notes) {}
 
   Result<std::vector<Joined>> Run() {
     bool any_many = false;
@@ -204,7 +219,7 @@ class StepJoin {
   Result<void> Combine(size_t row, const Labels& signature, const Labels& many_labels, const Sample& many,
                        const Labels& one_labels, const Sample& one) {
     const bool swapped = matching_.card == MatchCardinality::kOneToMany;
-    std::optional<Outcome> outcome = Apply(node_.op, swapped ? one : many, swapped ? many : one);
+    std::optional<Outcome> outcome = Apply(node_.op, swapped ? one : many, swapped ? many : one, notes_);
     if (!outcome) return {};
     if (node_.return_bool) outcome->sample = {outcome->keep ? 1.0 : 0.0, nullptr};
     const Labels labels = ResultLabels(node_, many_labels, one_labels);
@@ -225,6 +240,7 @@ class StepJoin {
   const Table& many_;
   const Table& one_;
   size_t step_;
+  Notes& notes_;
   std::map<Labels, size_t> partners_;
   std::map<Labels, std::set<Labels>> matched_;
   bool duplicate_ = false;
@@ -237,7 +253,7 @@ double BinaryScalars(BinaryOp op, double lhs, double rhs) {
   return promql::IsComparison(op) ? (Compare(op, lhs, rhs) ? 1 : 0) : Calculate(op, lhs, rhs);
 }
 
-Result<Table> BinaryVectors(const BinaryExpr& node, const Table& lhs, const Table& rhs, size_t steps) {
+Result<Table> BinaryVectors(const BinaryExpr& node, const Table& lhs, const Table& rhs, size_t steps, Notes& notes) {
   if (promql::IsSetOperator(node.op)) return SetOperation(node, lhs, rhs, steps);
   const bool swapped = node.matching->card == MatchCardinality::kOneToMany;
   // Rows in the order of the many side, whatever step they show up at first.
@@ -247,7 +263,7 @@ Result<Table> BinaryVectors(const BinaryExpr& node, const Table& lhs, const Tabl
   };
   std::map<Labels, Ordered> rows;
   for (size_t step = 0; step < steps; ++step) {
-    EPI_ASSIGN(const auto elements, StepJoin(node, swapped ? rhs : lhs, swapped ? lhs : rhs, step).Run());
+    EPI_ASSIGN(const auto elements, StepJoin(node, swapped ? rhs : lhs, swapped ? lhs : rhs, step, notes).Run());
     for (const Joined& joined : elements) {
       Ordered& into =
           rows.emplace(joined.labels, Ordered{joined.row, std::vector<std::optional<Sample>>(steps)}).first->second;
@@ -265,7 +281,7 @@ Result<Table> BinaryVectors(const BinaryExpr& node, const Table& lhs, const Tabl
 }
 
 Result<Table> BinaryVectorScalar(const BinaryExpr& node, const Table& vector, const std::vector<double>& scalar,
-                                 bool swap) {
+                                 bool swap, Notes& notes) {
   Table out;
   for (const Row& row : vector) {
     Row result{node.return_bool || IsArithmetic(node.op) ? DropNames(row.labels) : row.labels, {}};
@@ -273,7 +289,7 @@ Result<Table> BinaryVectorScalar(const BinaryExpr& node, const Table& vector, co
       result.at.emplace_back();
       if (!row.at[step]) continue;
       const Sample number{scalar[step], nullptr};
-      auto outcome = Apply(node.op, swap ? number : *row.at[step], swap ? *row.at[step] : number);
+      auto outcome = Apply(node.op, swap ? number : *row.at[step], swap ? *row.at[step] : number, notes);
       if (!outcome) continue;
       if (promql::IsComparison(node.op) && swap) outcome->sample = *row.at[step];
       if (node.return_bool) outcome->sample = {outcome->keep ? 1.0 : 0.0, nullptr};

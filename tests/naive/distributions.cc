@@ -14,6 +14,13 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+// Of observations in buckets: all but NaN.
+double CountIn(const FloatHistogram& h) {
+  double count = 0;
+  for (const Bucket& b : AllBuckets(h)) count += b.count;
+  return count;
+}
+
 std::vector<Bucket> CutAtZero(std::vector<Bucket> buckets, const FloatHistogram& h) {
   for (Bucket& b : buckets) {
     if (!(b.lower <= 0 && b.upper >= 0)) continue;
@@ -55,7 +62,7 @@ double QuantileOf(double q, std::vector<double> values) {
   return values[static_cast<size_t>(low)] * (1 - weight) + values[static_cast<size_t>(high)] * weight;
 }
 
-double NativeQuantile(double q, const FloatHistogram& h) {
+double NativeQuantile(double q, const FloatHistogram& h, Notes& notes) {
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
   if (h.count == 0 || std::isnan(q)) return std::nan("");
@@ -81,7 +88,13 @@ double NativeQuantile(double q, const FloatHistogram& h) {
     return b.lower;
   }
   count = std::min(count, h.count);
-  if (count < rank) return std::isnan(h.sum) ? std::nan("") : b.upper;
+  if (count < rank && !std::isnan(h.sum)) return b.upper;
+  if (count < rank) {
+    notes.Inform("input to histogram_quantile has NaN observations, result is NaN");
+    return std::nan("");
+  }
+  if (std::isnan(h.sum) && CountIn(h) < h.count)
+    notes.Inform("input to histogram_quantile has NaN observations, result is skewed higher");
   rank = forward ? rank - (count - b.count) : count - rank;
   if (std::isnan(h.sum) && i < buckets.size()) b = buckets.back();
   const double fraction = rank / b.count;
@@ -91,13 +104,13 @@ double NativeQuantile(double q, const FloatHistogram& h) {
   return b.lower > 0 ? std::exp2(low + (high - low) * fraction) : -std::exp2(high + (low - high) * (1 - fraction));
 }
 
-double NativeFraction(double lower, double upper, const FloatHistogram& h) {
+double NativeFraction(double lower, double upper, const FloatHistogram& h, Notes& notes) {
   if (h.count == 0 || std::isnan(lower) || std::isnan(upper)) return std::nan("");
   if (lower >= upper) return 0;
   const bool custom = IsCustomBucketsSchema(h.schema);
-  double total = 0;
-  for (const Bucket& b : AllBuckets(h)) total += b.count;
-  if (!std::isnan(h.sum)) total = h.count;
+  const double total = std::isnan(h.sum) ? CountIn(h) : h.count;
+  if (total < h.count)
+    notes.Inform("input to histogram_fraction has NaN observations, which are excluded from all fractions");
   const auto rank_of = [&](double v) {
     double rank = 0;
     const std::vector<Bucket> raw = AllBuckets(h);
@@ -135,14 +148,21 @@ double NativeVariance(const FloatHistogram& h) {
   return sum.Total() / h.count;
 }
 
-double ClassicQuantile(double q, std::vector<LeCount> buckets) {
+double ClassicQuantile(double q, std::vector<LeCount> buckets, Notes& notes) {
   if (std::isnan(q)) return q;
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
   if (!Prepare(buckets)) return std::nan("");
+  bool forced = false;
   for (size_t i = 1; i < buckets.size(); ++i) {
     const double before = buckets[i - 1].count;
+    if (buckets[i].count < before && !AlmostEqual(before, buckets[i].count, 1e-12)) forced = true;
     if (AlmostEqual(before, buckets[i].count, 1e-12) || buckets[i].count < before) buckets[i].count = before;
+  }
+  if (forced) {
+    notes.Inform(
+        "input to histogram_quantile needed to be fixed for monotonicity (see "
+        "https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)");
   }
   if (buckets.size() < 2 || buckets.back().count == 0) return std::nan("");
   double rank = q * buckets.back().count;

@@ -64,7 +64,7 @@ HistogramPtr WithoutResetHint(const HistogramPtr& h) {
 
 class Evaluator {
  public:
-  Evaluator(const Query& query, const Data& data) : query_(query), data_(data) {}
+  Evaluator(const Query& query, const Data& data, Notes& notes) : query_(query), data_(data), notes_(notes) {}
 
   Result<Table> Vector(const Expr& expr, const std::vector<TimestampMs>& steps) {
     const Expr& node = promql::WithoutParens(expr);
@@ -198,23 +198,23 @@ class Evaluator {
     if (left_scalar || right_scalar) {
       EPI_ASSIGN(const Table vector, Vector(left_scalar ? *node.rhs : *node.lhs, steps));
       EPI_ASSIGN(const auto scalar, Scalar(left_scalar ? *node.lhs : *node.rhs, steps));
-      return BinaryVectorScalar(node, vector, scalar, left_scalar);
+      return BinaryVectorScalar(node, vector, scalar, left_scalar, notes_);
     }
     EPI_ASSIGN(const Table lhs, Vector(*node.lhs, steps));
     EPI_ASSIGN(const Table rhs, Vector(*node.rhs, steps));
-    return BinaryVectors(node, lhs, rhs, steps.size());
+    return BinaryVectors(node, lhs, rhs, steps.size(), notes_);
   }
 
   Result<Table> AggregateNode(const promql::AggregateExpr& node, const std::vector<TimestampMs>& steps) {
     EPI_ASSIGN(const Table input, Vector(*node.expr, steps));
     if (node.op == promql::AggregateOp::kCountValues) {
-      return Aggregate(node, input, {}, Text(*node.param), steps.size());
+      return Aggregate(node, input, {}, Text(*node.param), steps.size(), notes_);
     }
     std::vector<double> param;
     if (node.param != nullptr) {
       EPI_ASSIGN(param, Scalar(*node.param, steps));
     }
-    return Aggregate(node, input, param, {}, steps.size());
+    return Aggregate(node, input, param, {}, steps.size(), notes_);
   }
 
   static std::string Text(const Expr& expr) {
@@ -276,6 +276,8 @@ class Evaluator {
       case FunctionId::kSort:
       case FunctionId::kSortDesc: {
         EPI_ASSIGN(Table table, Vector(*call.args[0], steps));
+        if (query_.step > 0 && steps.size() > 1)
+          notes_.Warn("sort is ineffective for range queries since results are always ordered by labels");
         for (Row& row : table) {
           for (auto& sample : row.at) {
             if (sample && sample->h != nullptr) sample.reset();
@@ -332,12 +334,15 @@ class Evaluator {
     for (const Series& s : range.series) {
       Row row{keeps ? s.labels : DropNames(s.labels), {}};
       for (size_t i = 0; i < steps.size(); ++i) {
-        const Window window = range.Cut(s, steps[i]);
+        Window window = range.Cut(s, steps[i]);
+        window.metric = s.labels.MetricName();
+        window.notes = &notes_;
         row.at.emplace_back();
         if (window.all.empty()) continue;
         EPI_ASSIGN(row.at.back(), function(window, arguments[i]));
       }
       if (!HasSample(row)) continue;
+      if (id == FunctionId::kRate || id == FunctionId::kIncrease) NoteNonCounter(s.labels.MetricName(), row);
       // Prometheus refuses equal labels here even where the samples are at different steps.
       const bool taken =
           std::any_of(out.begin(), out.end(), [&](const Row& other) { return other.labels == row.labels; });
@@ -345,6 +350,16 @@ class Evaluator {
       out.push_back(std::move(row));
     }
     return out;
+  }
+
+  void NoteNonCounter(std::string_view metric, const Row& row) {
+    const bool floats = std::any_of(row.at.begin(), row.at.end(), [](const auto& s) { return s && s->h == nullptr; });
+    if (metric.empty() || !floats) return;
+    for (const std::string_view suffix : {"_total", "_sum", "_count", "_bucket"}) {
+      if (metric.ends_with(suffix)) return;
+    }
+    notes_.Inform("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: " +
+                  QuotedName(metric));
   }
 
   Result<Table> CallFloat(const Call& call, FloatFunction function, const std::vector<TimestampMs>& steps) {
@@ -442,7 +457,7 @@ class Evaluator {
   }
 
   // histogram_quantile and histogram_fraction, over native and classic histograms together.
-  static Table Distribution(const Table& table, const std::vector<std::vector<double>>& arguments, bool quantile) {
+  Table Distribution(const Table& table, const std::vector<std::vector<double>>& arguments, bool quantile) {
     const size_t steps = arguments.size();
     // A row for every histogram: native ones in the order of the input, then classic ones in that of their first
     // bucket.
@@ -457,25 +472,35 @@ class Evaluator {
     Table out;
     for (const Labels& name : names) out.push_back({DropNames(name), std::vector<std::optional<Sample>>(steps)});
     for (size_t i = 0; i < steps; ++i) {
+      if (quantile && !(arguments[i][0] >= 0 && arguments[i][0] <= 1)) notes_.BadQuantile(arguments[i][0]);
       std::map<Labels, std::vector<LeCount>> classic;
       for (const Row& row : table) {
         if (!row.at[i] || row.at[i]->h != nullptr) continue;
         if (const auto le = ParseGoFloat(row.labels.Get(kBucketLabel))) {
           classic[row.labels.Without(kBucketLabel)].push_back({*le, row.at[i]->v});
+        } else {
+          notes_.Warn("bucket label \"le\" is missing or has a malformed value of " +
+                      QuotedName(row.labels.Get(kBucketLabel)));
         }
       }
       const std::vector<double>& a = arguments[i];
       for (size_t r = 0; r < table.size(); ++r) {
         const auto& sample = table[r].at[i];
-        if (!sample || sample->h == nullptr || classic.erase(table[r].labels) > 0) continue;
+        if (!sample || sample->h == nullptr) continue;
+        if (classic.erase(table[r].labels) > 0) {
+          notes_.Warn("vector contains a mix of classic and native histograms");
+          continue;
+        }
         out[r].at[i] =
-            Sample{quantile ? NativeQuantile(a[0], *sample->h) : NativeFraction(a[0], a[1], *sample->h), nullptr};
+            Sample{quantile ? NativeQuantile(a[0], *sample->h, notes_) : NativeFraction(a[0], a[1], *sample->h, notes_),
+                   nullptr};
       }
       for (size_t r = table.size(); r < names.size(); ++r) {
         const auto buckets = classic.find(names[r]);
         if (buckets == classic.end()) continue;
         out[r].at[i] = Sample{
-            quantile ? ClassicQuantile(a[0], buckets->second) : ClassicFraction(a[0], a[1], buckets->second), nullptr};
+            quantile ? ClassicQuantile(a[0], buckets->second, notes_) : ClassicFraction(a[0], a[1], buckets->second),
+            nullptr};
       }
     }
     return out;
@@ -507,6 +532,7 @@ class Evaluator {
 
   const Query& query_;
   const Data& data_;
+  Notes& notes_;
 };
 
 promql::Value InstantMatrix(const RangeVector& range, TimestampMs time) {
@@ -574,12 +600,13 @@ Result<Table> Merge(Table table) {
   return out;
 }
 
-Result<promql::Value> Evaluate(const Query& query, const Data& data) {
+Result<promql::Value> Evaluate(const Query& query, const Data& data, Notes* notes) {
   EPI_ASSIGN(const promql::ExprPtr expr, promql::ParseExpr(query.text, promql::ParseOptions::AllEnabled()));
   EPI_TRY(promql::ResolveDurations(*expr, {query.step, query.end - query.start}));
   std::vector<TimestampMs> steps = {query.start};
   for (TimestampMs t = query.start + query.step; query.step > 0 && t <= query.end; t += query.step) steps.push_back(t);
-  Evaluator evaluator(query, data);
+  Notes unwanted;
+  Evaluator evaluator(query, data, notes != nullptr ? *notes : unwanted);
   const ValueType type = promql::TypeOf(*expr);
   if (type == ValueType::kMatrix) {
     EPI_ASSIGN(const RangeVector range, evaluator.Range(*expr, steps));

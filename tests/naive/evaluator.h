@@ -24,6 +24,7 @@ struct Query {
 // In the order in which storage hands series out.
 using Data = std::vector<Series>;
 
-Result<promql::Value> Evaluate(const Query& query, const Data& data);
+// Warnings and infos go to `notes` if it is given.
+Result<promql::Value> Evaluate(const Query& query, const Data& data, Notes* notes = nullptr);
 
 }  // namespace epi::naive

@@ -22,8 +22,8 @@ FloatFunction FindFloatFunction(promql::FunctionId id);
 double QuantileOf(double q, std::vector<double> values);
 
 // Of a native histogram.
-double NativeQuantile(double q, const FloatHistogram& h);
-double NativeFraction(double lower, double upper, const FloatHistogram& h);
+double NativeQuantile(double q, const FloatHistogram& h, Notes& notes);
+double NativeFraction(double lower, double upper, const FloatHistogram& h, Notes& notes);
 double NativeVariance(const FloatHistogram& h);
 
 // Of a classic one.
@@ -31,7 +31,7 @@ struct LeCount {
   double le = 0;
   double count = 0;
 };
-double ClassicQuantile(double q, std::vector<LeCount> buckets);
+double ClassicQuantile(double q, std::vector<LeCount> buckets, Notes& notes);
 double ClassicFraction(double lower, double upper, std::vector<LeCount> buckets);
 
 }  // namespace epi::naive

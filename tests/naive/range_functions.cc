@@ -19,35 +19,79 @@ Answer None() { return std::optional<Sample>(); }
 Answer Float(double v) { return std::optional(Sample{v, nullptr}); }
 Answer Histogram(FloatHistogram h) { return std::optional(Sample{0, std::make_shared<FloatHistogram>(std::move(h))}); }
 
-// Last minus first, in the coarsest schema, plus what was lost at counter resets. Nothing when schemas do not mix.
-std::optional<FloatHistogram> HistogramIncrease(const std::vector<TimedSample>& points, bool counter) {
+bool IsGauge(const TimedSample& p) { return p.h->counter_reset_hint == CounterResetHint::kGauge; }
+void NoteNotCounter(const Window& w) {
+  w.notes->Warn("this native histogram metric is not a counter: " + QuotedName(w.metric));
+}
+void NoteNotGauge(const Window& w) {
+  w.notes->Warn("this native histogram metric is not a gauge: " + QuotedName(w.metric));
+}
+
+// Last minus first, in the coarsest schema, plus what was lost at counter resets. Nothing when schemas do not mix:
+// then that is the only note, unless the first and the last already differ.
+std::optional<FloatHistogram> HistogramIncrease(const Window& w, bool counter) {
+  const std::vector<TimedSample>& points = w.histograms;
+  const auto mixed = [&] {
+    w.notes->MixedBuckets(w.metric);
+    return std::nullopt;
+  };
   FloatHistogram previous = *points.front().h;
   const FloatHistogram& last = *points.back().h;
+  bool gauge = counter && (IsGauge(points.front()) || IsGauge(points.back()));
   if (counter && DetectReset(*points[1].h, previous)) {
     previous = FloatHistogram();
     previous.schema = points[1].h->schema;
     previous.custom_values = points[1].h->custom_values;
   }
   const bool custom = IsCustomBucketsSchema(previous.schema);
-  if (IsCustomBucketsSchema(last.schema) != custom) return std::nullopt;
+  if (IsCustomBucketsSchema(last.schema) != custom) {
+    if (gauge) NoteNotCounter(w);
+    return mixed();
+  }
   int32_t schema = std::min(last.schema, previous.schema);
   for (size_t i = 1; counter && i + 1 < points.size(); ++i) {
+    gauge = gauge || IsGauge(points[i]);
     schema = std::min(schema, points[i].h->schema);
-    if (IsCustomBucketsSchema(points[i].h->schema) != custom) return std::nullopt;
+    if (IsCustomBucketsSchema(points[i].h->schema) != custom) return mixed();
   }
   FloatHistogram h = CopyToSchema(last, schema);
-  if (!Subtract(h, previous)) return std::nullopt;
+  const auto difference = Subtract(h, previous);
+  if (!difference) return mixed();
+  bool reconciled_added = false;
   for (size_t i = 1; counter && i < points.size(); ++i) {
-    if (DetectReset(*points[i].h, previous) && !Add(h, previous)) return std::nullopt;
+    if (DetectReset(*points[i].h, previous)) {
+      const auto sum = Add(h, previous);
+      if (!sum) return mixed();
+      reconciled_added = reconciled_added || sum->bounds_reconciled;
+    }
     previous = *points[i].h;
   }
+  if (difference->bounds_reconciled) w.notes->Reconciled("subtraction");
+  if (reconciled_added) w.notes->Reconciled("addition");
+  if (gauge) NoteNotCounter(w);
+  if (!counter && (!IsGauge(points.front()) || !IsGauge(points.back()))) NoteNotGauge(w);
   h.counter_reset_hint = CounterResetHint::kGauge;
   Compact(h);
   return h;
 }
 
+// Functions of one kind of samples or the other.
+bool BothKinds(const Window& w) {
+  if (w.floats.empty() || w.histograms.empty()) return false;
+  w.notes->MixedKinds("metric name " + QuotedName(w.metric));
+  return true;
+}
+
+// Functions of floats alone.
+bool HasFloats(const Window& w) {
+  if (w.floats.empty()) return false;
+  if (!w.histograms.empty()) w.notes->HistogramsIgnored(w.metric);
+  return true;
+}
+bool HasTwoFloats(const Window& w) { return HasFloats(w) && w.floats.size() >= 2; }
+
 Answer Extrapolated(const Window& w, bool counter, bool per_second) {
-  if (!w.floats.empty() && !w.histograms.empty()) return None();
+  if (BothKinds(w)) return None();
   const auto& points = w.floats.empty() ? w.histograms : w.floats;
   if (points.size() < 2) return None();
   double increase = 0;
@@ -55,7 +99,7 @@ Answer Extrapolated(const Window& w, bool counter, bool per_second) {
   double increase_count = 0;
   std::optional<FloatHistogram> h;
   if (w.floats.empty()) {
-    h = HistogramIncrease(points, counter);
+    h = HistogramIncrease(w, counter);
     if (!h) return None();
     first_count = points.front().h->count;
     increase_count = h->count;
@@ -89,41 +133,73 @@ Answer Instant(const Window& w, bool counter) {
   if (w.all.size() < 2) return None();
   const TimedSample& a = w.all[w.all.size() - 2];
   const TimedSample& b = w.all.back();
-  if ((a.h == nullptr) != (b.h == nullptr)) return None();
+  if ((a.h == nullptr) != (b.h == nullptr)) {
+    w.notes->MixedKinds("metric name " + QuotedName(w.metric));
+    return None();
+  }
   const double seconds = static_cast<double>(b.t - a.t) / 1000;
   if (b.h == nullptr) {
     double result = counter && b.v < a.v ? b.v : b.v - a.v;
     if (counter) result /= seconds;
     return Float(result);
   }
+  if (counter && (IsGauge(a) || IsGauge(b))) NoteNotCounter(w);
+  if (!counter && (!IsGauge(a) || !IsGauge(b))) NoteNotGauge(w);
   FloatHistogram h = *b.h;
-  if (!(counter && DetectReset(*b.h, *a.h)) && !Subtract(h, *a.h)) return None();
+  if (!(counter && DetectReset(*b.h, *a.h))) {
+    const auto difference = Subtract(h, *a.h);
+    if (!difference) {
+      w.notes->MixedBuckets(w.metric);
+      return None();
+    }
+    if (difference->bounds_reconciled) w.notes->Reconciled("subtraction");
+  }
   h.counter_reset_hint = CounterResetHint::kGauge;
   Compact(h);
   if (counter) Divide(h, seconds);
   return Histogram(std::move(h));
 }
 
-Answer SumHistograms(const std::vector<TimedSample>& points) {
-  FloatHistogram sum = *points.front().h;
-  if (points.size() == 1) return Histogram(std::move(sum));
+// Whether histograms add up; what is to be said about it goes to the window's notes.
+bool NoteAddition(const Window& w, const Result<HistogramAddition>& done) {
+  if (!done) {
+    w.notes->MixedBuckets(w.metric);
+    return false;
+  }
+  if (done->bounds_reconciled) w.notes->Reconciled("aggregation");
+  return true;
+}
+
+void NoteConflicts(const Window& w) {
+  const auto has = [&](CounterResetHint hint) {
+    return std::any_of(w.histograms.begin(), w.histograms.end(),
+                       [hint](const TimedSample& p) { return p.h->counter_reset_hint == hint; });
+  };
+  if (has(CounterResetHint::kReset) && has(CounterResetHint::kNotReset)) w.notes->ConflictingResets("aggregation");
+}
+
+Answer SumHistograms(const Window& w) {
+  FloatHistogram sum = *w.histograms.front().h;
+  if (w.histograms.size() == 1) return Histogram(std::move(sum));
   FloatHistogram compensation = CompensationFor(sum);
-  for (size_t i = 1; i < points.size(); ++i) {
-    if (!KahanAdd(sum, *points[i].h, compensation)) return None();
+  for (size_t i = 1; i < w.histograms.size(); ++i) {
+    if (!NoteAddition(w, KahanAdd(sum, *w.histograms[i].h, compensation))) return None();
   }
   static_cast<void>(Add(sum, compensation));
+  NoteConflicts(w);
   return Histogram(std::move(sum));
 }
 
 Answer SumOverTime(const Window& w, const Args&) {
-  if (!w.floats.empty() && !w.histograms.empty()) return None();
-  if (!w.histograms.empty()) return SumHistograms(w.histograms);
+  if (BothKinds(w)) return None();
+  if (!w.histograms.empty()) return SumHistograms(w);
   KahanSum sum;
   for (const auto& p : w.floats) sum.Add(p.v);
   return Float(std::isinf(sum.sum) ? sum.sum : sum.Total());
 }
 
-Answer AverageHistograms(const std::vector<TimedSample>& points) {
+Answer AverageHistograms(const Window& w) {
+  const std::vector<TimedSample>& points = w.histograms;
   FloatHistogram sum = *points.front().h;
   std::optional<FloatHistogram> compensation;
   std::optional<FloatHistogram> mean;  // set: the running mean, after the sum became too large
@@ -133,7 +209,7 @@ Answer AverageHistograms(const std::vector<TimedSample>& points) {
     if (!mean) {
       FloatHistogram next = sum;
       FloatHistogram next_compensation = compensation ? *compensation : CompensationFor(sum);
-      if (!KahanAdd(next, *points[i].h, next_compensation)) return None();
+      if (!NoteAddition(w, KahanAdd(next, *points[i].h, next_compensation))) return None();
       if (!HasOverflow(next)) {
         sum = std::move(next);
         compensation = std::move(next_compensation);
@@ -149,7 +225,7 @@ Answer AverageHistograms(const std::vector<TimedSample>& points) {
     Divide(part, count);
     Multiply(*mean, share);
     if (!compensation) compensation = CompensationFor(*mean);
-    if (!KahanAdd(*mean, part, *compensation)) return None();
+    if (!NoteAddition(w, KahanAdd(*mean, part, *compensation))) return None();
   }
   FloatHistogram result = mean ? *mean : sum;
   if (!mean) Divide(result, count);
@@ -157,12 +233,13 @@ Answer AverageHistograms(const std::vector<TimedSample>& points) {
     if (!mean) Divide(*compensation, count);
     static_cast<void>(Add(result, *compensation));
   }
+  NoteConflicts(w);
   return Histogram(std::move(result));
 }
 
 Answer AvgOverTime(const Window& w, const Args&) {
-  if (w.all.empty() || (!w.floats.empty() && !w.histograms.empty())) return None();
-  if (!w.histograms.empty()) return AverageHistograms(w.histograms);
+  if (w.all.empty() || BothKinds(w)) return None();
+  if (!w.histograms.empty()) return AverageHistograms(w);
   KahanSum sum{w.floats.front().v, 0};
   bool incremental = false;
   double count = 1;
@@ -187,7 +264,7 @@ Answer AvgOverTime(const Window& w, const Args&) {
 }
 
 Answer Extreme(const Window& w, bool (*better)(double, double), bool time) {
-  if (w.floats.empty()) return None();
+  if (!HasFloats(w)) return None();
   TimedSample best = w.floats.front();
   for (const auto& p : w.floats) {
     if (better(p.v, best.v)) best = p;
@@ -241,7 +318,7 @@ Answer Smoothing(const Window& w, const Args& args) {
   const double tf = args[1];
   if (sf <= 0 || sf >= 1) return Fail(ErrorCode::kExecution, "invalid smoothing factor");
   if (tf <= 0 || tf >= 1) return Fail(ErrorCode::kExecution, "invalid trend factor");
-  if (w.floats.size() < 2) return None();
+  if (!HasTwoFloats(w)) return None();
   double before = 0;
   double smoothed = w.floats[0].v;
   double trend = w.floats[1].v - w.floats[0].v;
@@ -262,7 +339,7 @@ std::vector<double> Values(const std::vector<TimedSample>& points) {
 }
 
 Answer Mad(const Window& w, const Args&) {
-  if (w.floats.empty()) return None();
+  if (!HasFloats(w)) return None();
   std::vector<double> values = Values(w.floats);
   if (std::any_of(values.begin(), values.end(), [](double v) { return std::isnan(v); })) return Float(std::nan(""));
   const double median = QuantileOf(0.5, values);
@@ -348,20 +425,22 @@ const FunctionRow kFunctions[] = {
            w, [](double v, double best) { return v <= best || std::isnan(best); }, true);
      }},
     {FunctionId::kStdvarOverTime,
-     [](const Window& w, const Args&) { return w.floats.empty() ? None() : Float(VarianceOf(w.floats)); }},
+     [](const Window& w, const Args&) { return HasFloats(w) ? Float(VarianceOf(w.floats)) : None(); }},
     {FunctionId::kStddevOverTime,
-     [](const Window& w, const Args&) { return w.floats.empty() ? None() : Float(std::sqrt(VarianceOf(w.floats))); }},
+     [](const Window& w, const Args&) { return HasFloats(w) ? Float(std::sqrt(VarianceOf(w.floats))) : None(); }},
     {FunctionId::kQuantileOverTime,
      [](const Window& w, const Args& args) {
-       return w.floats.empty() ? None() : Float(QuantileOf(args[0], Values(w.floats)));
+       if (!HasFloats(w)) return None();
+       if (!(args[0] >= 0 && args[0] <= 1)) w.notes->BadQuantile(args[0]);
+       return Float(QuantileOf(args[0], Values(w.floats)));
      }},
     {FunctionId::kDeriv,
      [](const Window& w, const Args&) {
-       return w.floats.size() < 2 ? None() : Float(Regression(w.floats, w.floats.front().t).slope);
+       return !HasTwoFloats(w) ? None() : Float(Regression(w.floats, w.floats.front().t).slope);
      }},
     {FunctionId::kPredictLinear,
      [](const Window& w, const Args& args) {
-       if (w.floats.size() < 2) return None();
+       if (!HasTwoFloats(w)) return None();
        const Line line = Regression(w.floats, w.time);
        return Float(line.slope * args[0] + line.intercept);
      }},

@@ -9,6 +9,7 @@
 #include "model/histogram.h"
 #include "model/labels.h"
 #include "model/sample.h"
+#include "naive/notes.h"
 
 namespace epi::naive {
 
@@ -45,6 +46,8 @@ struct Window {
   TimestampMs start = 0;         // exclusive
   TimestampMs end = 0;
   double range_seconds = 0;
+  std::string_view metric;  // for notes; empty when the name is gone
+  Notes* notes = nullptr;   // never null
 };
 
 // Joins rows of equal labels. "vector cannot contain metrics with the same labelset" where two have a sample at one
