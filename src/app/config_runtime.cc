@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "config/byte_size.h"
+#include "config/config_checksum.h"
 #include "config/glob.h"
 #include "model/duration.h"
 #include "model/number_format.h"
@@ -64,10 +65,29 @@ Result<LoadedConfig> LoadConfiguration(FileSystem& files, const config::Flags& f
                                        const Logger& logger) {
   const auto options = LoadOptionsFrom(flags, features, logger);
   LoadedConfig out;
+  if (ReloadsByItself(flags, features)) {
+    // A file that changes while it is read then counts as changed. What cannot be summed up cannot be read either.
+    if (const auto sum = config::ConfigChecksum(files, flags.config_file)) out.checksum = *sum;
+  }
   EPI_ASSIGN(out.config, config::LoadConfig(files, flags.config_file, options));
   EPI_ASSIGN(out.scrape_configs, config::LoadScrapeConfigs(files, out.config, options));
   EPI_TRY(CheckSupported(out.config, out.scrape_configs));
+  if (features.st_storage && FloatEncoding(out.config, features) != ChunkEncoding::kXor2) {
+    return Fail(ErrorCode::kInvalid,
+                "the st-storage feature needs storage.tsdb.chunk_encoding.floats to be xor2: chunks of other encodings "
+                "have no room for start timestamps");
+  }
   return out;
+}
+
+ChunkEncoding FloatEncoding(const config::Config& config, const config::Features& features) {
+  const std::string& given = config.storage.tsdb->float_chunk_encoding;
+  if (given.empty()) return features.xor2_encoding ? ChunkEncoding::kXor2 : ChunkEncoding::kXor;
+  return given == "xor2" ? ChunkEncoding::kXor2 : ChunkEncoding::kXor;
+}
+
+bool ReloadsByItself(const config::Flags& flags, const config::Features& features) {
+  return flags.config_auto_reload || features.auto_reload_config;
 }
 
 Result<void> CheckSupported(const config::Config& config, const std::vector<config::ScrapeConfig>& jobs) {
@@ -87,26 +107,6 @@ Result<void> CheckSupported(const config::Config& config, const std::vector<conf
   if (!config.remote_read.empty()) {
     return Fail(ErrorCode::kUnsupported,
                 "remote_read is not built yet: queries would silently miss remote data; remove the section to start");
-  }
-  return {};
-}
-
-Result<void> CheckSupported(const config::Features& features) {
-  struct Row {
-    bool on;
-    const char* name;
-    const char* what;
-  };
-  const Row rows[] = {
-      {features.st_storage, "st-storage", "start timestamps are not stored yet"},
-      {features.histograms_st_encoding, "histograms-st-encoding", "start timestamps are not stored yet"},
-      {features.st_synthesis, "st-synthesis", "start timestamps are not stored yet"},
-  };
-  for (const auto& row : rows) {
-    if (row.on) {
-      return Fail(ErrorCode::kUnsupported,
-                  std::string("--enable-feature=") + row.name + " would change what is stored, but " + row.what);
-    }
   }
   return {};
 }

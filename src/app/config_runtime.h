@@ -1,11 +1,14 @@
 // What follows from a configuration and the flags together: defaults for loading it, and what this server refuses.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/file_system.h"
 #include "base/result.h"
+#include "chunkenc/encoding.h"
 #include "config/config.h"
 #include "config/features.h"
 #include "config/flags.h"
@@ -18,6 +21,7 @@ namespace epi::app {
 struct LoadedConfig {
   config::Config config;
   std::vector<config::ScrapeConfig> scrape_configs;  // of the main file and of scrape_config_files
+  std::optional<uint64_t> checksum;                  // of the files, taken before they were read; with auto-reload only
 };
 
 // Reads --config.file and what it includes under these flags, checks it, and refuses what CheckSupported refuses. Rule
@@ -25,10 +29,13 @@ struct LoadedConfig {
 Result<LoadedConfig> LoadConfiguration(FileSystem& files, const config::Flags& flags, const config::Features& features,
                                        const Logger& logger);
 
+// How blocks encode floats: what the configuration says, else what the features do.
+ChunkEncoding FloatEncoding(const config::Config& config, const config::Features& features);
+// Whether changed files are to be looked for: --config.auto-reload or its old name among the features.
+bool ReloadsByItself(const config::Flags& flags, const config::Features& features);
 // kUnsupported, in one sentence, when the configuration asks for something whose absence would change results or lose
 // data. What merely does nothing here is accepted and logged by LogIgnored.
 Result<void> CheckSupported(const config::Config& config, const std::vector<config::ScrapeConfig>& jobs);
-Result<void> CheckSupported(const config::Features& features);
 // Reads and checks every rule file the configuration names. kInvalid names the file and what is wrong in it.
 Result<void> CheckRuleFiles(FileSystem& files, const config::Config& config, const config::Features& features);
 // What the query language's parser is told of the features.

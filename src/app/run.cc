@@ -87,9 +87,6 @@ int Run(const std::vector<std::string>& arguments) {
   if (const int code = CheckFlags(*parsed); code != 0) return code;
   const auto features = config::ParseFeatures(parsed->flags.enabled_features);
   if (!features) return Complain(kFailed, "Error parsing feature list: " + features.error().message());
-  if (auto supported = CheckSupported(features->features); !supported) {
-    return Complain(kFailed, supported.error().message());
-  }
   const config::Flags& flags = parsed->flags;
   const auto external = DeriveExternalUrl(flags.web_external_url, flags.web_route_prefix,
                                           flags.web_listen_addresses.front(), host.hostname);

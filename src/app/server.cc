@@ -1,8 +1,11 @@
 #include "app/server.h"
 
 #include <algorithm>
+#include <limits>
 
+#include "app/feature_table.h"
 #include "app/version.h"
+#include "config/config_checksum.h"
 #include "model/anchored_regex.h"
 #include "scrape/job_from_config.h"
 
@@ -19,6 +22,7 @@ tsdb::RetentionLimits Limits(const config::RetentionConfig& retention) {
   return limits;
 }
 
+constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kHttpShutdownGraceMs = 2'000;
 // Bodies of requests under way, all together.
 constexpr int64_t kRequestMemoryLimit = int64_t{1} << 30;
@@ -113,9 +117,9 @@ Result<void> Server::OpenDatabase() {
     if (retention.time != 0) options.max_block_duration_ms = std::min(kLongestBlockMs, retention.time / 10);
   }
   if (flags.tsdb_samples_per_chunk > 0) options.samples_per_chunk = static_cast<uint32_t>(flags.tsdb_samples_per_chunk);
-  const bool xor2 = setup_.features.xor2_encoding || config->config.storage.tsdb->float_chunk_encoding == "xor2";
-  options.float_encoding = xor2 ? ChunkEncoding::kXor2 : ChunkEncoding::kXor;
+  options.float_encoding = FloatEncoding(config->config, setup_.features);
   options.keep_start_times = setup_.features.st_storage;
+  options.histogram_start_times = setup_.features.histograms_st_encoding;
   if (setup_.features.exemplar_storage) {
     options.head.max_exemplars =
         static_cast<size_t>(std::max<int64_t>(0, config->config.storage.max_exemplars.value_or(0)));
@@ -206,6 +210,7 @@ Result<void> Server::StartScraping() {
   options.storage.metadata = setup_.features.metadata_wal_records;
   options.storage.type_and_unit_labels = setup_.features.type_and_unit_labels;
   options.storage.start_timestamps = setup_.features.st_storage;
+  options.storage.synthesize_starts = setup_.features.st_synthesis;
   options.storage.start_zero_samples = setup_.features.created_timestamp_zero_ingestion;
   scrape_ = std::make_unique<scrape::ScrapeManager>(
       scrape::ScrapeManagerParts{*db_, *http_client_, files_, clock_, random_, setup_.logger.Named("scrape manager"),
@@ -394,6 +399,7 @@ void Server::BecomeReady() {
     return;
   }
   rules_->Start();
+  applied_checksum_ = current()->checksum;
   NoteReload(true);
   notifications_.Delete(web::kReplayNotice);
   web::Readiness starting = web::Readiness::kStarting;
@@ -404,11 +410,20 @@ void Server::BecomeReady() {
 }
 
 Result<void> Server::Run() {
+  const int64_t interval_ns = setup_.flags.flags.config_auto_reload_interval_ms * kNsPerMs;
+  const bool by_itself = ReloadsByItself(setup_.flags.flags, setup_.features) && interval_ns > 0;
+  MonotonicNs next_look = clock_.Monotonic() + interval_ns;
   for (;;) {
     // Before the server is ready a reload waits: becoming ready reads no file again.
     const bool pending = reload_wanted_.load();
-    const SignalEvent event = signals_.Wait(pending ? 100 : -1);
+    const int64_t until_look = std::max<int64_t>(0, next_look - clock_.Monotonic()) / kNsPerMs + 1;
+    const int64_t longest = std::min<int64_t>(until_look, std::numeric_limits<int>::max());
+    const SignalEvent event = signals_.Wait(pending ? 100 : by_itself ? static_cast<int>(longest) : -1);
     if (event == SignalEvent::kStop) break;
+    if (by_itself && clock_.Monotonic() >= next_look) {
+      next_look = clock_.Monotonic() + interval_ns;
+      if (services_.readiness.load() == web::Readiness::kReady) ReloadWhenFilesChanged();
+    }
     if (event == SignalEvent::kReload) reload_wanted_.store(true);
     if (!reload_wanted_.load() || services_.readiness.load() != web::Readiness::kReady) continue;
     reload_wanted_.store(false);
@@ -450,10 +465,24 @@ Result<void> Server::Reload() {
       config_ = std::make_shared<const LoadedConfig>(std::move(*loaded));
     }
     outcome = components_.Apply(*current(), file);
+    if (outcome) applied_checksum_ = current()->checksum;
   }
   if (!outcome) setup_.logger.Error("Error reloading config", {{"err", outcome.error().message()}});
   NoteReload(outcome.has_value());
   return outcome;
+}
+
+void Server::ReloadWhenFilesChanged() {
+  const auto now = config::ConfigChecksum(files_, setup_.flags.flags.config_file);
+  if (!now) {
+    setup_.logger.Error("Failed to generate checksum during configuration reload", {{"err", now.error().message()}});
+  } else {
+    const std::lock_guard reloading(reload_mutex_);
+    if (*now == applied_checksum_) return;
+  }
+  setup_.logger.Info("Configuration file change detected, reloading the configuration.");
+  // The outcome is logged and kept for runtimeinfo; a failed reload is tried again at the next look.
+  static_cast<void>(Reload());
 }
 
 void Server::NoteReload(bool success) {

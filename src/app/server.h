@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -71,6 +72,8 @@ class Server {
   // On a thread of its own: waits for the database, applies the first configuration, begins to work.
   void BecomeReady();
   Result<void> Reload();
+  // With auto-reload: reloads when the files are not those of the last successful reload.
+  void ReloadWhenFilesChanged();
   void NoteReload(bool success);
   web::RuntimeInfo Runtime() const;
   std::shared_ptr<const LoadedConfig> current() const;
@@ -91,6 +94,7 @@ class Server {
   bool reload_ok_ = true;                       // guarded by config_mutex_
   int64_t last_config_ns_ = 0;                  // guarded by config_mutex_
   std::mutex reload_mutex_;                     // one reload at a time; also held while becoming ready
+  std::optional<uint64_t> applied_checksum_;    // guarded by reload_mutex_: of the files of the last successful reload
   std::atomic<bool> reload_wanted_{false};      // asked for before the server was ready
   std::atomic<bool> quit_asked_{false};
 

@@ -71,25 +71,40 @@ Result<std::shared_ptr<const PoolSettings>> ScrapeManager::MakeSettings(const Sc
   return std::shared_ptr<const PoolSettings>(std::move(settings));
 }
 
-Result<void> ScrapeManager::ApplyJob(const ScrapeJob& job) {
-  auto& pool = pools_[job.job_name];
-  if (pool && pool->settings().job == job) return {};
-  (pool ? metrics_.pool_reloads : metrics_.pools).Increment();
+void ScrapeManager::MakePool(const ScrapeJob& job) {
+  metrics_.pools.Increment();
   auto settings = MakeSettings(job);
   if (!settings) {
-    (pool ? metrics_.pool_reloads_failed : metrics_.pools_failed).Increment();
-    if (!pool) pools_.erase(job.job_name);
-    return epi::Fail(settings.error().WithContext("scrape job " + job.job_name));
+    metrics_.pools_failed.Increment();
+    context_.logger.Error("error creating new scrape pool",
+                          {{"err", settings.error().message()}, {"scrape_pool", job.job_name}});
+    unmade_[job.job_name] = job;
+    return;
   }
-  if (pool) {
-    const MonotonicNs begun = parts_.clock.Monotonic();
-    pool->Reload(std::move(*settings));
-    metrics_.ReloadLength(FormatGoDuration(job.scrape_interval * 1'000'000))
-        .Observe(static_cast<double>(parts_.clock.Monotonic() - begun) / 1e9);
-    return {};
-  }
+  unmade_.erase(job.job_name);
+  auto& pool = pools_[job.job_name];
   pool = std::make_unique<ScrapePool>(context_, std::move(*settings));
   if (const auto groups = groups_.find(job.job_name); groups != groups_.end()) pool->Sync(groups->second);
+}
+
+Result<void> ScrapeManager::ApplyJob(const ScrapeJob& job) {
+  const auto found = pools_.find(job.job_name);
+  if (found == pools_.end()) {
+    MakePool(job);
+    return {};
+  }
+  ScrapePool& pool = *found->second;
+  if (pool.settings().job == job) return {};
+  metrics_.pool_reloads.Increment();
+  auto settings = MakeSettings(job);
+  if (!settings) {
+    metrics_.pool_reloads_failed.Increment();
+    return epi::Fail(settings.error().WithContext("scrape job " + job.job_name));
+  }
+  const MonotonicNs begun = parts_.clock.Monotonic();
+  pool.Reload(std::move(*settings));
+  metrics_.ReloadLength(FormatGoDuration(job.scrape_interval * 1'000'000))
+      .Observe(static_cast<double>(parts_.clock.Monotonic() - begun) / 1e9);
   return {};
 }
 
@@ -106,6 +121,7 @@ Result<void> ScrapeManager::ApplyConfig(std::vector<ScrapeJob> jobs, uint64_t of
     return true;
   });
   std::erase_if(groups_, [&names](const auto& entry) { return !names.contains(entry.first); });
+  unmade_.clear();
   std::optional<Error> first;
   for (const auto& job : jobs) {
     auto applied = ApplyJob(job);
@@ -145,6 +161,10 @@ void ScrapeManager::SyncPending() {
   last_sync_ = std::max<MonotonicNs>(1, parts_.clock.Monotonic());
   for (auto& [job, targets] : pending_) {
     groups_[job] = targets;
+    if (const auto unmade = unmade_.find(job); unmade != unmade_.end()) {
+      MakePool(ScrapeJob(unmade->second));
+      continue;
+    }
     if (const auto pool = pools_.find(job); pool != pools_.end()) pool->second->Sync(std::move(targets));
   }
   pending_.clear();

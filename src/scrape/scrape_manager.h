@@ -56,7 +56,9 @@ class ScrapeManager final : public ScrapeStatus {
   ~ScrapeManager() override;  // Stop
 
   // Makes these the jobs. Jobs that did not change go on untouched; in changed ones, targets that are the same keep
-  // their schedule. An error names the first job that could not be set up; the others are.
+  // their schedule. An error names the first changed job that goes on as before because its new settings cannot be
+  // used, such as a certificate that cannot be read. A new job like that is logged, and tried again when its targets
+  // are updated.
   Result<void> ApplyConfig(std::vector<ScrapeJob> jobs, uint64_t offset_seed);
   // The whole set of target groups of the jobs named; others keep theirs. Taken up at once, but not more often than
   // discovery_reload_interval.
@@ -78,6 +80,7 @@ class ScrapeManager final : public ScrapeStatus {
 
  private:
   Result<std::shared_ptr<const PoolSettings>> MakeSettings(const ScrapeJob& job);
+  void MakePool(const ScrapeJob& job);
   Result<void> ApplyJob(const ScrapeJob& job);
   void SyncPending();
   const ScrapePool* Find(std::string_view pool) const;
@@ -96,6 +99,7 @@ class ScrapeManager final : public ScrapeStatus {
 
   mutable std::mutex mutex_;
   std::map<std::string, std::unique_ptr<ScrapePool>, std::less<>> pools_;  // guarded by mutex_
+  std::map<std::string, ScrapeJob> unmade_;      // guarded by mutex_: of the configuration, but without a pool yet
   std::map<std::string, TargetGroups> groups_;   // guarded by mutex_: the last of every job, also of unknown ones
   std::map<std::string, TargetGroups> pending_;  // guarded by mutex_: not yet taken up
   MonotonicNs last_sync_ = 0;                    // guarded by mutex_; 0 = never

@@ -356,13 +356,29 @@ TEST_F(ScrapeManagerTest, MetadataIsKept) {
   EXPECT_EQ(families, 1u);
 }
 
-TEST_F(ScrapeManagerTest, BadProfileFailsOnlyItsJob) {
+TEST_F(ScrapeManagerTest, BadProfileKeepsOnlyItsJobFromStarting) {
   auto bad = Job("bad");
   bad.http.tls_config.ca_ref = "x";
-  const auto applied = manager_->ApplyConfig({bad, Job()}, 0);
-  ASSERT_FALSE(applied);
-  EXPECT_EQ(applied.error().message(), "scrape job bad: cannot use secret ref without manager");
+  Apply({bad, Job()});
   EXPECT_THAT(manager_->PoolNames(), ElementsAre("j"));
+  Targets("bad", {"host:1"});
+  EXPECT_THAT(manager_->PoolNames(), ElementsAre("j")) << "tried again, in vain";
+  auto good = Job("bad");
+  Apply({good, Job()});
+  EXPECT_THAT(manager_->PoolNames(), ElementsAre("bad", "j"));
+  EXPECT_THAT(manager_->ActiveTargets("bad"), SizeIs(1)) << "with the targets that came meanwhile";
+}
+
+TEST_F(ScrapeManagerTest, BadProfileOfARunningJobIsAnErrorAndChangesNothing) {
+  Apply({Job()});
+  Targets("j", {"host:1"});
+  auto bad = Job();
+  bad.http.tls_config.ca_ref = "x";
+  const auto applied = manager_->ApplyConfig({bad}, 0);
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().message(), "scrape job j: cannot use secret ref without manager");
+  EXPECT_THAT(manager_->ActiveTargets("j"), SizeIs(1));
+  EXPECT_THAT(manager_->Job("j")->http.tls_config.ca_ref, IsEmpty());
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ struct DbOptions {
   uint32_t samples_per_chunk = 120;
   ChunkEncoding float_encoding = ChunkEncoding::kXor;  // of new blocks
   bool keep_start_times = false;                       // in new blocks
+  bool histogram_start_times = true;                   // of histograms too
   RetentionLimits retention;
   std::string delay_compact_file;  // --storage.tsdb.delay-compact-file.path
   // The log of a Prometheus that had the directory before is imported at the start (docs/take-over.md).

@@ -137,7 +137,11 @@ Result<void> Db::CutHead(TimestampMs limit) {
     const TimestampMs oldest_late = head_.OldestLate(lsn);
     const TimestampMs from = oldest_late < first ? std::max(oldest_late, block_start) : first;
     const Ulid ulid = blocks_.NewUlid();
-    BlockCutOptions cut{options_.samples_per_chunk, options_.float_encoding, options_.keep_start_times};
+    BlockCutOptions cut{options_.samples_per_chunk,
+                        options_.float_encoding,
+                        options_.keep_start_times,
+                        {},
+                        options_.histogram_start_times};
     cut.foreign = EncodeNativeMark({lsn, end});
     EPI_ASSIGN(const auto meta, CutBlock(deps_.fs, options_.directory, ulid, view, from, end, std::nullopt, cut));
     EPI_TRY(CutLate(view, block_start));
@@ -160,7 +164,7 @@ Result<void> Db::CutLate(const HeadView& view, TimestampMs before) {
   if (oldest >= before) return {};
   for (TimestampMs at = BlockStart(oldest, range); at < before; at += range) {
     const BlockCutOptions cut{options_.samples_per_chunk, options_.float_encoding, options_.keep_start_times,
-                              EncodeNativeMark({})};
+                              EncodeNativeMark({}), options_.histogram_start_times};
     EPI_TRY(CutBlock(deps_.fs, options_.directory, blocks_.NewUlid(), view, at, at + range,
                      std::string(kHintOutOfOrder), cut));
   }
@@ -220,7 +224,11 @@ Result<std::string> Db::Snapshot(bool with_head) {
   EPI_TRY(blocks_.Snapshot(directory));
   if (with_head && head_.max_time() != kNoTime) {
     const HeadView view(head_);
-    const BlockCutOptions cut{options_.samples_per_chunk, options_.float_encoding, options_.keep_start_times, {}};
+    const BlockCutOptions cut{options_.samples_per_chunk,
+                              options_.float_encoding,
+                              options_.keep_start_times,
+                              {},
+                              options_.histogram_start_times};
     const TimestampMs first = std::min(head_.min_time(), head_.OldestLate(view.visible()));
     EPI_TRY(CutBlock(deps_.fs, directory, blocks_.NewUlid(), view, first, head_.max_time() + 1, std::nullopt, cut));
   }

@@ -1,10 +1,12 @@
 // check metrics: lints a text exposition from standard input, and counts its series.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <istream>
 #include <iterator>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "epitool/command.h"
@@ -32,17 +34,36 @@ void PrintTable(const std::vector<std::vector<std::string>>& rows, std::ostream&
   }
 }
 
-void PrintCardinality(std::vector<ExposedFamily> families, std::ostream& out) {
-  std::stable_sort(families.begin(), families.end(),
-                   [](const auto& a, const auto& b) { return a.series.size() > b.series.size(); });
+// Series that scraping would make of a family.
+size_t SeriesOf(const scrape::StrictFamily& family) {
+  const bool summary = family.type == MetricType::kSummary;
+  if (!summary && family.type != MetricType::kHistogram && family.type != MetricType::kGaugeHistogram) {
+    return family.metrics.size();
+  }
+  size_t series = 0;
+  for (const auto& metric : family.metrics) {
+    const auto& parts = metric.parts;
+    // Sum and count; and of a histogram the bucket that holds everything, exposed or not.
+    const bool implied = !summary && (parts.empty() || !std::isinf(parts.back().bound));
+    series += parts.size() + 2 + (implied ? 1 : 0);
+  }
+  return series;
+}
+
+void PrintCardinality(const std::vector<scrape::StrictFamily>& families, std::ostream& out) {
+  std::vector<std::pair<size_t, std::string>> counts;
   size_t total = 0;
-  for (const auto& family : families) total += family.series.size();
-  std::vector<std::vector<std::string>> rows = {{"Metric", "Cardinality", "Percentage"}};
   for (const auto& family : families) {
+    counts.emplace_back(SeriesOf(family), family.name);
+    total += counts.back().first;
+  }
+  std::stable_sort(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<std::vector<std::string>> rows = {{"Metric", "Cardinality", "Percentage"}};
+  for (const auto& [count, name] : counts) {
     char percentage[32];
     std::snprintf(percentage, sizeof percentage, "%.2f%%",
-                  100.0 * static_cast<double>(family.series.size()) / static_cast<double>(total));
-    rows.push_back({family.name, std::to_string(family.series.size()), percentage});
+                  100.0 * static_cast<double>(count) / static_cast<double>(total));
+    rows.push_back({name, std::to_string(count), percentage});
   }
   rows.push_back({"Total", std::to_string(total), "100%"});
   PrintTable(rows, out);
@@ -56,13 +77,15 @@ int Run(const Arguments& arguments, Console& console) {
     return kFailure;
   }
   if (!extended && lint == "none") {
-    console.err << "error: at least one of --extended or linting must be enabled\n";
+    console.err << "error: at least one of --extended or linting must be enabled\n"
+                   "Use --extended for cardinality analysis, or remove --lint=none to enable linting\n";
     return kFailure;
   }
   const std::string body{std::istreambuf_iterator<char>(console.in), std::istreambuf_iterator<char>()};
-  const auto families = ReadFamilies(body);
+  const auto families = scrape::ReadStrictText(body);
   if (!families) {
-    console.err << "error while linting: " << families.error().message() << "\n";
+    console.err << (lint == "all" ? "error while linting: " : "error while parsing text to metric families: ")
+                << families.error().message() << "\n";
     return kFailure;
   }
   int code = kSuccess;

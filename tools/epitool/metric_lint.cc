@@ -1,17 +1,18 @@
 #include "epitool/metric_lint.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <tuple>
-#include <unordered_map>
+#include <utility>
 
-#include "scrape/parse/format.h"
+#include "model/labels.h"
 
 namespace epi::tool {
 namespace {
 
+using scrape::StrictFamily;
 using Texts = std::vector<std::string>;
 
 constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
@@ -57,11 +58,11 @@ std::string Lower(std::string_view text) {
   return out;
 }
 
-void LintHelp(const ExposedFamily& family, Texts& out) {
-  if (!family.has_help) out.emplace_back("no help text");
+void LintHelp(const StrictFamily& family, Texts& out) {
+  if (!family.help) out.emplace_back("no help text");
 }
 
-void LintUnits(const ExposedFamily& family, Texts& out) {
+void LintUnits(const StrictFamily& family, Texts& out) {
   std::string_view rest = family.name;
   while (!rest.empty()) {
     const size_t end = rest.find('_');
@@ -79,7 +80,7 @@ void LintUnits(const ExposedFamily& family, Texts& out) {
   }
 }
 
-void LintCounter(const ExposedFamily& family, Texts& out) {
+void LintCounter(const StrictFamily& family, Texts& out) {
   const bool total = family.name.ends_with("_total");
   if (family.type == MetricType::kCounter && !total) {
     out.emplace_back("counter metrics should have \"_total\" suffix");
@@ -88,7 +89,7 @@ void LintCounter(const ExposedFamily& family, Texts& out) {
   }
 }
 
-void LintReservedParts(const ExposedFamily& family, Texts& out) {
+void LintReservedParts(const StrictFamily& family, Texts& out) {
   if (family.type == MetricType::kUnknown) return;
   const bool histogram = family.type == MetricType::kHistogram;
   const bool summary = family.type == MetricType::kSummary;
@@ -102,15 +103,19 @@ void LintReservedParts(const ExposedFamily& family, Texts& out) {
   if (!histogram && !summary && name.ends_with("_sum")) {
     out.emplace_back("non-histogram and non-summary metrics should not have \"_sum\" suffix");
   }
-  for (const Labels& labels : family.series) {
-    if (!histogram && labels.Has(kBucketLabel)) out.emplace_back("non-histogram metrics should not have \"le\" label");
-    if (!summary && labels.Has(kQuantileLabel)) {
-      out.emplace_back("non-summary metrics should not have \"quantile\" label");
+  for (const auto& metric : family.metrics) {
+    for (const auto& label : metric.labels) {
+      if (!histogram && label.first == kBucketLabel) {
+        out.emplace_back("non-histogram metrics should not have \"le\" label");
+      }
+      if (!summary && label.first == kQuantileLabel) {
+        out.emplace_back("non-summary metrics should not have \"quantile\" label");
+      }
     }
   }
 }
 
-void LintTypeInName(const ExposedFamily& family, Texts& out) {
+void LintTypeInName(const StrictFamily& family, Texts& out) {
   if (family.type == MetricType::kUnknown) return;
   const std::string name = Lower(family.name);
   for (const auto word : kTypeWords) {
@@ -118,90 +123,42 @@ void LintTypeInName(const ExposedFamily& family, Texts& out) {
   }
 }
 
-void LintReservedCharacters(const ExposedFamily& family, Texts& out) {
+void LintReservedCharacters(const StrictFamily& family, Texts& out) {
   if (family.name.find(':') != std::string::npos) out.emplace_back("metric names should not contain ':'");
 }
 
-void LintCamelCase(const ExposedFamily& family, Texts& out) {
+void LintCamelCase(const StrictFamily& family, Texts& out) {
   if (IsCamelCase(family.name)) out.emplace_back("metric names should be written in 'snake_case' not 'camelCase'");
-  for (const Labels& labels : family.series) {
-    for (const LabelView label : labels) {
-      if (IsCamelCase(label.name)) out.emplace_back("label names should be written in 'snake_case' not 'camelCase'");
+  for (const auto& metric : family.metrics) {
+    for (const auto& label : metric.labels) {
+      if (IsCamelCase(label.first)) out.emplace_back("label names should be written in 'snake_case' not 'camelCase'");
     }
   }
 }
 
-void LintAbbreviations(const ExposedFamily& family, Texts& out) {
+void LintAbbreviations(const StrictFamily& family, Texts& out) {
   const std::string name = Lower(family.name);
   for (const auto unit : kAbbreviations) {
     if (HasWord(name, unit)) out.emplace_back("metric names should not contain abbreviated units");
   }
 }
 
-void LintDuplicates(const ExposedFamily& family, Texts& out) {
-  std::set<std::string> seen;
-  for (const Labels& labels : family.series) {
-    if (!seen.insert(labels.ToString()).second) out.emplace_back("metric not unique");
+void LintDuplicates(const StrictFamily& family, Texts& out) {
+  std::set<std::vector<std::pair<std::string, std::string>>> seen;
+  for (const auto& metric : family.metrics) {
+    auto labels = metric.labels;
+    std::sort(labels.begin(), labels.end());
+    if (!seen.insert(std::move(labels)).second) out.emplace_back("metric not unique");
   }
 }
 
-constexpr void (*kChecks[])(const ExposedFamily&, Texts&) = {
+constexpr void (*kChecks[])(const StrictFamily&, Texts&) = {
     LintHelp,      LintUnits,         LintCounter,   LintReservedParts, LintTypeInName, LintReservedCharacters,
     LintCamelCase, LintAbbreviations, LintDuplicates};
 
-// The family a sample line belongs to: its own, or that of the histogram or summary it is a part of.
-std::string FamilyOf(std::string_view name, const std::unordered_map<std::string, size_t>& index,
-                     const std::vector<ExposedFamily>& families) {
-  for (const std::string_view suffix : {"_bucket", "_count", "_sum"}) {
-    if (!name.ends_with(suffix)) continue;
-    const auto found = index.find(std::string(name.substr(0, name.size() - suffix.size())));
-    if (found == index.end()) continue;
-    const MetricType type = families[found->second].type;
-    if (type == MetricType::kHistogram || (type == MetricType::kSummary && suffix != "_bucket")) return found->first;
-  }
-  return std::string(name);
-}
-
 }  // namespace
 
-Result<std::vector<ExposedFamily>> ReadFamilies(std::string_view body) {
-  std::vector<ExposedFamily> families;
-  std::unordered_map<std::string, size_t> index;
-  const auto family = [&](std::string name) -> ExposedFamily& {
-    const auto [at, fresh] = index.try_emplace(std::move(name), families.size());
-    if (fresh) families.push_back({at->first, false, false, MetricType::kUnknown, {}});
-    return families[at->second];
-  };
-  const auto parser = scrape::MakeParser(scrape::ExpositionFormat::kText, body, {});
-  while (true) {
-    EPI_ASSIGN(const scrape::EntryKind kind, parser->Next());
-    const auto& entry = parser->entry();
-    switch (kind) {
-      case scrape::EntryKind::kEnd:
-        std::erase_if(families, [](const ExposedFamily& f) { return f.series.empty(); });
-        return families;
-      case scrape::EntryKind::kHelp:
-        family(std::string(entry.family)).has_help = true;
-        break;
-      case scrape::EntryKind::kType: {
-        ExposedFamily& typed = family(std::string(entry.family));
-        typed.type = entry.type;
-        typed.has_type = true;
-        break;
-      }
-      case scrape::EntryKind::kSeries: {
-        Labels labels = parser->SampleLabels();
-        std::string name = FamilyOf(labels.MetricName(), index, families);
-        family(std::move(name)).series.push_back(std::move(labels));
-        break;
-      }
-      default:
-        break;
-    }
-  }
-}
-
-std::vector<LintProblem> LintMetrics(const std::vector<ExposedFamily>& families) {
+std::vector<LintProblem> LintMetrics(const std::vector<StrictFamily>& families) {
   std::vector<LintProblem> problems;
   for (const auto& family : families) {
     Texts texts;

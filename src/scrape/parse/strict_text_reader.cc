@@ -6,8 +6,8 @@
 #include <unordered_map>
 
 #include "model/labels.h"
-#include "model/number_format.h"
 #include "model/utf8.h"
+#include "scrape/parse/text_cursor.h"
 
 namespace epi::scrape {
 namespace {
@@ -307,7 +307,7 @@ Result<void> StrictReader::TakeLabel(Line& line, std::string name, std::string v
 
 Result<double> StrictReader::Number(std::string_view text, const std::string& expected) const {
   if (text.find_first_of("pPxX_") != std::string_view::npos) return Wrong(expected);
-  const auto number = ParseGoFloat(text);
+  const auto number = ParseSampleValue(text);
   if (!number) return Wrong(expected);
   return *number;
 }
@@ -315,8 +315,9 @@ Result<double> StrictReader::Number(std::string_view text, const std::string& ex
 Result<void> StrictReader::ReadValue(Line& line) {
   EPI_ASSIGN(const std::string text, Word());
   EPI_ASSIGN(const double value, Number(text, "expected float as value, got " + InQuotes(text)));
-  if (here() != '\n') EPI_TRY(SkipBlanks());
   if (here() != '\n') {
+    // Whatever follows the value has to be a timestamp, blanks alone too.
+    EPI_TRY(SkipBlanks());
     EPI_ASSIGN(const std::string stamp, Word());
     int64_t time = 0;
     const char* const begin = stamp.data() + (stamp.starts_with('+') ? 1 : 0);
@@ -325,7 +326,7 @@ Result<void> StrictReader::ReadValue(Line& line) {
       return Wrong("expected integer as timestamp, got " + InQuotes(stamp));
     }
     line.metric.timestamp_ms = time;
-    EPI_TRY(SkipBlanks());
+    if (here() != '\n') EPI_TRY(SkipBlanks());
     const size_t end = std::min(body_.find('\n', at_), body_.size());
     if (end != at_) return Wrong("spurious string after timestamp: " + InQuotes(body_.substr(at_, end - at_)));
   }
