@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "app/feature_table.h"
+#include "app/feature_table.h"
 #include "app/version.h"
 #include "config/config_checksum.h"
 #include "model/anchored_regex.h"
@@ -342,6 +343,14 @@ void Server::FillServices() {
   services_.build = ThisBuild();
   services_.flags = setup_.flags.shown;
   services_.flags["web.route-prefix"] = setup_.external.route_prefix;
+  services_.features = MakeFeatureTable(flags, setup_.features);
+  services_.scrape_config_yaml = [this](std::string_view pool) -> Result<std::string> {
+    const auto loaded = current();
+    for (const auto& job : loaded->scrape_configs) {
+      if (job.job_name == pool) return config::ScrapeConfigToYaml(job);
+    }
+    return Fail(ErrorCode::kNotFound, "scrape pool \"" + std::string(pool) + "\" not found");
+  };
   services_.config_yaml = [this] { return current()->config.ToYaml(); };
   services_.runtime_info = [this] { return Runtime(); };
   services_.external_labels = [this] { return current()->config.global.ExternalLabels(); };

@@ -319,4 +319,6 @@ Result<std::vector<ScrapeConfig>> LoadScrapeConfigs(FileSystem& files, const Con
 
 std::string Config::ToYaml() const { return Codec<Config>::Write(*this, {}).Text(); }
 
+std::string ScrapeConfigToYaml(const ScrapeConfig& config) { return Codec<ScrapeConfig>::Write(config, {}).Text(); }
+
 }  // namespace epi::config

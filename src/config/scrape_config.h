@@ -88,4 +88,7 @@ Result<void> ValidateSampleLimitAction(const std::string& action);
 // scrape_protocols as a list: not empty, known, each once.
 Result<void> ValidateScrapeProtocols(const std::vector<std::string>& protocols);
 
+// One scrape configuration as the configuration file has it, secrets masked.
+std::string ScrapeConfigToYaml(const ScrapeConfig& config);
+
 }  // namespace epi::config
