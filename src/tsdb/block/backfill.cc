@@ -159,7 +159,8 @@ Result<std::optional<BlockMeta>> Backfill::Write(Window& window) {
   BlockMeta meta;
   meta.min_time = std::numeric_limits<TimestampMs>::max();
   meta.max_time = std::numeric_limits<TimestampMs>::min();
-  for (auto& [labels, series] : window) {
+  for (auto& [labels, in_window] : window) {
+    Series& series = in_window;
     EPI_TRY(Sort(labels, series));
     size_t next = 0;
     const auto add_floats_before = [&](TimestampMs end) {

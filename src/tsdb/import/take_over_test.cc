@@ -7,6 +7,7 @@
 #include "model/number_format.h"
 #include "testing/block_fixture.h"
 #include "testing/conformance.h"
+#include "testing/memory_file_system.h"
 #include "testing/simulated_clock.h"
 #include "testing/temp_dir.h"
 #include "tsdb/block/verify_block.h"
@@ -240,6 +241,68 @@ TEST_F(TakeOverTest, BackfillIsSeenAtOnceAndNeverHidesTheHead) {
     EXPECT_EQ(ReadAll(**db).at(SeriesLabels(0)).floats.size(), 303u);
     EXPECT_EQ(ReadAll(**db).at(SeriesLabels(1)).floats.size(), 300u);
   }
+}
+
+// Power goes at one moment of the take-over after another; the next start has everything, once.
+TEST(TakeOverPowerTest, NothingIsLostWhereverItStops) {
+  const testing::TempDir dir;
+  testing::SimulatedClock clock;
+  const auto write_log = [](FileSystem& fs) {
+    ASSERT_TRUE(fs.CreateDirectories("/data/wal").has_value());
+    auto file = fs.Open("/data/wal/00000000", OpenMode::kTruncate);
+    ASSERT_TRUE(file.has_value());
+    WalSegmentWriter writer(std::move(*file));
+    std::string record(1, '\1');
+    ByteWriter series(record);
+    series.Big64(1);
+    series.Uvarint(1);
+    series.UvarintString("__name__");
+    series.UvarintString("m");
+    ASSERT_TRUE(writer.Log(record).has_value());
+    for (int i = 0; i < 40; ++i) {
+      record.assign(1, '\2');
+      ByteWriter samples(record);
+      samples.Big64(1);
+      samples.Big64(1'700'006'400'000 + static_cast<uint64_t>(i) * 15'000);
+      samples.Varint(0);
+      samples.Varint(0);
+      samples.Big64(std::bit_cast<uint64_t>(i * 1.0));
+      ASSERT_TRUE(writer.Log(record).has_value());
+    }
+    ASSERT_TRUE(writer.Close().has_value());
+    ASSERT_TRUE(fs.SyncDirectory("/data/wal").has_value());
+    ASSERT_TRUE(fs.SyncDirectory("/data").has_value());
+    ASSERT_TRUE(fs.SyncDirectory("/").has_value());
+  };
+  DbOptions options;
+  options.directory = "/data";
+  int cuts = 0;
+  for (uint64_t after = 0;; after += 1 + after / 8) {
+    testing::MemoryFileSystem fs;
+    SeededRandom random{after};
+    write_log(fs);
+    fs.CutAfter(after + 1);
+    bool finished = false;
+    {
+      auto db = Db::Open(options, {fs, clock, random, Logger()});
+      finished = db && (*db)->Load() && !fs.cut();
+    }
+    fs.Restart(testing::MemoryFileSystem::Loss::kPower, &random);
+    auto db = Db::Open(options, {fs, clock, random, Logger()});
+    ASSERT_TRUE(db.has_value()) << after;
+    const auto loaded = (*db)->Load();
+    ASSERT_TRUE(loaded.has_value()) << after << ": " << loaded.error().message();
+    const auto view = (*db)->OpenView({});
+    Budget budget("test");
+    const auto selection = (*view)->Select({}, SelectHints{}, budget);
+    const auto data = ReadSelection(**selection, (*view)->symbols());
+    ASSERT_EQ(data->size(), 1u) << after;
+    ASSERT_EQ(data->begin()->second.floats.size(), 40u) << after;
+    EXPECT_FALSE(fs.Exists("/data/wal")) << after;
+    ++cuts;
+    if (finished) break;
+  }
+  EXPECT_GT(cuts, 15);
 }
 
 // Floats and histograms of each series, stale markers aside, exactly as expected.
