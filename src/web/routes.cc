@@ -74,7 +74,6 @@ constexpr Param kRulesParams[] = {{"type", "string", false, false, "alert or rec
                                   {"exclude_alerts", "boolean", false, false, "Leaves active alerts out."},
                                   {"group_limit", "integer", false, false, "Groups per page."},
                                   {"group_next_token", "string", false, false, "Continues after a page."}};
-constexpr Param kTsdbParams[] = {{"limit", "integer", false, false, "Rows of each list, 1 to 10000."}};
 constexpr Param kBacktestParams[] = {
     {"rules", "string", false, false, "A rule file; the loaded rules when absent."},
     {"rule_group[]", "string", false, true, "Names of loaded groups; all when absent."},
@@ -91,6 +90,7 @@ constexpr Param kAlertHistoryParams[] = {{"rule_name", "string", false, false, "
                                          kStart,
                                          kEnd,
                                          {"limit", "integer", false, false, "The newest so many events; 1000."}};
+constexpr Param kTsdbParams[] = {{"limit", "integer", false, false, "Rows of each list, 1 to 10000."}};
 constexpr Param kSelfMetricsParams[] = {
     {"metric_name_pattern", "string", false, false, "Anchored regular expression over names."}};
 constexpr Param kDeleteParams[] = {kRequiredMatch, kStart, kEnd};
@@ -247,6 +247,10 @@ constexpr Route kRoutes[] = {
                          "Messages about the server, as they come.")),
          Lane::kStream),
     ServerApi(kGetMethod, "/api/v1/alerts", &Bind<ServeAlerts>, "Active alerts."),
+    ServerApi(kPostMethod, "/api/v1/rules/backtest", &Bind<ServeRulesBacktest>, "What rules would have done.",
+              kBacktestParams),
+    ServerApi(kGetMethod, "/api/v1/alerts/history", &Bind<ServeAlertHistory>,
+              "What happened to alerts, and what Alertmanagers answered.", kAlertHistoryParams),
     ServerApi(kGetMethod, "/api/v1/rules", &Bind<ServeRules>, "Rules and their state.", kRulesParams),
     Uncompressed("/api/v1/search/metric_names", &Bind<ServeSearchMetricNames>, "Searches metric names.",
                  kSearchMetricParams),
@@ -254,6 +258,7 @@ constexpr Route kRoutes[] = {
     Uncompressed("/api/v1/search/label_values", &Bind<ServeSearchLabelValues>, "Searches label values.",
                  kSearchValuesParams),
     Uncompressed("/api/v1/openapi.yaml", &Bind<ServeOpenApi>, "This description.", kOpenApiParams, kGetMethod),
+    Admin("/api/v1/admin/rules/backfill", &Bind<ServeRulesBackfill>, "Gives recording rules a past.", kBackfillParams),
     Admin("/api/v1/admin/tsdb/delete_series", &Bind<ServeDeleteSeries>, "Deletes samples.", kDeleteParams),
     Admin("/api/v1/admin/tsdb/clean_tombstones", &Bind<ServeCleanTombstones>, "Removes deleted samples from disk."),
     Admin("/api/v1/admin/tsdb/snapshot", &Bind<ServeSnapshot>, "Makes a snapshot of the database.", kSnapshotParams),
@@ -265,10 +270,6 @@ constexpr Route kRoutes[] = {
     Import("/api/v1/import", &Bind<ServeImportLines>, "Import of series as lines of JSON.", kImportParams),
     ServerApi(kGetOrPost, "/api/v1/export", &Bind<ServeExport>, "Export of series as lines of JSON.", kExportParams),
     Api(kOptionsMethod, "/api/v1/*path", &Bind<ServeOptions>, "CORS preflight.", {}, Lane::kQuick),
-    ServerApi(kPostMethod, "/api/v1/rules/backtest", &Bind<ServeRulesBacktest>, "What rules would have done.",
-              kBacktestParams),
-    ServerApi(kGetMethod, "/api/v1/alerts/history", &Bind<ServeAlertHistory>,
-              "What happened to alerts, and what Alertmanagers answered.", kAlertHistoryParams),
 
     WithParams(
         [] {
@@ -276,7 +277,6 @@ constexpr Route kRoutes[] = {
           route.path = "/federate";
           route.handler = &Bind<ServeFederate>;
           route.doc = "The newest samples of the selected series.";
-    Admin("/api/v1/admin/rules/backfill", &Bind<ServeRulesBackfill>, "Gives recording rules a past.", kBackfillParams),
           return route;
         }(),
         kFederateParams, Compression::kGzipOrDeflate),
