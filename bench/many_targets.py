@@ -4,7 +4,7 @@
     many_targets.py --fleet FLEET_BINARY --server SERVER_BINARY [--targets 10000] [--series 100] [--interval 15] [--rounds 6]
 
 FLEET_BINARY plays 250 targets a process. How late a scrape was is told by the time stored with its samples, which is the time it began
-unless that is within 2 ms of its place in the interval, and then that place: the earliest time of a target, modulo the interval, is taken
+unless that is within 2 ms of its place in the interval, and then that place: the earliest time of a target within its interval is taken
 for its place. Only the rounds after the first are counted.
 """
 import argparse
@@ -88,10 +88,13 @@ def run(args, targets, folder, processes):
     rows = ask(args.port, "query", query=f'up{{job="fleet"}}[{window}]', time=ended)["result"]
     late, missed, down = [], 0, 0
     for row in rows:
-        places = [float(t) % args.interval for t, _ in row["values"]]
-        place = min(places)
-        late += [p - place for p in places]
-        missed += max(0, int(ended - begun) // args.interval - len(places))
+        times = [float(t) for t, _ in row["values"]]
+        # Round the clock: a place just before the end of the interval is left for one just behind its beginning.
+        half = args.interval / 2
+        places = [(t - times[0] + half) % args.interval - half for t in times]
+        late += [place - min(places) for place in places]
+        # A scrape that is due about when the window ends may not be stored yet: only whole gaps count.
+        missed += sum(gap > 1.5 * args.interval for gap in (b - a for a, b in zip(times, times[1:] + [ended])))
         down += sum(v != "1" for _, v in row["values"])
     late.sort()
     samples = len(late) * args.series
