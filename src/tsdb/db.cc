@@ -1,5 +1,7 @@
 #include "tsdb/db.h"
 
+#include <future>
+
 #include "tsdb/block/block_files.h"
 #include "tsdb/db_metrics.h"
 #include "tsdb/db_view.h"
@@ -93,8 +95,22 @@ Result<void> Db::Replay() {
   head_.SetClip(in_blocks_.time);
   EPI_ASSIGN(auto definitions, SeriesLog::Load(deps_.fs, JoinPath(native_, "series"), aside, head_));
   ReportDamage(definitions.damage);
-  if (definitions.refused > 0)
-    deps_.log.Warn("Some series definitions were unusable", {{"count", definitions.refused}});
+  // Labels and symbols are nothing that replay needs.
+  std::promise<size_t> indexed;
+  const auto index = [&] { indexed.set_value(SeriesLog::Index(definitions, head_)); };
+  std::future<size_t> index_done = indexed.get_future();
+  if (pool.size() > 0) {
+    pool.Submit(index);
+  } else {
+    index();
+  }
+  // Whatever ends this early, the task needs what it refers to.
+  struct AwaitIndex {
+    std::future<size_t>& done;
+    ~AwaitIndex() {
+      if (done.valid()) done.wait();
+    }
+  } const await_index{index_done};
   const MonotonicNs defined = deps_.clock.Monotonic();
   EPI_TRY(spill_.Start());
   EPI_TRY(LoadSnapshot(&pool));
@@ -110,6 +126,8 @@ Result<void> Db::Replay() {
     deps_.log.Warn("Parts of the WAL could not be used",
                    {{"batches_without_base", report_.orphans}, {"unknown_series_rows", report_.unknown_rows}});
   }
+  if (const size_t refused = definitions.refused + index_done.get(); refused > 0)
+    deps_.log.Warn("Some series definitions were unusable", {{"count", refused}});
   head_.FinishReplay();
   next_lsn_.store(std::max({report_.highest_lsn, definitions.highest_lsn, in_blocks_.lsn,
                             loaded_snapshot_ ? loaded_snapshot_->highest_lsn : 0}) +
@@ -122,7 +140,7 @@ Result<void> Db::Replay() {
   const auto seconds = [](MonotonicNs ns) { return static_cast<double>(ns) * 1e-9; };
   const MonotonicNs end = deps_.clock.Monotonic();
   replay_seconds_.store(seconds(end - start));
-  deps_.log.Info("WAL replay completed", {{"series", definitions.series},
+  deps_.log.Info("WAL replay completed", {{"series", head_.series_count()},
                                           {"segments", report_.segments},
                                           {"samples", report_.samples},
                                           {"series_replay_duration", seconds(defined - start)},

@@ -274,43 +274,11 @@ void Head::NoteAll(SeriesJournal& journal, const std::function<void()>& begin) {
   }
 }
 
-Result<void> Head::RestoreSeries(uint32_t group, uint32_t id, uint32_t generation, uint64_t first_lsn,
-                                 LabelTuple labels) {
-  const std::lock_guard<std::mutex> lock(creation_);
-  const auto bad = [&](const char* why) {
-    return Fail(ErrorCode::kDataLoss, "series " + std::to_string(id) + ": " + why);
-  };
-  if (group >= groups_.size()) return bad("its group is not defined");
-  if (labels.empty()) return bad("it has no labels");
-  std::vector<LabelView> pairs;
-  for (const auto& label : labels) {
-    for (const SymbolId symbol : {label.name, label.value}) {
-      if (static_cast<uint32_t>(symbol) >= symbols_.count() || symbols_.Text(symbol).empty())
-        return bad("a symbol is not defined");
-    }
-    pairs.push_back({symbols_.Text(label.name), symbols_.Text(label.value)});
-  }
-  const Labels text = Labels::FromPairs(std::move(pairs));
-  if (const SeriesRef known = Find(text); known != kNoSeries) {
-    // Written again after a failed sync.
-    if (known == MakeRef(id, generation)) return {};
-    return bad("its labels are defined twice");
-  }
-  const bool fresh = !series_.HasSlab(id) || series_.slab(id).group == kNoSeriesId;
-  if (!series_.RestoreSlab(id, group)) return bad("its number belongs to another group");
-  if (fresh) groups_[group]->AddSlab(id / Slab::kSeries * Slab::kSeries);
-  if (series_.Alive(id)) return bad("it is defined twice");
-  const auto offset = labels_.Add(group, labels);
-  if (!offset) return Fail(ErrorCode::kLimit, "the head has no room for more series");
-  if (first_lsn_.size() <= id) first_lsn_.resize(id + 1);
-  first_lsn_[id] = first_lsn;
-  Place(group, id, generation, text.Hash(), *offset, labels);
-  return {};
-}
-
 void Head::FinishReplay() {
+  DropRefused();
   const std::lock_guard<std::mutex> lock(creation_);
   first_lsn_ = {};
+  indexed_ = {};
   std::sort(unknown_ids_.begin(), unknown_ids_.end());
   const auto in_log = [&](uint32_t first, uint32_t count) {
     const auto at = std::lower_bound(unknown_ids_.begin(), unknown_ids_.end(), first);

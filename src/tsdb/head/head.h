@@ -132,11 +132,16 @@ class Head {
   };
   Totals CountTotals() const;
 
-  // --- for replay: single-threaded, before anything else is called ---
+  // --- for replay: single-threaded but where something else is said, before anything else is called ---
+  // Definitions come back in two steps. The first says which series live: replay needs nothing else. The second makes
+  // them findable, and may run beside replay.
   Result<void> RestoreGroup(uint32_t id, const GroupIdentity& identity);
-  Result<void> RestoreSymbol(SymbolId id, std::string_view text);
   // `first_lsn`: records before it mean an earlier life of the id.
-  Result<void> RestoreSeries(uint32_t group, uint32_t id, uint32_t generation, uint64_t first_lsn, LabelTuple labels);
+  Result<void> RestoreSeries(uint32_t group, uint32_t id, uint32_t generation, uint64_t first_lsn);
+  Result<void> RestoreRemoved(uint32_t id);
+  Result<void> RestoreSymbol(SymbolId id, std::string_view text);
+  // Does nothing when that life of the series is over. An error: the series is of no use and goes with FinishReplay.
+  Result<void> IndexSeries(uint32_t id, uint32_t generation, LabelTuple labels);
   // Everything up to `lsn` is there already; what is above a group's applied_lsn() is not.
   void SetRestored(uint64_t lsn) { restored_lsn_ = lsn; }
   void RestoreTimes(TimestampMs min, TimestampMs max);
@@ -156,8 +161,7 @@ class Head {
 
   // What records up to `lsn` say about times before `time` is in blocks: Replay leaves it out.
   void SetInBlocks(TimestampMs time, uint64_t lsn);
-  Result<void> RestoreRemoved(uint32_t id);
-  // After the last Restore and Replay.
+  // After the last Restore, Index and Replay.
   void FinishReplay();
 
   // --- maintenance: one caller at a time ---
@@ -217,6 +221,7 @@ class Head {
   void NoteSymbol(SymbolId id, std::string_view text);
   void RemoveGone(Group& group, TimestampMs time);
   void Recycle();
+  void DropRefused();
   std::optional<uint32_t> NewId(Group& group);
   Result<Group*> FindOrMakeGroup(const GroupIdentity& identity);
   void Place(uint32_t group, uint32_t id, uint32_t generation, uint64_t hash, LabelStore::Offset offset,
@@ -245,6 +250,8 @@ class Head {
   std::mutex creation_;  // series and groups are made one at a time
   std::map<std::pair<GroupIdentity::Kind, std::string>, uint32_t> group_ids_;  // guarded by creation_
   std::vector<uint64_t> first_lsn_;                                            // only while replaying: by id
+  uint64_t last_first_lsn_ = 0;           // only while replaying: the highest of first_lsn_
+  std::vector<bool> indexed_;             // only while replaying, for IndexSeries: by id
   std::vector<uint32_t> unknown_ids_;     // only while replaying: the log names them, so nobody may get them
   TimestampMs in_blocks_time_ = kNoTime;  // only while replaying
   uint64_t in_blocks_lsn_ = 0;            // only while replaying

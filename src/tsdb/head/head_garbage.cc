@@ -93,27 +93,4 @@ void Head::Recycle() {
   }
 }
 
-Result<void> Head::RestoreRemoved(uint32_t id) {
-  if (!series_.Alive(id))
-    return Fail(ErrorCode::kDataLoss, "series " + std::to_string(id) + " is removed but was not defined");
-  std::vector<PostingsIndex::Gone> gone(1);
-  ColdRecord& cold = series_.cold(id);
-  gone[0].id = id;
-  labels_.Decode(cold.labels, gone[0].labels);
-  by_labels_.Remove(cold.label_hash, id);
-  postings_.Remove(gone);
-  labels_.Free(cold.labels);
-  cold.generation.fetch_add(1, std::memory_order_acq_rel);
-  live_series_.fetch_sub(1, std::memory_order_relaxed);
-  // Its number may come again in another group, when all of its slab are gone.
-  const uint32_t first = id / Slab::kSeries * Slab::kSeries;
-  Slab& slab = series_.slab(id);
-  for (const ColdRecord& other : slab.cold) {
-    if ((other.generation.load(std::memory_order_relaxed) & 1) != 0) return {};
-  }
-  groups_[slab.group]->RemoveSlab(first);
-  slab.group = kNoSeriesId;
-  return {};
-}
-
 }  // namespace epi::tsdb

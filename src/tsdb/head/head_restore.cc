@@ -1,9 +1,94 @@
-// What a start brings back beside definitions: batches of the log, and what a snapshot says of the whole head.
+// What a start brings back: definitions, batches of the log, and what a snapshot says of the whole head.
 #include <algorithm>
 
 #include "tsdb/head/head.h"
 
 namespace epi::tsdb {
+
+// --- definitions ---
+
+Result<void> Head::RestoreSeries(uint32_t group, uint32_t id, uint32_t generation, uint64_t first_lsn) {
+  const auto bad = [&](const char* why) {
+    return Fail(ErrorCode::kDataLoss, "series " + std::to_string(id) + ": " + why);
+  };
+  if (group >= groups_.size()) return bad("its group is not defined");
+  const bool fresh = !series_.HasSlab(id) || series_.slab(id).group == kNoSeriesId;
+  if (!fresh && series_.Alive(id)) {
+    // Written again after a failed sync.
+    if (series_.Alive(MakeRef(id, generation))) return {};
+    return bad("it is defined twice");
+  }
+  if (!series_.RestoreSlab(id, group)) return bad("its number belongs to another group");
+  if (fresh) groups_[group]->AddSlab(id / Slab::kSeries * Slab::kSeries);
+  if (first_lsn_.size() <= id) first_lsn_.resize(std::max<size_t>(id + 1, first_lsn_.size() * 2));
+  first_lsn_[id] = first_lsn;
+  last_first_lsn_ = std::max(last_first_lsn_, first_lsn);
+  series_.cold(id).generation.store(generation, std::memory_order_release);
+  live_series_.fetch_add(1, std::memory_order_relaxed);
+  return {};
+}
+
+Result<void> Head::RestoreRemoved(uint32_t id) {
+  if (!series_.Alive(id))
+    return Fail(ErrorCode::kDataLoss, "series " + std::to_string(id) + " is removed but was not defined");
+  series_.cold(id).generation.fetch_add(1, std::memory_order_acq_rel);
+  live_series_.fetch_sub(1, std::memory_order_relaxed);
+  // Its number may come again in another group, when all of its slab are gone.
+  const uint32_t first = id / Slab::kSeries * Slab::kSeries;
+  Slab& slab = series_.slab(id);
+  for (const ColdRecord& other : slab.cold) {
+    if ((other.generation.load(std::memory_order_relaxed) & 1) != 0) return {};
+  }
+  groups_[slab.group]->RemoveSlab(first);
+  slab.group = kNoSeriesId;
+  return {};
+}
+
+Result<void> Head::IndexSeries(uint32_t id, uint32_t generation, LabelTuple labels) {
+  if (!series_.Alive(MakeRef(id, generation))) return {};
+  if (indexed_.size() <= id) indexed_.resize(std::max<size_t>(series_.id_limit(), id + 1));
+  if (indexed_[id]) return {};
+  const auto bad = [&](const char* why) {
+    return Fail(ErrorCode::kDataLoss, "series " + std::to_string(id) + ": " + why);
+  };
+  if (labels.empty()) return bad("it has no labels");
+  std::vector<LabelView> pairs;
+  pairs.reserve(labels.size());
+  for (const auto& label : labels) {
+    for (const SymbolId symbol : {label.name, label.value}) {
+      if (static_cast<uint32_t>(symbol) >= symbols_.count() || symbols_.Text(symbol).empty())
+        return bad("a symbol is not defined");
+    }
+    pairs.push_back({symbols_.Text(label.name), symbols_.Text(label.value)});
+  }
+  const Labels text = Labels::FromPairs(std::move(pairs));
+  const uint64_t hash = text.Hash();
+  const auto twin = by_labels_.Find(
+      hash, [&](uint32_t other) { return series_.cold(other).label_hash == hash && LabelsOf(other) == text; });
+  if (twin) return bad("its labels are defined twice");
+  const auto offset = labels_.Add(series_.slab(id).group, labels);
+  if (!offset) return Fail(ErrorCode::kLimit, "the head has no room for more series");
+  ColdRecord& cold = series_.cold(id);
+  cold.label_hash = hash;
+  cold.labels = *offset;
+  by_labels_.Add(hash, id);
+  postings_.Add(id, labels);
+  indexed_[id] = true;
+  return {};
+}
+
+// Series that live but cannot be found: their definition was of no use. The log may name them, so nobody gets their
+// numbers.
+void Head::DropRefused() {
+  for (uint32_t id = 0; id < series_.id_limit(); ++id) {
+    if (!series_.Alive(id) || (id < indexed_.size() && indexed_[id])) continue;
+    series_.cold(id).generation.fetch_add(1, std::memory_order_acq_rel);
+    live_series_.fetch_sub(1, std::memory_order_relaxed);
+    unknown_ids_.push_back(id);
+  }
+}
+
+// --- the whole head ---
 
 void Head::RestoreTimes(TimestampMs min, TimestampMs max) {
   // What is in blocks since the snapshot was taken has left, but for late samples.
@@ -33,10 +118,28 @@ void Head::PrepareReplay(Batch& batch, uint64_t lsn, ReplayPlan& plan) const {
     }
     return is;
   };
+  const auto own = [&](uint32_t group) {
+    auto& owners = plan.owners;
+    if (owners.empty() || (owners.back() != group && std::find(owners.begin(), owners.end(), group) == owners.end())) {
+      owners.push_back(group);
+    }
+  };
+  // Neighbours lie in one slab.
   size_t kept = 0;
+  const Slab* slab = nullptr;
+  uint32_t slab_number = kNoSeriesId;
+  const bool first_life = lsn >= last_first_lsn_;
   for (size_t i = 0; i < batch.series.size(); ++i) {
-    if (unknown(batch.series[i])) continue;
-    batch.series[kept] = batch.series[i];
+    const uint32_t id = batch.series[i];
+    if (id / Slab::kSeries != slab_number) {
+      slab_number = id / Slab::kSeries;
+      slab = series_.HasSlab(id) ? &series_.slab(id) : nullptr;
+      if (slab != nullptr && slab->group != kNoSeriesId) own(slab->group);
+    }
+    const bool plain = first_life && slab != nullptr &&
+                       (slab->cold[id % Slab::kSeries].generation.load(std::memory_order_relaxed) & 1) != 0;
+    if (!plain && unknown(id)) continue;
+    batch.series[kept] = id;
     batch.values[kept++] = batch.values[i];
   }
   batch.series.resize(kept);
@@ -45,17 +148,9 @@ void Head::PrepareReplay(Batch& batch, uint64_t lsn, ReplayPlan& plan) const {
   std::erase_if(batch.histograms, [&](const auto& row) { return unknown(row.series); });
   std::erase_if(batch.exemplars, [&](const auto& row) { return unknown(row.series); });
   std::erase_if(batch.tombstones, [&](const auto& row) { return unknown(row.series); });
-  const auto own = [&](uint32_t id) {
-    const uint32_t group = series_.slab(id).group;
-    auto& owners = plan.owners;
-    if (owners.empty() || (owners.back() != group && std::find(owners.begin(), owners.end(), group) == owners.end())) {
-      owners.push_back(group);
-    }
-  };
-  for (const uint32_t id : batch.series) own(id);
-  for (const auto& row : batch.timed) own(row.series);
-  for (const auto& row : batch.histograms) own(row.series);
-  for (const auto& row : batch.tombstones) own(row.series);
+  for (const auto& row : batch.timed) own(series_.slab(row.series).group);
+  for (const auto& row : batch.histograms) own(series_.slab(row.series).group);
+  for (const auto& row : batch.tombstones) own(series_.slab(row.series).group);
 }
 
 void Head::ReplayInto(uint32_t group, const Batch& batch, uint64_t lsn) {

@@ -10,9 +10,9 @@ namespace {
 constexpr size_t kMinTail = 16;
 
 // Runs of consecutive ids: uvarint(gap << 1 | longer), then uvarint(length - 2) when the run is longer than one.
-void EncodeRuns(std::span<const uint32_t> sorted, std::string& out) {
+// `next`: the smallest id that may come; then the end of the last run.
+void EncodeRuns(std::span<const uint32_t> sorted, uint64_t& next, std::string& out) {
   ByteWriter writer(out);
-  uint64_t next = 0;  // the smallest id that may come
   for (size_t i = 0; i < sorted.size();) {
     size_t end = i + 1;
     while (end < sorted.size() && sorted[end] == sorted[end - 1] + 1) ++end;
@@ -70,6 +70,13 @@ void IdList::Add(uint32_t id) {
   heap_->tail.push_back(id);
   ++count_;
   if (heap_->tail.size() > kMinTail && heap_->tail.size() > heap_->base_count / 8) {
+    if (heap_->tail.front() >= heap_->base_end && std::is_sorted(heap_->tail.begin(), heap_->tail.end())) {
+      // New ids are mostly above all others: what is there need not be looked at.
+      EncodeRuns(heap_->tail, heap_->base_end, heap_->base);
+      heap_->base_count = count_;
+      heap_->tail = {};
+      return;
+    }
     std::vector<uint32_t> all;
     AppendTo(all);
     Rebuild(all);
@@ -78,7 +85,8 @@ void IdList::Add(uint32_t id) {
 
 void IdList::Rebuild(std::span<const uint32_t> sorted) {
   std::string base;
-  EncodeRuns(sorted, base);
+  heap_->base_end = 0;
+  EncodeRuns(sorted, heap_->base_end, base);
   base.shrink_to_fit();
   heap_->base = std::move(base);
   heap_->base_count = static_cast<uint32_t>(sorted.size());

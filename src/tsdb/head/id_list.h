@@ -40,6 +40,7 @@ class IdList {
     std::string base;
     std::vector<uint32_t> tail;
     uint32_t base_count = 0;
+    uint64_t base_end = 0;  // above every id of the base
   };
   void Clear();
   void Rebuild(std::span<const uint32_t> sorted);

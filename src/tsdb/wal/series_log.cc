@@ -11,11 +11,13 @@ enum Item : uint8_t { kGroup = 1, kSymbol = 2, kSeries = 3, kRemoved = 4 };
 // Loading reads a file whole.
 constexpr size_t kMaxFileBytes = uint64_t{1} << 30;
 
-// Applies the items of one record. Nothing of a record with a wrong checksum gets here, so a parse error is our own
-// fault or a forged file; the rest of the record is given up.
+// Walks the items of one record. Nothing of a record with a wrong checksum gets here, so a parse error is our own fault
+// or a forged file; the rest of the record is given up.
 class ItemReader {
  public:
-  ItemReader(Head& head, SeriesLog::Loaded& loaded) : head_(head), loaded_(loaded) {}
+  // kLives: groups, and which series live. kIndex: symbols, and the labels of series.
+  enum class Step : unsigned char { kLives, kIndex };
+  ItemReader(Head& head, Step step) : head_(head), step_(step) {}
 
   bool Read(std::string_view payload) {
     ByteReader in(payload);
@@ -37,24 +39,29 @@ class ItemReader {
         default:
           return false;
       }
-      if (!done) ++loaded_.refused;
+      if (!done) ++refused_;
     }
     return in.ok();
   }
+  size_t refused() const { return refused_; }
+  uint64_t highest_lsn() const { return highest_lsn_; }
 
  private:
   Result<void> Group(ByteReader& in) {
     const uint64_t id = in.Uvarint();
     GroupIdentity identity;
     const uint8_t kind = in.U8();
-    identity.key = in.UvarintString();
+    const std::string_view key = in.UvarintString();
+    if (step_ != Step::kLives) return {};
     if (!in.ok() || id > UINT32_MAX || kind > static_cast<uint8_t>(GroupIdentity::Kind::kImport)) return Bad();
+    identity.key = key;
     identity.kind = static_cast<GroupIdentity::Kind>(kind);
     return head_.RestoreGroup(static_cast<uint32_t>(id), identity);
   }
   Result<void> Symbol(ByteReader& in) {
     const uint64_t id = in.Uvarint();
     const std::string_view text = in.UvarintString();
+    if (step_ != Step::kIndex) return {};
     if (!in.ok() || id >= SymbolTable::kMaxSymbols) return Bad();
     return head_.RestoreSymbol(SymbolId{static_cast<uint32_t>(id)}, text);
   }
@@ -74,23 +81,24 @@ class ItemReader {
     }
     if (!in.ok() || group > UINT32_MAX || id >= kNoSeriesId || generation > UINT32_MAX || (generation & 1) == 0)
       return Bad();
-    loaded_.highest_lsn = std::max(loaded_.highest_lsn, lsn);
-    EPI_TRY(head_.RestoreSeries(static_cast<uint32_t>(group), static_cast<uint32_t>(id),
-                                static_cast<uint32_t>(generation), lsn, tuple_));
-    ++loaded_.series;
-    return {};
+    if (step_ == Step::kIndex)
+      return head_.IndexSeries(static_cast<uint32_t>(id), static_cast<uint32_t>(generation), tuple_);
+    highest_lsn_ = std::max(highest_lsn_, lsn);
+    return head_.RestoreSeries(static_cast<uint32_t>(group), static_cast<uint32_t>(id),
+                               static_cast<uint32_t>(generation), lsn);
   }
   Result<void> Removed(ByteReader& in) {
     const uint64_t id = in.Uvarint();
+    if (step_ != Step::kLives) return {};
     if (!in.ok() || id >= kNoSeriesId) return Bad();
-    EPI_TRY(head_.RestoreRemoved(static_cast<uint32_t>(id)));
-    --loaded_.series;
-    return {};
+    return head_.RestoreRemoved(static_cast<uint32_t>(id));
   }
   static Result<void> Bad() { return Fail(ErrorCode::kDataLoss, "a definition is damaged"); }
 
   Head& head_;
-  SeriesLog::Loaded& loaded_;
+  const Step step_;
+  size_t refused_ = 0;
+  uint64_t highest_lsn_ = 0;
   std::vector<LabelSymbols> tuple_;
 };
 
@@ -296,13 +304,14 @@ Result<SeriesLog::Loaded> SeriesLog::Load(FileSystem& fs, const std::string& dir
                                           Head& head) {
   Loaded loaded;
   EPI_ASSIGN(const auto numbers, ListNumbered(fs, directory, kSeriesLogSuffix));
-  ItemReader items(head, loaded);
+  ItemReader items(head, ItemReader::Step::kLives);
   for (const uint64_t number : numbers) {
     loaded.next_file = number + 1;
     const std::string path = JoinPath(directory, NumberedName(number, kSeriesLogSuffix));
-    auto content = fs.ReadFile(path, uint64_t{16} << 30);
-    if (!content) {
-      loaded.damage.push_back({path, 0, 0, content.error().message(), {}});
+    auto read = fs.ReadFile(path, uint64_t{16} << 30);
+    const std::string* content = read ? &loaded.files.emplace_back(std::move(*read)) : nullptr;
+    if (content == nullptr) {
+      loaded.damage.push_back({path, 0, 0, read.error().message(), {}});
       continue;
     }
     if (content->empty()) continue;
@@ -315,7 +324,7 @@ Result<SeriesLog::Loaded> SeriesLog::Load(FileSystem& fs, const std::string& dir
     }
     RecordScanner scanner(*content);
     RecordScanner::Record record;
-    std::string cleaned = EncodeFileHeader({RecordFileKind::kSeriesLog, number, 0});
+    std::vector<RecordScanner::Record> good;
     while (scanner.Next(record)) {
       if (record.type != kDefinitions || !items.Read(record.payload)) {
         damage.push_back(
@@ -323,15 +332,26 @@ Result<SeriesLog::Loaded> SeriesLog::Load(FileSystem& fs, const std::string& dir
         continue;
       }
       loaded.highest_lsn = std::max(loaded.highest_lsn, record.lsn);
-      AppendRecord(cleaned, record.type, record.lsn, record.payload);
+      good.push_back(record);
+      loaded.records.push_back(record.payload);
     }
     damage.insert(damage.end(), scanner.damage().begin(), scanner.damage().end());
     // A tail is torn where the machine stopped, which may be in any file that was the last one once.
     if (damage.empty()) continue;
+    std::string cleaned = EncodeFileHeader({RecordFileKind::kSeriesLog, number, 0});
+    for (const auto& intact : good) AppendRecord(cleaned, intact.type, intact.lsn, intact.payload);
     const std::string kept = SetAside(fs, path, aside, cleaned);
     for (auto& part : damage) loaded.damage.push_back({path, part.offset, part.length, std::move(part.what), kept});
   }
+  loaded.highest_lsn = std::max(loaded.highest_lsn, items.highest_lsn());
+  loaded.refused = items.refused();
   return loaded;
+}
+
+size_t SeriesLog::Index(const Loaded& loaded, Head& head) {
+  ItemReader items(head, ItemReader::Step::kIndex);
+  for (const std::string_view record : loaded.records) items.Read(record);
+  return items.refused();
 }
 
 }  // namespace epi::tsdb

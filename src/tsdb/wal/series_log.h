@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file_system.h"
@@ -42,12 +44,18 @@ class SeriesLog final : public SeriesJournal {
   struct Loaded {
     uint64_t next_file = 1;
     uint64_t highest_lsn = 0;  // numbers up to it may be named by definitions
-    size_t series = 0;
-    size_t refused = 0;  // definitions that could not be used
+    size_t refused = 0;        // definitions that could not be used
     std::vector<LogDamage> damage;
+    // For Index.
+    std::deque<std::string> files;
+    std::vector<std::string_view> records;
   };
-  // Reads all files into an empty head. Damage never fails it; an error means that the directory cannot be read.
+  // Reads all files into an empty head: which series live. Damage never fails it; an error means that the directory
+  // cannot be read.
   static Result<Loaded> Load(FileSystem& fs, const std::string& directory, const std::string& aside, Head& head);
+  // The second step: symbols and labels of the series that live. May run beside replay. How many definitions could not
+  // be used.
+  static size_t Index(const Loaded& loaded, Head& head);
 
  private:
   Result<void> OpenFile();
