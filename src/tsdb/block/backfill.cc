@@ -159,8 +159,9 @@ Result<std::optional<BlockMeta>> Backfill::Write(Window& window) {
   BlockMeta meta;
   meta.min_time = std::numeric_limits<TimestampMs>::max();
   meta.max_time = std::numeric_limits<TimestampMs>::min();
-  for (auto& [labels, in_window] : window) {
-    Series& series = in_window;
+  for (auto& entry_of_series : window) {
+    const auto& labels = entry_of_series.first;
+    auto& series = entry_of_series.second;
     EPI_TRY(Sort(labels, series));
     size_t next = 0;
     const auto add_floats_before = [&](TimestampMs end) {
