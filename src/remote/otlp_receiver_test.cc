@@ -19,18 +19,27 @@ constexpr int64_t kNowMs = 1'700'000'000'000;
 
 std::string Nanos(int64_t ms) { return std::to_string(ms) + "000000"; }
 
-json Request(json metrics) {
-  return {{"resourceMetrics",
-           {{{"resource", {{"attributes", {{{"key", "service.name"}, {"value", {{"stringValue", "svc"}}}}}}}},
-             {"scopeMetrics", {{{"metrics", std::move(metrics)}}}}}}}};
+// Lists are built element by element: compilers differ in what braces around one value mean.
+json ListOf(std::initializer_list<json> elements) {
+  json out = json::array();
+  for (const auto& element : elements) out.push_back(element);
+  return out;
+}
+json Request(std::initializer_list<json> metrics) {
+  json attribute = {{"key", "service.name"}, {"value", {{"stringValue", "svc"}}}};
+  json scope = {{"metrics", ListOf(metrics)}};
+  json resource = {{"resource", {{"attributes", ListOf({attribute})}}}, {"scopeMetrics", ListOf({scope})}};
+  return {{"resourceMetrics", ListOf({resource})}};
 }
 json Number(int64_t time_ms, double value, int64_t start_ms = 0) {
   return {{"timeUnixNano", Nanos(time_ms)}, {"startTimeUnixNano", Nanos(start_ms)}, {"asDouble", value}};
 }
-json Gauge(const std::string& name, json points) { return {{"name", name}, {"gauge", {{"dataPoints", points}}}}; }
-json Sum(const std::string& name, json points, int temporality = 2) {
+json Gauge(const std::string& name, std::initializer_list<json> points) {
+  return {{"name", name}, {"gauge", {{"dataPoints", ListOf(points)}}}};
+}
+json Sum(const std::string& name, std::initializer_list<json> points, int temporality = 2) {
   return {{"name", name},
-          {"sum", {{"dataPoints", points}, {"aggregationTemporality", temporality}, {"isMonotonic", true}}}};
+          {"sum", {{"dataPoints", ListOf(points)}, {"aggregationTemporality", temporality}, {"isMonotonic", true}}}};
 }
 
 class OtlpReceiverTest : public ::testing::Test {
@@ -284,7 +293,7 @@ TEST_F(OtlpReceiverTest, ZeroSamplesAtTheStart) {
 
 TEST_F(OtlpReceiverTest, WarningsAreCounted) {
   Make();
-  EXPECT_EQ(Send(Request({Gauge("empty", json::array()), Gauge("g", {Number(kNowMs, 1)})})).status, 200);
+  EXPECT_EQ(Send(Request({Gauge("empty", {}), Gauge("g", {Number(kNowMs, 1)})})).status, 200);
   EXPECT_EQ(metrics
                 .AddCounter("prometheus_api_otlp_translation_warnings_total",
                             "The total number of warnings while translating OTLP requests, by category.",
