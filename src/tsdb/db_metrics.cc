@@ -114,6 +114,8 @@ constexpr Reading kReadings[] = {
      [](const Db& db) { return static_cast<double>(db.head().CountTotals().stale_series); }},
     {"prometheus_tsdb_head_truncations_total", "Total number of head truncations attempted.", kCounter,
      [](const Db& db) { return Of(db.head().counters().truncations); }},
+    {"prometheus_tsdb_snapshot_replay_error_total", "Total number snapshot replays that failed.", kCounter,
+     [](const Db& db) { return static_cast<double>(db.snapshot_errors()); }},
     {"prometheus_tsdb_wal_corruptions_total", "Total number of WAL corruptions.", kCounter,
      [](const Db& db) { return static_cast<double>(db.corruptions()); }},
     {"prometheus_tsdb_wal_record_parts_bytes_written_total",
