@@ -146,38 +146,71 @@ EncodedChunk FloatChunkEncoder::Snapshot() const {
 
 namespace {
 
-// The part of decoding that runs once a sample, as plain locals of one loop. `value` starts as the first sample's.
+// Reads one change of the step between samples that is not zero.
+[[gnu::noinline]] int64_t ReadStepChange(BitReader& in) {
+  const uint64_t next = in.Peek();
+  const auto ones = std::min(static_cast<unsigned>(std::countl_one(next)), 4u);
+  if (ones == 4) {
+    in.Skip(4);
+    return static_cast<int64_t>(in.Bits(64));
+  }
+  const unsigned width = kXorWidths[ones - 1];
+  in.Skip(ones + 1 + width);
+  return FromBits(next << (ones + 1) >> (64 - width), width);
+}
+
+// The part of decoding that runs once a sample, as plain locals of one loop. Whether a value reuses the window or sets
+// it is chosen without a branch, because on real data no branch predictor can tell; nearly always one word holds all of
+// a sample.
 bool DecodeXorSamples(BitReader& in, uint32_t count, TimestampMs* times, double* values) {
-  XorValueStream value;
+  XorValueStream first;
   TimestampMs time = in.Varint();
-  value.bits = in.Bits(64);
+  first.bits = in.Bits(64);
   times[0] = time;
-  values[0] = std::bit_cast<double>(value.bits);
+  values[0] = std::bit_cast<double>(first.bits);
   if (count == 1) return in.ok();
   auto step = static_cast<int64_t>(in.Uvarint());
   time = WrapAdd(time, step);
-  if (!value.Read(in)) return false;
+  if (!first.Read(in)) return false;
   times[1] = time;
-  values[1] = std::bit_cast<double>(value.bits);
+  values[1] = std::bit_cast<double>(first.bits);
+
+  first.window.SetForReader();
+  uint64_t bits = first.bits;
+  unsigned trailing = first.window.trailing;
+  unsigned width = first.window.width();
   for (uint32_t i = 2; i < count; ++i) {
-    const uint64_t next = in.Peek();
-    if (static_cast<int64_t>(next) >= 0) {
-      in.Skip(1);
-    } else {
-      const auto ones = static_cast<unsigned>(std::countl_one(next));
-      if (ones < 4) {
-        const unsigned width = kXorWidths[ones - 1];
-        in.Skip(ones + 1 + width);
-        step = WrapAdd(step, FromBits(next << (ones + 1) >> (64 - width), width));
-      } else {
-        in.Skip(4);
-        step = WrapAdd(step, static_cast<int64_t>(in.Bits(64)));
-      }
+    uint64_t next = in.Peek();
+    unsigned used = 1;
+    if (static_cast<int64_t>(next) < 0) {
+      step = WrapAdd(step, ReadStepChange(in));
+      next = in.Peek();
+      used = 0;
     }
+    next <<= used;
     time = WrapAdd(time, step);
     times[i] = time;
-    if (!value.Read(in)) return false;
-    values[i] = std::bit_cast<double>(value.bits);
+    if (static_cast<int64_t>(next) >= 0) {
+      in.Skip(used + 1);
+      values[i] = std::bit_cast<double>(bits);
+      continue;
+    }
+    const bool fresh = ((next >> 62) & 1) != 0;
+    const auto leading = static_cast<unsigned>(next >> 57) & 31;
+    const unsigned field = static_cast<unsigned>(next >> 51) & 63;
+    const unsigned fresh_width = field == 0 ? 64 : field;
+    if (fresh && leading + fresh_width > 64) return false;
+    width = fresh ? fresh_width : width;
+    trailing = fresh ? 64 - leading - fresh_width : trailing;
+    const unsigned head = fresh ? 13 : 2;
+    if (head + width <= 56) {
+      bits ^= next << head >> (64 - width) << trailing;
+      in.Skip(used + head + width);
+    } else {
+      in.Skip(used + head);
+      bits ^= in.Bits(width) << trailing;
+    }
+    values[i] = std::bit_cast<double>(bits);
   }
   return in.ok();
 }

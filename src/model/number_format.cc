@@ -93,6 +93,35 @@ bool AppendSmallInteger(std::string& out, double value, double limit) {
   return true;
 }
 
+// Few digits behind the point: a decimal of at most 15 digits is the shortest that reads back as its number, and a
+// division of two exact numbers tells whether there is one.
+bool AppendShortFraction(std::string& out, double value) {
+  constexpr double kExact = 1e15;
+  double scale = 1;
+  for (int places = 1; places <= 3; ++places) {
+    scale *= 10;
+    const double scaled = value * scale;
+    if (!(scaled > -kExact && scaled < kExact)) return false;
+    const double rounded = std::nearbyint(scaled);
+    if (rounded / scale != value) continue;
+    auto whole = static_cast<int64_t>(rounded);
+    if (whole == 0) return false;
+    std::array<char, 24> text;
+    char* at = text.data() + text.size();
+    const bool negative = whole < 0;
+    if (negative) whole = -whole;
+    for (int digit = 0; whole > 0 || digit <= places; ++digit) {
+      if (digit == places) *--at = '.';
+      *--at = static_cast<char>('0' + whole % 10);
+      whole /= 10;
+    }
+    if (negative) *--at = '-';
+    out.append(at, text.data() + text.size());
+    return true;
+  }
+  return false;
+}
+
 char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
@@ -246,7 +275,7 @@ std::string FormatFloatPrecision(double value, char format, int precision) {
 }
 
 void AppendJsonSampleValue(std::string& out, double value) {
-  if (AppendSmallInteger(out, value, 1e15) || AppendSpecial(out, value)) return;
+  if (AppendSmallInteger(out, value, 1e15) || AppendSpecial(out, value) || AppendShortFraction(out, value)) return;
   const double magnitude = std::fabs(value);
   if (std::signbit(value)) out += '-';
   const Decimal d = ShortestDigits(magnitude);

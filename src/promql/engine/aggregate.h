@@ -84,6 +84,9 @@ class ChooseOperator final : public Operator {
   Result<void> Choose();
   Result<bool> CheckParameter();
   void ChooseAtStep(size_t step, double parameter, std::vector<uint32_t>* order);
+  void ChooseTile(size_t base);
+  // One annotation for every histogram left out at one of the tile's steps; `wanted` is k at each.
+  void NoteHistograms(const RowView& row, size_t base, const size_t* wanted);
   bool InRatio(double ratio, uint32_t row) const;
 
   OperatorPtr child_;

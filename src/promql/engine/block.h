@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "base/uninitialized_vector.h"
 #include "model/histogram.h"
 #include "promql/engine/memory_meter.h"
 
@@ -88,7 +89,7 @@ class Block {
   size_t rows_ = 0;
   size_t steps_ = 0;
   size_t words_ = 0;
-  std::vector<double> values_;
+  UninitializedVector<double> values_;
   std::vector<uint64_t> bits_;
   std::vector<uint32_t> floats_;
   std::vector<uint32_t> series_;

@@ -32,6 +32,16 @@ class ChoiceHeap {
     items_.front() = item;
     if (k > 1) Down(0);
   }
+  // Takes the item when fewer than `k` are in, or when it is better than the worst of them.
+  void Offer(Chosen item, size_t k, bool top_wanted) {
+    if (items_.size() < k) {
+      Push(item);
+      return;
+    }
+    const double worst = top().v;
+    const bool better = (top_wanted ? worst < item.v : worst > item.v) || (std::isnan(worst) && !std::isnan(item.v));
+    if (better) ReplaceTop(item, k);
+  }
   // The best first. Insertion sort: stable, and safe with an order that NaN makes inconsistent.
   void SortBestFirst() {
     for (size_t i = 1; i < items_.size(); ++i) {
@@ -67,6 +77,10 @@ class ChoiceHeap {
   const bool reverse_;
   std::vector<Chosen> items_;
 };
+
+constexpr size_t kTile = 64;
+// More groups than this would hold too many heaps at once.
+constexpr size_t kMaxTileGroups = 1024;
 
 // Where a series falls in [0, 1): Prometheus's hash of its labels, whose form shows here.
 double RatioOffset(LabelTuple labels, const LabelStore& store) {
@@ -173,15 +187,7 @@ void ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uin
       notes_.HistogramIgnoredInAggregation(AggregateOpName(options_.op), options_.pos);
       continue;
     }
-    const double v = row.values[step];
-    ChoiceHeap& heap = heaps[group];
-    if (heap.size() < k) {
-      heap.Push({v, i});
-      continue;
-    }
-    const double worst = heap.top().v;
-    const bool better = (top ? worst < v : worst > v) || (std::isnan(worst) && !std::isnan(v));
-    if (better) heap.ReplaceTop({v, i}, k);
+    heaps[group].Offer({row.values[step], i}, k, top);
   }
   const size_t words = WordsFor(grid_.count);
   const auto choose = [&](uint32_t row) {
@@ -192,6 +198,45 @@ void ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uin
   for (const uint32_t group : group_order) {
     if (order != nullptr && by_value) heaps[group].SortBestFirst();
     for (const Chosen& item : heaps[group].items()) choose(item.row);
+  }
+}
+
+void ChooseOperator::NoteHistograms(const RowView& row, size_t base, const size_t* wanted) {
+  for (const auto& at : *row.histograms) {
+    if (at.step < base || at.step >= base + kTile || wanted[at.step - base] == 0) continue;
+    notes_.HistogramIgnoredInAggregation(AggregateOpName(options_.op), options_.pos);
+  }
+}
+
+// topk and bottomk of a range, up to 64 steps at once: rows are walked along their values instead of across them. Each
+// step's heap sees the rows in the same order as one step after the other would show them.
+void ChooseOperator::ChooseTile(size_t base) {
+  const bool top = options_.op == AggregateOp::kTopk;
+  const auto rows = static_cast<uint32_t>(matrix_.size());
+  const size_t steps = std::min(kTile, grid_.count - base);
+  size_t wanted[kTile] = {};
+  uint64_t any = 0;
+  for (size_t s = 0; s < steps; ++s) {
+    const double parameter = param_values_[base + s];
+    if (parameter < 1) continue;
+    wanted[s] = static_cast<size_t>(std::min(parameter, static_cast<double>(rows)));
+    any |= static_cast<uint64_t>(wanted[s] > 0) << s;
+  }
+  if (any == 0) return;
+  std::vector<ChoiceHeap> heaps(grouping_.groups.size() * kTile, ChoiceHeap(options_.op == AggregateOp::kBottomk));
+  for (uint32_t i = 0; i < rows; ++i) {
+    const RowView row = matrix_.row(i);
+    if (!row.histograms->empty()) NoteHistograms(row, base, wanted);
+    ChoiceHeap* of_group = heaps.data() + grouping_.group_of[row.series] * kTile;
+    const double* values = row.values + base;
+    for (uint64_t left = row.bits[base / 64] & any; left != 0; left &= left - 1) {
+      const auto s = static_cast<size_t>(std::countr_zero(left));
+      of_group[s].Offer({values[s], i}, wanted[s], top);
+    }
+  }
+  const size_t words = WordsFor(grid_.count);
+  for (size_t h = 0; h < heaps.size(); ++h) {
+    for (const Chosen& item : heaps[h].items()) SetBit(chosen_.data() + item.row * words, base + h % kTile);
   }
 }
 
@@ -207,8 +252,14 @@ Result<void> ChooseOperator::Choose() {
       ratio_offsets_.push_back(RatioOffset(series_[matrix_.row(i).series].labels, query_.labels));
     }
   }
-  for (size_t k = 0; k < grid_.count; ++k) {
+  const bool by_value = options_.op == AggregateOp::kTopk || options_.op == AggregateOp::kBottomk;
+  const bool tiles = by_value && !grid_.instant() && grouping_.groups.size() <= kMaxTileGroups;
+  for (size_t k = 0; k < grid_.count; k += tiles ? kTile : 1) {
     EPI_TRY(query_.Check());
+    if (tiles) {
+      ChooseTile(k);
+      continue;
+    }
     ChooseAtStep(k, param_values_[k], grid_.instant() ? &order_ : nullptr);
   }
   if (grid_.instant()) return {};

@@ -94,7 +94,7 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
   } else {
     column = &cache.own;
     column->times.clear();
-    column->rate_terms.ready = false;
+    column->ForgetTerms();
     cache.own_values.clear();
     cache.own_starts.clear();
     for (size_t n = 0; n < samples.t.size(); ++n) {
@@ -123,7 +123,7 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
       samples.histograms.empty() && options_.function->row != nullptr && starts.empty() && !options_.window.extended();
   if (fast) {
     options_.function->row({grid_, options_.window, column->times, v.data(), column->windows, column->rate_terms,
-                            Argument(0), Argument(1), block.values(row), block.bits(row)},
+                            column->line_terms, Argument(0), Argument(1), block.values(row), block.bits(row)},
                            context);
     block.CountFloats(row);
     ++column->uses;

@@ -67,13 +67,34 @@ using FourBits = int64_t __attribute__((vector_size(32)));
   sum = total;
 }
 
+// The same sum and compensation while nothing overflows: the rounding error of an addition is exact however it is
+// found, and this way needs neither magnitudes nor a choice.
+[[gnu::always_inline]] inline void FiniteStep(const Four& value, Four& sum, Four& compensation) {
+  const Four total = sum + value;
+  const Four added = total - sum;
+  compensation += (sum - (total - added)) + (value - added);
+  sum = total;
+}
+
+[[gnu::always_inline]] inline bool AllFinite(const Four& value) {
+  const FourBits finite = Absolute(value) <= Four{kMax, kMax, kMax, kMax};
+  return (finite[0] & finite[1] & finite[2] & finite[3]) != 0;
+}
+
 [[gnu::always_inline]] inline void KahanAddBody(const double* values, double* sums, double* compensations,
                                                 size_t count) {
   size_t i = 0;
   for (; i + 4 <= count; i += 4) {
-    Four sum = Load(sums + i);
+    const Four value = Load(values + i);
+    const Four before = Load(sums + i);
+    Four sum = before;
     Four compensation = Load(compensations + i);
-    KahanStep(Load(values + i), sum, compensation);
+    FiniteStep(value, sum, compensation);
+    if (!AllFinite(sum)) {
+      sum = before;
+      compensation = Load(compensations + i);
+      KahanStep(value, sum, compensation);
+    }
     Store(sums + i, sum);
     Store(compensations + i, compensation);
   }
@@ -110,14 +131,51 @@ using FourBits = int64_t __attribute__((vector_size(32)));
   return (active[0] | active[1] | active[2] | active[3]) == 0;
 }
 
-[[gnu::always_inline]] inline void KahanSumFourBody(FourSums& four, size_t count) {
+[[gnu::always_inline]] inline Four Gather(const double* const* at, size_t i) {
+  return Four{at[0][i], at[1][i], at[2][i], at[3][i]};
+}
+
+[[gnu::always_inline]] inline void SumFourBody(FourSums& four, size_t count) {
   Four sums = Load(four.sums);
   Four compensations = Load(four.compensations);
-  for (size_t i = 0; i < count; ++i) {
-    KahanStep(Four{four.at[0][i], four.at[1][i], four.at[2][i], four.at[3][i]}, sums, compensations);
-  }
+  for (size_t i = 0; i < count; ++i) FiniteStep(Gather(four.at, i), sums, compensations);
   Store(four.sums, sums);
   Store(four.compensations, compensations);
+}
+
+[[gnu::always_inline]] inline void SumFourProductsBody(const double* const* x, FourSums& y, FourSums& xy,
+                                                       size_t count) {
+  Four y_sums = Load(y.sums);
+  Four y_compensations = Load(y.compensations);
+  Four xy_sums = Load(xy.sums);
+  Four xy_compensations = Load(xy.compensations);
+  for (size_t i = 0; i < count; ++i) {
+    const Four value = Gather(y.at, i);
+    FiniteStep(value, y_sums, y_compensations);
+    FiniteStep(Gather(x, i) * value, xy_sums, xy_compensations);
+  }
+  Store(y.sums, y_sums);
+  Store(y.compensations, y_compensations);
+  Store(xy.sums, xy_sums);
+  Store(xy.compensations, xy_compensations);
+}
+
+[[gnu::always_inline]] inline void VarianceFourBody(FourSums& mean, FourSums& squares, size_t count) {
+  Four means = Load(mean.sums);
+  Four mean_compensations = Load(mean.compensations);
+  Four sums = Load(squares.sums);
+  Four compensations = Load(squares.compensations);
+  for (size_t i = 0; i < count; ++i) {
+    const Four value = Gather(mean.at, i);
+    const double n = static_cast<double>(i + 1);
+    const Four delta = value - (means + mean_compensations);
+    FiniteStep(delta / Four{n, n, n, n}, means, mean_compensations);
+    FiniteStep(delta * (value - (means + mean_compensations)), sums, compensations);
+  }
+  Store(mean.sums, means);
+  Store(mean.compensations, mean_compensations);
+  Store(squares.sums, sums);
+  Store(squares.compensations, compensations);
 }
 
 #if defined(__x86_64__)
@@ -130,7 +188,13 @@ EPI_AVX2 void KahanAddAvx2(const double* values, double* sums, double* compensat
 }
 EPI_AVX2 void ExtrapolateAvx2(const ExtrapolationChunk& chunk) { ExtrapolateBody(chunk); }
 EPI_AVX2 bool ZeroRuleIsIdleAvx2(const ExtrapolationChunk& chunk) { return ZeroRuleIsIdleBody(chunk); }
-EPI_AVX2 void KahanSumFourAvx2(FourSums& four, size_t count) { KahanSumFourBody(four, count); }
+EPI_AVX2 void SumFourAvx2(FourSums& four, size_t count) { SumFourBody(four, count); }
+EPI_AVX2 void SumFourProductsAvx2(const double* const* x, FourSums& y, FourSums& xy, size_t count) {
+  SumFourProductsBody(x, y, xy, count);
+}
+EPI_AVX2 void VarianceFourAvx2(FourSums& mean, FourSums& squares, size_t count) {
+  VarianceFourBody(mean, squares, count);
+}
 #undef EPI_AVX2
 #else
 constexpr bool kHasAvx2 = false;
@@ -141,7 +205,11 @@ void KahanAddAvx2(const double* values, double* sums, double* compensations, siz
 }
 void ExtrapolateAvx2(const ExtrapolationChunk& chunk) { ExtrapolateBody(chunk); }
 bool ZeroRuleIsIdleAvx2(const ExtrapolationChunk& chunk) { return ZeroRuleIsIdleBody(chunk); }
-void KahanSumFourAvx2(FourSums& four, size_t count) { KahanSumFourBody(four, count); }
+void SumFourAvx2(FourSums& four, size_t count) { SumFourBody(four, count); }
+void SumFourProductsAvx2(const double* const* x, FourSums& y, FourSums& xy, size_t count) {
+  SumFourProductsBody(x, y, xy, count);
+}
+void VarianceFourAvx2(FourSums& mean, FourSums& squares, size_t count) { VarianceFourBody(mean, squares, count); }
 #endif
 
 }  // namespace
@@ -164,8 +232,14 @@ bool ZeroRuleIsIdle(const ExtrapolationChunk& chunk) {
   return kHasAvx2 ? ZeroRuleIsIdleAvx2(chunk) : ZeroRuleIsIdleBody(chunk);
 }
 
-void KahanSumFour(FourSums& four, size_t count) {
-  kHasAvx2 ? KahanSumFourAvx2(four, count) : KahanSumFourBody(four, count);
+void SumFour(FourSums& four, size_t count) { kHasAvx2 ? SumFourAvx2(four, count) : SumFourBody(four, count); }
+
+void SumFourProducts(const double* const* x, FourSums& y, FourSums& xy, size_t count) {
+  kHasAvx2 ? SumFourProductsAvx2(x, y, xy, count) : SumFourProductsBody(x, y, xy, count);
+}
+
+void VarianceFour(FourSums& mean, FourSums& squares, size_t count) {
+  kHasAvx2 ? VarianceFourAvx2(mean, squares, count) : VarianceFourBody(mean, squares, count);
 }
 
 }  // namespace epi::promql

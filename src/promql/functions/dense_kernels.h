@@ -30,13 +30,18 @@ void ExtrapolateCounter(const ExtrapolationChunk& chunk);
 // True when the zero rule cannot apply at any of the 64 steps, so that the factor depends on the times alone.
 bool ZeroRuleIsIdle(const ExtrapolationChunk& chunk);
 
-// sum_over_time for four windows of one length at once: element i of window w is at[w][i]. Sums and compensations as
-// KahanSum.
+// Compensated sums for four windows of one length at once: element i of window w is at[w][i]. Sums and compensations go
+// on from what they are and end as KahanSum's, except where one of the two ends infinite or NaN: such a window has to
+// be computed again.
 struct FourSums {
-  const double* at[4];
-  double sums[4];
-  double compensations[4];
+  const double* at[4] = {};
+  double sums[4] = {};
+  double compensations[4] = {};
 };
-void KahanSumFour(FourSums& four, size_t count);
+void SumFour(FourSums& four, size_t count);
+// Sums of y and of x times y.
+void SumFourProducts(const double* const* x, FourSums& y, FourSums& xy, size_t count);
+// The running mean, begun from nothing, and the sum of squared deviations from it.
+void VarianceFour(FourSums& mean, FourSums& squares, size_t count);
 
 }  // namespace epi::promql

@@ -10,6 +10,7 @@
 #include "model/kahan_sum.h"
 #include "model/sample.h"
 #include "promql/functions/dense_kernels.h"
+#include "promql/functions/four_windows.h"
 #include "promql/functions/quantile.h"
 #include "promql/functions/rate.h"
 
@@ -62,18 +63,32 @@ double Average(std::span<const double> v) {
   return mean.Total();
 }
 
-double Variance(std::span<const double> v) {
-  double count = 0;
+// The squared deviation from the mean, in one pass.
+struct Deviation {
   KahanSum mean;
   KahanSum squares;
-  for (const double x : v) {
+  double count = 0;
+
+  void Add(double x) {
     ++count;
     const double delta = x - mean.Total();
     mean.Add(delta / count);
     squares.Add(delta * (x - mean.Total()));
   }
-  return squares.Total() / count;
+  double Variance() const { return squares.Total() / count; }
+  bool finite() const {
+    return std::isfinite(mean.sum) && std::isfinite(mean.compensation) && std::isfinite(squares.sum) &&
+           std::isfinite(squares.compensation);
+  }
+};
+
+double Variance(std::span<const double> v) {
+  Deviation deviation;
+  for (const double x : v) deviation.Add(x);
+  return deviation.Variance();
 }
+
+bool Changed(double before, double after) { return after != before && !(std::isnan(after) && std::isnan(before)); }
 
 // What adding up a window of histograms came across.
 struct HistogramFindings {
@@ -232,40 +247,69 @@ void EachWindow(const FloatRow& row, OfWindow of_window) {
   }
 }
 
-// Compensated sums of all windows, four at a time: each is its own chain of additions, so they run beside each other. A
-// sum begins with the first `given` values as they are. `finish(values, sum)` makes the result.
+// Compensated sums of all windows. A sum begins with the first `given` values as they are. `finish(values, sum)` makes
+// the result.
 template <typename Finish>
-void EachFourSums(const FloatRow& row, size_t given, Finish finish) {
-  std::array<size_t, 4> steps{};
-  size_t filled = 0;
-  const auto flush = [&] {
-    FourSums four{};
-    std::array<size_t, 4> lengths{};
-    size_t common = ~size_t{0};
+void EachSum(const FloatRow& row, size_t given, Finish finish) {
+  ForEachFourWindows(row, 1, [&](const FourWindows& windows) {
+    FourSums four;
     for (size_t w = 0; w < 4; ++w) {
-      const size_t k = steps[w < filled ? w : 0];
-      lengths[w] = row.windows.hi[k] - row.windows.lo[k] - given;
-      four.at[w] = row.v + row.windows.lo[k] + given;
-      four.sums[w] = given == 0 ? 0 : row.v[row.windows.lo[k]];
-      common = std::min(common, lengths[w]);
+      const double* first = row.v + row.windows.lo[windows.steps[w]];
+      four.at[w] = first + given;
+      four.sums[w] = given == 0 ? 0 : *first;
     }
-    KahanSumFour(four, common);
-    for (size_t w = 0; w < filled; ++w) {
-      const size_t k = steps[w];
+    SumFour(four, windows.common - given);
+    for (size_t w = 0; w < windows.filled; ++w) {
+      const auto values = WindowValues(row, windows.steps[w]);
       KahanSum sum{four.sums[w], four.compensations[w]};
-      for (size_t i = common; i < lengths[w]; ++i) sum.Add(four.at[w][i]);
-      const uint32_t lo = row.windows.lo[k];
-      row.values[k] = finish(std::span<const double>(row.v + lo, row.windows.hi[k] - lo), sum);
-      SetBit(row.bits, k);
+      size_t done = windows.common;
+      if (!std::isfinite(sum.sum) || !std::isfinite(sum.compensation)) {
+        sum = KahanSum{given == 0 ? 0 : values[0], 0};
+        done = given;
+      }
+      for (size_t i = done; i < values.size(); ++i) sum.Add(values[i]);
+      row.values[windows.steps[w]] = finish(values, sum);
+      SetBit(row.bits, windows.steps[w]);
     }
-    filled = 0;
-  };
+  });
+}
+
+template <typename Finish>
+void EachVariance(const FloatRow& row, Finish finish) {
+  ForEachFourWindows(row, 1, [&](const FourWindows& windows) {
+    FourSums mean;
+    FourSums squares;
+    for (size_t w = 0; w < 4; ++w) mean.at[w] = row.v + row.windows.lo[windows.steps[w]];
+    VarianceFour(mean, squares, windows.common);
+    for (size_t w = 0; w < windows.filled; ++w) {
+      const auto values = WindowValues(row, windows.steps[w]);
+      Deviation deviation{{mean.sums[w], mean.compensations[w]}, {squares.sums[w], squares.compensations[w]}, 0};
+      deviation.count = static_cast<double>(windows.common);
+      size_t done = windows.common;
+      if (!deviation.finite()) {
+        deviation = {};
+        done = 0;
+      }
+      for (size_t i = done; i < values.size(); ++i) deviation.Add(values[i]);
+      row.values[windows.steps[w]] = finish(deviation.Variance());
+      SetBit(row.bits, windows.steps[w]);
+    }
+  });
+}
+
+// A count of neighbours for which `event(before, after)` holds, for all windows from one running count.
+template <typename Event>
+void CountNeighbours(const FloatRow& row, Event event) {
+  if (row.t.empty()) return;
+  std::vector<uint32_t> events(row.t.size());
+  for (size_t i = 1; i < events.size(); ++i) events[i] = events[i - 1] + (event(row.v[i - 1], row.v[i]) ? 1 : 0);
   for (size_t k = 0; k < row.grid.count; ++k) {
-    if (row.windows.lo[k] == row.windows.hi[k]) continue;
-    steps[filled++] = k;
-    if (filled == 4) flush();
+    const uint32_t lo = row.windows.lo[k];
+    const uint32_t hi = row.windows.hi[k];
+    if (lo == hi) continue;
+    row.values[k] = static_cast<double>(events[hi - 1] - events[lo]);
+    SetBit(row.bits, k);
   }
-  if (filled > 0) flush();
 }
 
 // Sliding extreme in amortised constant time: a queue of positions whose values get worse from front to back. NaN loses
@@ -390,7 +434,7 @@ StepValue Changes(const Window& window, RangeContext& context) {
     } else if (b.h != nullptr) {
       changes += SameData(*b.h, *a.h) ? 0 : 1;
     } else {
-      changes += b.v != a.v && !(std::isnan(b.v) && std::isnan(a.v)) ? 1 : 0;
+      changes += Changed(a.v, b.v) ? 1 : 0;
     }
   });
   return any ? StepValue::Float(static_cast<double>(changes)) : StepValue::None();
@@ -412,7 +456,7 @@ StepValue Resets(const Window& window, RangeContext& context) {
 }
 
 void AvgRow(const FloatRow& row, RangeContext&) {
-  EachFourSums(row, 1, [](std::span<const double> v, const KahanSum& sum) {
+  EachSum(row, 1, [](std::span<const double> v, const KahanSum& sum) {
     // Infinite sums have a way of their own.
     if (!std::isfinite(sum.sum)) return Average(v);
     const auto count = static_cast<double>(v.size());
@@ -420,8 +464,8 @@ void AvgRow(const FloatRow& row, RangeContext&) {
   });
 }
 void SumRow(const FloatRow& row, RangeContext&) {
-  EachFourSums(
-      row, 0, [](std::span<const double>, const KahanSum& sum) { return std::isinf(sum.sum) ? sum.sum : sum.Total(); });
+  EachSum(row, 0,
+          [](std::span<const double>, const KahanSum& sum) { return std::isinf(sum.sum) ? sum.sum : sum.Total(); });
 }
 void CountRow(const FloatRow& row, RangeContext&) {
   EachWindow(row, [](std::span<const double> v) { return static_cast<double>(v.size()); });
@@ -440,6 +484,29 @@ void MinRow(const FloatRow& row, RangeContext&) {
 }
 void MaxRow(const FloatRow& row, RangeContext&) {
   SlidingExtreme(row, [](double a, double b) { return a > b; });
+}
+
+void StdvarRow(const FloatRow& row, RangeContext&) {
+  EachVariance(row, [](double variance) { return variance; });
+}
+void StddevRow(const FloatRow& row, RangeContext&) {
+  EachVariance(row, [](double variance) { return std::sqrt(variance); });
+}
+void ChangesRow(const FloatRow& row, RangeContext&) { CountNeighbours(row, Changed); }
+void ResetsRow(const FloatRow& row, RangeContext&) {
+  CountNeighbours(row, [](double before, double after) { return after < before; });
+}
+void QuantileRow(const FloatRow& row, RangeContext& context) {
+  std::vector<double> values;
+  for (size_t k = 0; k < row.grid.count; ++k) {
+    const auto window = WindowValues(row, k);
+    if (window.empty()) continue;
+    const double q = row.arg0[k];
+    if (!(q >= 0 && q <= 1)) context.notes.InvalidQuantile(q, context.pos);
+    values.assign(window.begin(), window.end());
+    row.values[k] = Quantile(q, values);
+    SetBit(row.bits, k);
+  }
 }
 
 }  // namespace epi::promql

@@ -9,22 +9,70 @@
 namespace epi::promql {
 namespace {
 constexpr double kQuantileInf = std::numeric_limits<double>::infinity();
+constexpr size_t kSortedSize = 12;
+// Halving takes far fewer rounds; data that resists gets the library's guarantee instead.
+constexpr int kMaxRounds = 48;
+
+// Moves values for which `keep` holds to the front, without a branch on the data; how many there are.
+template <typename Keep>
+size_t Partition(std::span<double> values, Keep keep) {
+  size_t kept = 0;
+  for (double& place : values) {
+    const double value = place;
+    place = values[kept];
+    values[kept] = value;
+    kept += keep(value) ? 1 : 0;
+  }
+  return kept;
 }
+
+// Puts the value of that rank in its place, nothing larger before it and nothing smaller behind. No NaN among them.
+void SelectRank(std::span<double> values, size_t rank) {
+  for (int round = 0; values.size() > kSortedSize; ++round) {
+    if (round == kMaxRounds) {
+      std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(rank), values.end());
+      return;
+    }
+    const double a = values.front();
+    const double b = values[values.size() / 2];
+    const double c = values.back();
+    const double pivot = std::max(std::min(a, b), std::min(std::max(a, b), c));
+    const size_t smaller = Partition(values, [&](double v) { return v < pivot; });
+    if (rank < smaller) {
+      values = values.first(smaller);
+      continue;
+    }
+    values = values.subspan(smaller);
+    rank -= smaller;
+    const size_t equal = Partition(values, [&](double v) { return v == pivot; });
+    if (rank < equal) return;
+    values = values.subspan(equal);
+    rank -= equal;
+  }
+  std::sort(values.begin(), values.end());
+}
+}  // namespace
 
 double Quantile(double q, std::span<double> values) {
   if (values.empty() || std::isnan(q)) return NormalNaN();
   if (q < 0) return -kQuantileInf;
   if (q > 1) return kQuantileInf;
-  std::sort(values.begin(), values.end(), [](double a, double b) {
-    if (std::isnan(a)) return !std::isnan(b);
-    return a < b;
-  });
   const double last = static_cast<double>(values.size()) - 1;
   const double rank = q * last;
-  const double lower = std::max(0.0, std::floor(rank));
-  const double upper = std::min(last, lower + 1);
+  const auto lower = static_cast<size_t>(std::max(0.0, std::floor(rank)));
+  const size_t upper = std::min(values.size() - 1, lower + 1);
   const double weight = rank - std::floor(rank);
-  return values[static_cast<size_t>(lower)] * (1 - weight) + values[static_cast<size_t>(upper)] * weight;
+  const size_t undefined = Partition(values, [](double v) { return std::isnan(v); });
+  if (lower >= undefined) {
+    SelectRank(values.subspan(undefined), lower - undefined);
+  } else if (upper >= undefined) {
+    SelectRank(values.subspan(undefined), 0);
+  }
+  if (upper > lower && lower >= undefined) {
+    std::iter_swap(values.begin() + static_cast<ptrdiff_t>(upper),
+                   std::min_element(values.begin() + static_cast<ptrdiff_t>(upper), values.end()));
+  }
+  return values[lower] * (1 - weight) + values[upper] * weight;
 }
 
 double GoMax(double a, double b) {

@@ -71,6 +71,16 @@ struct RateTerms {
   bool ready = false;
 };
 
+// What a least-squares line takes from the times alone, one entry a step; shared by all series of a timestamp column.
+// x is the time since the step's origin in seconds.
+struct LineTerms {
+  std::vector<double> sum_x;
+  std::vector<double> sum_xx;
+  std::vector<double> x;        // of windows; equal ones are stored once
+  std::vector<uint32_t> first;  // the step's window in x; empty when they would be too many
+  bool ready = false;
+};
+
 // A series of floats only, with its windows.
 struct FloatRow {
   const StepGrid& grid;
@@ -79,6 +89,7 @@ struct FloatRow {
   const double* v = nullptr;
   const Windows& windows;
   RateTerms& rate_terms;         // of this column
+  LineTerms& line_terms;         // of this column
   const double* arg0 = nullptr;  // scalar arguments, one a step
   const double* arg1 = nullptr;
   double* values = nullptr;  // out

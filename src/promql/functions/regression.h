@@ -6,7 +6,9 @@
 namespace epi::promql {
 
 StepValue Deriv(const Window& window, RangeContext& context);
-StepValue PredictLinear(const Window& window, RangeContext& context);               // arg0: seconds ahead
+StepValue PredictLinear(const Window& window, RangeContext& context);  // arg0: seconds ahead
+void DerivRow(const FloatRow& row, RangeContext& context);
+void PredictLinearRow(const FloatRow& row, RangeContext& context);
 StepValue DoubleExponentialSmoothing(const Window& window, RangeContext& context);  // arg0, arg1: factors
 
 }  // namespace epi::promql

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/uninitialized_vector.h"
 #include "storage/view.h"
 
 namespace epi::tsdb {
@@ -58,8 +59,8 @@ class SeriesArrays {
   const Begin& open() const { return begins_.back(); }
 
   std::vector<Begin> begins_;
-  std::vector<TimestampMs> times_;
-  std::vector<double> values_;
+  UninitializedVector<TimestampMs> times_;
+  UninitializedVector<double> values_;
   std::vector<TimestampMs> starts_;  // beside times_ as far as it is filled; zeros where a series has none
   std::vector<HistogramPoint> points_;
   std::deque<FloatHistogram> histograms_;
