@@ -20,7 +20,7 @@ using config::YamlReader;
 
 FilePosition PositionOf(const YamlNode& node) { return {node.line(), node.column()}; }
 
-std::string Quoted(std::string_view text) {
+std::string QuotedInRules(std::string_view text) {
   std::string out;
   AppendQuoted(out, text);
   return out;
@@ -146,8 +146,8 @@ class FileChecker {
   }
 
   void CheckRule(const RuleGroupSpec& group, const RuleSpec& rule, size_t number) {
-    const std::string where =
-        "group " + Quoted(group.name) + ", rule " + std::to_string(number) + ", " + Quoted(rule.name()) + ": ";
+    const std::string where = "group " + QuotedInRules(group.name) + ", rule " + std::to_string(number) + ", " +
+                              QuotedInRules(rule.name()) + ": ";
     const auto add = [&](FilePosition at, std::string_view what) {
       errors_.push_back(At(at) + where + std::string(what));
     };
@@ -197,7 +197,7 @@ class FileChecker {
       };
       const auto parsed =
           ParseTemplate("__alert_" + rule.alert, std::string(kAlertTemplatePrefix) + text, has_function);
-      if (!parsed) errors_.push_back(prefix + Quoted(name) + ": " + parsed.error().message());
+      if (!parsed) errors_.push_back(prefix + QuotedInRules(name) + ": " + parsed.error().message());
     }
   }
 
