@@ -454,9 +454,13 @@ void Group::CollectGone(TimestampMs time, std::vector<uint32_t>& gone) {
         slab.unused |= bit;
         continue;
       }
-      if ((slab.in_layout & bit) != 0) chain_.valid = false;
+      if ((slab.in_layout & bit) != 0) {
+        // The next record stands alone, and so do its bases: a number of the layout may get another series.
+        for (const uint32_t id : chain_.series) series_.slab(id).in_layout = 0;
+        chain_.series.clear();
+        chain_.valid = false;
+      }
       if (hot.Has(HotRecord::kStale)) --stale_series_;
-      slab.in_layout &= ~bit;
       slab.unused &= ~bit;
       slab.cold[i].generation.fetch_add(1, std::memory_order_acq_rel);
       hot = HotRecord();
