@@ -155,6 +155,8 @@ Result<void> Server::OpenDatabase() {
   engine.clock = &clock_;
   engine.logger = setup_.logger.Named("query engine");
   engine.metrics = &metrics_;
+  query_log_ = std::make_unique<promql::QueryLog>(files_, clock_, &metrics_);
+  engine.log = query_log_.get();
   engine_ = std::make_unique<promql::Engine>(engine);
   range_cache_ = std::make_unique<promql::RangeCache>(
       *engine_, promql::RangeCacheOptions{flags.query_result_cache_bytes, &clock_, &metrics_});
@@ -195,7 +197,7 @@ Result<void> Server::OpenDatabase() {
                           .start = {},
                           .apply = [this](const LoadedConfig& loaded) -> Result<void> {
                             engine_->SetDefaultStepMs(loaded.config.global.evaluation_interval);
-                            return {};
+                            return query_log_->SetFile(loaded.config.global.query_log_file);
                           },
                           .stop = {}});
 }

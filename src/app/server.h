@@ -108,6 +108,7 @@ class Server {
   std::unique_ptr<net::HttpClient> http_client_;
   std::unique_ptr<tsdb::Db> db_;
   std::unique_ptr<DatabaseAdapter> database_;
+  std::unique_ptr<promql::QueryLog> query_log_;
   std::unique_ptr<promql::Engine> engine_;
   std::unique_ptr<promql::RangeCache> range_cache_;
   std::unique_ptr<scrape::ScrapeManager> scrape_;

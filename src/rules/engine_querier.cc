@@ -5,6 +5,7 @@ namespace epi::rules {
 Result<promql::VectorValue> EngineQuerier::Evaluate(const promql::ParsedQuery& query, TimestampMs at) const {
   promql::QueryContext context;
   context.stop = stop_.get_token();
+  context.share = promql::QueryShare::kRules;
   EPI_ASSIGN(promql::QueryResult result,
              engine_.Run(query, promql::QuerySpec::Instant(query.text(), at), storage_, context));
   if (auto* vector = std::get_if<promql::VectorValue>(&result.value)) return std::move(*vector);

@@ -45,7 +45,7 @@ class AccessTest : public WebFixture {
     return out;
   }
   static std::string_view MethodOf(const net::Route& route) {
-    for (const auto method : {net::Method::kGet, net::Method::kPost, net::Method::kOptions}) {
+    for (const auto method : {net::Method::kGet, net::Method::kPost, net::Method::kDelete, net::Method::kOptions}) {
       if ((route.methods & net::MethodBit(method)) != 0) return net::MethodName(method);
     }
     return "GET";

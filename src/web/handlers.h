@@ -11,7 +11,8 @@ namespace epi::web {
 using HandlerFunction = Result<void>(Services&, const net::Request&, net::ResponseWriter&);
 
 // api/query.cc
-HandlerFunction ServeQuery, ServeQueryRange, ServeQueryExemplars, ServeFormatQuery, ServeParseQuery;
+HandlerFunction ServeQuery, ServeQueryRange, ServeQueryExemplars, ServeFormatQuery, ServeParseQuery, ServeQueryExplain,
+    ServeActiveQueries, ServeStopQuery;
 // api/series.cc
 HandlerFunction ServeLabels, ServeLabelValues, ServeSeries;
 // api/targets.cc

@@ -181,6 +181,15 @@ void JsonWriter::SampleValue(double value) {
   buffer_ += '"';
 }
 
+void JsonWriter::Sample(std::string_view time, double value) {
+  Separate();
+  buffer_ += '[';
+  buffer_ += time;
+  buffer_ += ",\"";
+  AppendJsonSampleValue(buffer_, value);
+  buffer_ += "\"]";
+}
+
 void JsonWriter::Histogram(const FloatHistogram& histogram) {
   BeginObject();
   Key("count");

@@ -43,8 +43,9 @@ class JsonWriter {
   void Raw(std::string_view json);
 
   void LabelSet(const Labels& labels);
-  void SampleTime(TimestampMs time);  // 1435781451.781
-  void SampleValue(double value);     // "1.5"
+  void SampleTime(TimestampMs time);                 // 1435781451.781
+  void SampleValue(double value);                    // "1.5"
+  void Sample(std::string_view time, double value);  // [1435781451.781,"1.5"], the time as text
   void Histogram(const FloatHistogram& histogram);
   // RFC 3339 with nanoseconds as needed, UTC; kNever as Go's zero time.
   void Time(int64_t time_ns);

@@ -10,6 +10,7 @@ namespace epi::web {
 namespace {
 
 using net::Compression;
+using net::kDeleteMethod;
 using net::kGetMethod;
 using net::kHeadMethod;
 using net::kOptionsMethod;
@@ -54,6 +55,15 @@ constexpr Param kRangeParams[] = {kExpression,
                                   kLookback,
                                   kStats,
                                   {"nocache", "boolean", false, false, "1: evaluates every step anew."}};
+constexpr Param kExplainParams[] = {
+    kExpression,
+    {"time", "time", false, false, "Evaluation time; now when absent."},
+    {"start", "time", false, false, "First evaluation time, with step."},
+    {"end", "time", false, false, "Last evaluation time, with step."},
+    {"step", "duration", false, false, "Makes it a range query."},
+    {"run", "boolean", false, false, "false: estimates only; just the sides of joins are evaluated."},
+    kTimeout,
+    kLookback};
 constexpr Param kExemplarParams[] = {kExpression, kStart, kEnd};
 constexpr Param kExpressionParams[] = {kExpression};
 constexpr Param kNamesParams[] = {kMatch, kStart, kEnd, kLimit};
@@ -185,6 +195,11 @@ constexpr Route With(Route route, Lane lane) {
   route.lane = lane;
   return route;
 }
+// What shows or touches the requests of everybody.
+constexpr Route WithRole(Route route, Role role) {
+  route.role = role;
+  return route;
+}
 constexpr Route BeforeReady(Route route) {
   route.before_ready = true;
   route.compression = Compression::kNone;
@@ -215,6 +230,14 @@ constexpr Route kRoutes[] = {
     ServerApi(kGetOrPost, "/api/v1/format_query", &Bind<ServeFormatQuery>, "Formats an expression.", kExpressionParams),
     ServerApi(kGetOrPost, "/api/v1/parse_query", &Bind<ServeParseQuery>, "The syntax tree of an expression.",
               kExpressionParams),
+    ServerApi(kGetOrPost, "/api/v1/query_explain", &Bind<ServeQueryExplain>,
+              "The plan of a query, with what each operator would do and did.", kExplainParams),
+    WithRole(ServerApi(kGetMethod, "/api/v1/status/active_queries", &Bind<ServeActiveQueries>,
+                       "Queries that wait or run now.", {}, Lane::kQuick),
+             Role::kAdmin),
+    WithRole(ServerApi(kDeleteMethod, "/api/v1/status/active_queries/:id", &Bind<ServeStopQuery>, "Stops a query.", {},
+                       Lane::kQuick),
+             Role::kAdmin),
     ServerApi(kGetOrPost, "/api/v1/labels", &Bind<ServeLabels>, "Names of labels.", kNamesParams),
     ServerApi(kGetMethod, "/api/v1/label/:name/values", &Bind<ServeLabelValues>, "Values of a label.", kNamesParams),
     ServerApi(kGetOrPost, "/api/v1/series", &Bind<ServeSeries>, "Label sets of the selected series.", kSeriesParams),

@@ -40,6 +40,17 @@ class OperatorBuilder {
       : grid_(grid), query_(query), state_(state) {}
 
   Built Build(const PlanNode& node) {
+    if (query_.profile == nullptr) return BuildShared(node);
+    const auto evaluated = state_.evaluations.find(state_.repeated.Find(node));
+    const bool shared = evaluated != state_.evaluations.end() && evaluated->second != nullptr;
+    const size_t entered = query_.profile->Enter(DescribeOperator(node), grid_.count, shared);
+    auto built = BuildShared(node);
+    query_.profile->Leave(entered, built ? built->get() : nullptr);
+    return built;
+  }
+
+ private:
+  Built BuildShared(const PlanNode& node) {
     const uint32_t number = state_.repeated.Find(node);
     if (number == RepeatedSubtrees::kOnce) return BuildNode(node);
     auto& evaluation = state_.evaluations[number];
@@ -50,7 +61,6 @@ class OperatorBuilder {
     return Make<SharedOperator>(query_, grid_, evaluation);
   }
 
- private:
   Built BuildNode(const PlanNode& node) {
     switch (node.kind) {
       case PlanKind::kNumber:

@@ -17,6 +17,10 @@ constexpr int64_t kNsPerMs = 1'000'000;
 
 double Seconds(MonotonicNs from, MonotonicNs to) { return static_cast<double>(to - from) / 1e9; }
 
+int64_t RequestsShare(int64_t max_memory) {
+  return max_memory == Budget::kUnlimited ? max_memory : max_memory - max_memory / 4;
+}
+
 // Features that embedding can switch off.
 Result<void> CheckModifiers(const Expr& expr, const FeatureSwitches& features) {
   if (features.at_modifier && features.negative_offset) return {};
@@ -42,7 +46,7 @@ Result<void> CheckModifiers(const Expr& expr, const FeatureSwitches& features) {
 struct Engine::Slots {
   std::mutex mutex;
   std::condition_variable wake;
-  size_t running = 0;  // guarded by mutex
+  size_t running[2] = {};  // of each share; guarded by mutex
 
   Gauge* queries_running = nullptr;
   Counter* samples = nullptr;
@@ -92,10 +96,13 @@ ParsedQuery::~ParsedQuery() = default;
 Engine::Engine(EngineOptions options)
     : options_(std::move(options)),
       budget_(std::make_unique<Budget>("the memory of all queries (--query.max-memory)", options_.max_memory)),
+      requests_budget_(std::make_unique<Budget>("the memory of all queries but rules' (3/4 of --query.max-memory)",
+                                                RequestsShare(options_.max_memory), budget_.get())),
       slots_(std::make_unique<Slots>()) {
   if (options_.lookback_delta_ms <= 0) options_.lookback_delta_ms = kDefaultLookbackMs;
   if (options_.clock == nullptr) options_.clock = &SystemClock();
   options_.threads = std::max<size_t>(options_.threads, 1);
+  active_ = std::make_unique<ActiveQueries>(*options_.clock);
   if (options_.metrics != nullptr) slots_->Register(*options_.metrics, options_.max_concurrency);
 }
 
@@ -153,46 +160,89 @@ Result<QueryResult> Engine::Run(const ParsedQuery& query, const QuerySpec& spec,
     return Fail(ErrorCode::kInvalid, "invalid expression type \"" + std::string(DocumentedValueTypeName(type)) +
                                          "\" for range query, must be Scalar or instant Vector");
   }
+  const bool of_rule = context.share == QueryShare::kRules;
+  ActiveQueries::Entry entry(*active_, spec, query.text(), of_rule, context.origin, context.stop);
+  auto result = RunInTurn(query, spec, view, context, entry, began);
+  if (!context.logged) return result;
+  QuerySpec named = spec;
+  named.text = query.text();
+  Log(named, result, context.origin);
+  return result;
+}
+
+void Engine::Log(const QuerySpec& spec, const Result<QueryResult>& result, const QueryOrigin* origin) const {
+  if (options_.log == nullptr || !options_.log->enabled()) return;
+  QueryLogEntry line{spec.text, spec.start, spec.end, spec.step_ms, nullptr, {}, origin};
+  if (result) {
+    line.stats = result->stats;
+  } else {
+    line.error = &result.error();
+  }
+  options_.log->Write(line);
+}
+
+// One of the places of those that run at the same time, given back whatever happens.
+class Engine::Turn {
+ public:
+  Turn(Slots& slots, QueryShare share) : slots_(slots), running_(slots.running[static_cast<size_t>(share)]) {}
+  ~Turn() {
+    if (!taken_) return;
+    {
+      const std::lock_guard lock(slots_.mutex);
+      --running_;
+    }
+    slots_.wake.notify_all();
+    if (slots_.queries_running != nullptr) slots_.queries_running->Add(-1);
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  Result<void> Wait(size_t most, const std::stop_token& stop, MonotonicNs deadline, Clock& clock) {
+    std::unique_lock lock(slots_.mutex);
+    const std::stop_callback on_stop(stop, [this] { slots_.wake.notify_all(); });
+    const auto free = [&] { return most == 0 || running_ < most || stop.stop_requested(); };
+    const bool in_time = free() || clock.WaitUntil(lock, slots_.wake, deadline, free);
+    if (stop.stop_requested()) return Fail(CanceledError("query queue"));
+    if (!in_time) return Fail(TimeoutError("query queue"));
+    ++running_;
+    taken_ = true;
+    if (slots_.queries_running != nullptr) slots_.queries_running->Add(1);
+    return {};
+  }
+
+ private:
+  Slots& slots_;
+  size_t& running_;
+  bool taken_ = false;
+};
+
+Result<QueryResult> Engine::RunInTurn(const ParsedQuery& query, const QuerySpec& spec, const View& view,
+                                      const QueryContext& context, ActiveQueries::Entry& entry,
+                                      MonotonicNs began) const {
+  Clock& clock = *options_.clock;
+  const bool instant = spec.step_ms == 0;
   const int64_t timeout =
       context.timeout_ms > 0 ? std::min(context.timeout_ms, options_.timeout_ms) : options_.timeout_ms;
   const MonotonicNs deadline = began + timeout * kNsPerMs;
-
-  // Wait for a slot, then give it back whatever happens.
-  {
-    std::unique_lock lock(slots_->mutex);
-    const std::stop_callback on_stop(context.stop, [this] { slots_->wake.notify_all(); });
-    const auto free = [&] {
-      return options_.max_concurrency == 0 || slots_->running < options_.max_concurrency ||
-             context.stop.stop_requested();
-    };
-    const bool in_time = free() || clock.WaitUntil(lock, slots_->wake, deadline, free);
-    if (context.stop.stop_requested()) return Fail(CanceledError("query queue"));
-    if (!in_time) return Fail(TimeoutError("query queue"));
-    ++slots_->running;
-  }
-  if (slots_->queries_running != nullptr) slots_->queries_running->Add(1);
-  struct SlotGuard {
-    Slots& slots;
-    ~SlotGuard() {
-      {
-        const std::lock_guard lock(slots.mutex);
-        --slots.running;
-      }
-      slots.wake.notify_one();
-      if (slots.queries_running != nullptr) slots.queries_running->Add(-1);
-    }
-  } const guard{*slots_};
+  Turn turn(*slots_, context.share);
+  EPI_TRY(turn.Wait(options_.max_concurrency, entry.stop(), deadline, clock));
   const MonotonicNs queued = clock.Monotonic();
 
   Budget budget("a query's memory (--query.max-memory-per-query)", options_.max_memory_per_query,
-                context.budget != nullptr ? context.budget : budget_.get());
+                context.share == QueryShare::kRules ? budget_.get() : requests_budget_.get());
+  entry.Run(budget);
+  struct Finished {
+    ActiveQueries::Entry& entry;
+    ~Finished() { entry.Finish(); }
+  } const finished{entry};
   QueryState state(view, budget, clock);
   state.features = options_.features;
   state.lookback_ms = spec.lookback_delta_ms > 0 ? spec.lookback_delta_ms : options_.lookback_delta_ms;
   state.max_samples = options_.max_samples > 0 ? options_.max_samples : std::numeric_limits<int64_t>::max();
   state.default_step_ms = default_step_ms();
   state.deadline = deadline;
-  state.stop = context.stop;
+  state.stop = entry.stop();
+  state.profile = context.profile;
   state.pool = options_.pool;
   state.threads = options_.threads;
 

@@ -16,7 +16,10 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "model/sample.h"
+#include "promql/engine/active_queries.h"
 #include "promql/engine/features.h"
+#include "promql/engine/profile.h"
+#include "promql/engine/query_log.h"
 #include "promql/engine/result.h"
 #include "storage/storage.h"
 #include "storage/view.h"
@@ -40,6 +43,7 @@ struct EngineOptions {
   Clock* clock = nullptr;      // none: the system's
   Logger logger;
   MetricRegistry* metrics = nullptr;  // prometheus_engine_*; none: not counted
+  QueryLog* log = nullptr;            // outlives the engine
 };
 
 // One question. An instant query has step_ms == 0 and start == end.
@@ -74,12 +78,18 @@ class ParsedQuery {
   std::unique_ptr<Expr> expr_;
 };
 
+// Whose turn and memory a query takes. Requests cannot take the last quarter of --query.max-memory, and rules wait for
+// each other only, so that dashboards never keep an alert from being evaluated.
+enum class QueryShare : unsigned char { kRequests, kRules };
+
 // What a caller brings to one run. All pointers are optional and outlive the run.
 struct QueryContext {
-  std::stop_token stop;      // ends the run with kCanceled
-  int64_t timeout_ms = 0;    // > 0: shortens the engine's
-  // Stands over the query's own limit in place of the memory of all queries: rules have a share of their own.
-  Budget* budget = nullptr;
+  std::stop_token stop;    // ends the run with kCanceled
+  int64_t timeout_ms = 0;  // > 0: shortens the engine's
+  QueryShare share = QueryShare::kRequests;
+  const QueryOrigin* origin = nullptr;  // for the query log and the list of running queries
+  QueryProfile* profile = nullptr;      // what each operator did
+  bool logged = true;                   // false: the caller uses Engine::Log
 };
 
 // Thread-safe.
@@ -107,17 +117,27 @@ class Engine {
   Result<QueryResult> Run(const ParsedQuery& query, const QuerySpec& spec, const Storage& storage,
                           const QueryContext& context = {}) const;
 
+  // Writes to the query log, if there is one. For callers that answer one query by several runs.
+  void Log(const QuerySpec& spec, const Result<QueryResult>& result, const QueryOrigin* origin) const;
+
   // The step of subqueries that name none: Prometheus's global evaluation interval. Set at start and on reload.
   void SetDefaultStepMs(int64_t step_ms) { default_step_ms_.store(step_ms, std::memory_order_relaxed); }
   int64_t default_step_ms() const { return default_step_ms_.load(std::memory_order_relaxed); }
   const EngineOptions& options() const { return options_; }
+  // Those that wait or run now.
+  ActiveQueries& active() const { return *active_; }
 
  private:
   struct Slots;
+  class Turn;
+  Result<QueryResult> RunInTurn(const ParsedQuery& query, const QuerySpec& spec, const View& view,
+                                const QueryContext& context, ActiveQueries::Entry& entry, MonotonicNs began) const;
   EngineOptions options_;
   std::atomic<int64_t> default_step_ms_{60 * 1000};
-  std::unique_ptr<Budget> budget_;
+  std::unique_ptr<Budget> budget_;           // of all queries
+  std::unique_ptr<Budget> requests_budget_;  // of all but rules', under budget_
   std::unique_ptr<Slots> slots_;
+  std::unique_ptr<ActiveQueries> active_;
 };
 
 }  // namespace epi::promql

@@ -10,6 +10,21 @@ namespace {
 // Pieces in flight for each working thread: enough that a slow one does not leave the others idle for long.
 constexpr size_t kPiecesPerThread = 2;
 
+// Samples decoded at a time: times and values of that many, once as storage decodes them and once merged, stay in the
+// second-level cache until they are used.
+constexpr size_t kSamplesPerRead = size_t{1} << 14;
+
+size_t SamplesIn(const SourceBatch& batch) {
+  size_t samples = 0;
+  for (const auto& series : batch.samples) samples += series.t.size() + series.histograms.size();
+  return samples;
+}
+
+// How many series to read next, from what `series` before had.
+size_t SeriesPerRead(size_t series, size_t samples) {
+  return std::clamp(kSamplesPerRead * series / std::max<size_t>(samples, 1), size_t{1}, SeriesBatch::kMaxSeries);
+}
+
 }  // namespace
 
 Result<bool> LeafOperator::Produce(Block& block) {
@@ -49,21 +64,25 @@ void LeafOperator::ComputePiece(Piece& piece) {
   piece.error.reset();
   piece.notes.Clear();
   piece.noted_metric = nullptr;
+  piece.decoded = 0;
   piece.counts.peaks.clear();
   std::fill(piece.counts.total.begin(), piece.counts.total.end(), 0);
   std::fill(piece.counts.read.begin(), piece.counts.read.end(), 0);
   if (!piece.columns) piece.columns = std::make_shared<ColumnCache>();
   piece.block.Reset(piece.count, grid_.count, query_.meter);
-  for (size_t done = 0; done < piece.count; done += SeriesBatch::kMaxSeries) {
+  for (size_t done = 0, count = 0; done < piece.count; done += count) {
     if (auto checked = query_.Check(); !checked) {
       piece.error = checked.error();
       return;
     }
-    const size_t count = std::min(SeriesBatch::kMaxSeries, piece.count - done);
+    count = std::min(piece.series_per_read, piece.count - done);
     if (auto read = source_->Read(piece.first + done, count, piece.batch); !read) {
       piece.error = read.error();
       return;
     }
+    const size_t samples = SamplesIn(piece.batch);
+    piece.decoded += static_cast<int64_t>(samples);
+    piece.series_per_read = SeriesPerRead(count, samples);
     piece.columns->StartBatch();
     for (size_t i = 0; i < count; ++i) piece.block.SetSeries(done + i, source_->SeriesAt(piece.first + done + i));
     Compute(piece, piece.first + done, done);
@@ -74,6 +93,7 @@ void LeafOperator::ComputePiece(Piece& piece) {
 
 void LeafOperator::Absorb(const Piece& piece) {
   notes_.Merge(piece.notes);
+  if (decoded_stats_ != nullptr) decoded_stats_->decoded += piece.decoded;
   for (const auto& series : piece.counts.peaks) {
     relative_peak_ =
         std::max({relative_peak_, held_output_ + series.widest, held_output_ + series.last + series.output});

@@ -40,10 +40,14 @@ class LeafOperator : public Operator {
     std::optional<Error> error;
     size_t first = 0;
     size_t count = 0;
+    size_t series_per_read = kFirstRead;
+    int64_t decoded = 0;  // samples read
   };
+  static constexpr size_t kFirstRead = 8;
   LeafOperator(QueryState& query, const StepGrid& grid, std::unique_ptr<RangeSource> source)
       : Operator(query, grid), source_(std::move(source)) {}
 
+  void CountDecoded(const std::shared_ptr<OperatorStats>& stats) final { decoded_stats_ = stats; }
   Result<bool> Produce(Block& block) final;
   // Before the first piece, on the driving thread: inputs that are needed whole.
   virtual Result<void> Open() { return source_->Open(); }
@@ -63,9 +67,10 @@ class LeafOperator : public Operator {
   void ComputePiece(Piece& piece);
 
   std::vector<std::unique_ptr<Piece>> pieces_;
-  size_t ready_ = 0;     // pieces computed
-  size_t handed_ = 0;    // of these, handed out
-  size_t position_ = 0;  // in the source
+  std::shared_ptr<OperatorStats> decoded_stats_;  // null: not measured
+  size_t ready_ = 0;                              // pieces computed
+  size_t handed_ = 0;                             // of these, handed out
+  size_t position_ = 0;                           // in the source
   bool opened_ = false;
 };
 

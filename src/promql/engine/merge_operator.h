@@ -17,6 +17,7 @@ class MergeOperator final : public Operator {
       : Operator(query, grid), child_(std::move(child)), policy_(policy) {}
   Result<void> Prepare() override;
   void Account(SampleAccount& account, Annotations& notes) const override { child_->Account(account, notes); }
+  void CountDecoded(const std::shared_ptr<OperatorStats>& stats) override { child_->CountDecoded(stats); }
 
  private:
   Result<bool> Produce(Block& block) override;

@@ -9,12 +9,31 @@ namespace epi::promql {
 Result<bool> Operator::Next(Block& block) {
   EPI_TRY(query_.Check());
   if (grid_.count == 0) return false;
-  EPI_ASSIGN(const bool more, Produce(block));
+  EPI_ASSIGN(const bool more, stats_ == nullptr ? Produce(block) : Measured(block));
   if (!more) return false;
   if (tally_source_ != nullptr) return true;
   tally_.Count(block);
   // Prometheus would hold all of this operator's output, and more: a lower bound that spares work that must fail.
   if (tally_.total_size() > query_.max_samples) return Fail(TooManySamplesError());
+  return true;
+}
+
+Result<bool> Operator::Measured(Block& block) {
+  const MonotonicNs began = query_.clock.Monotonic();
+  auto produced = Produce(block);
+  stats_->spent += query_.clock.Monotonic() - began;
+  if (!produced || !*produced) return produced;
+  for (size_t r = 0; r < block.rows(); ++r) {
+    const RowView row = block.row(r);
+    if (row.empty()) continue;
+    ++stats_->series;
+    stats_->samples += row.floats;
+    stats_->bytes += static_cast<int64_t>(block.steps() * sizeof(double) + block.words() * sizeof(uint64_t));
+    for (const auto& at : *row.histograms) {
+      stats_->samples += SampleSize(*at.h);
+      stats_->bytes += static_cast<int64_t>(HistogramBytes(*at.h));
+    }
+  }
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include "promql/engine/accounting.h"
 #include "promql/engine/annotations.h"
 #include "promql/engine/block.h"
+#include "promql/engine/profile.h"
 #include "promql/engine/query_state.h"
 #include "promql/engine/steps.h"
 
@@ -34,6 +35,13 @@ class Operator {
 
   // After the last row: counts what Prometheus would count and collects annotations, both in its order of evaluation.
   virtual void Account(SampleAccount& account, Annotations& notes) const = 0;
+  // Measures from now on; before the first Next.
+  void Attach(std::shared_ptr<OperatorStats> stats) {
+    CountDecoded(stats);
+    stats_ = std::move(stats);
+  }
+  // Where samples of storage are counted: a leaf keeps it, whatever hides one passes it on.
+  virtual void CountDecoded(const std::shared_ptr<OperatorStats>&) {}
   const OutputTally& tally() const { return tally_source_ != nullptr ? tally_source_->tally() : tally_; }
 
  protected:
@@ -45,8 +53,11 @@ class Operator {
   Annotations notes_;
   // Set when exactly that operator's rows go through: they are counted there.
   const Operator* tally_source_ = nullptr;
+  std::shared_ptr<OperatorStats> stats_;  // null: not measured
 
  private:
+  Result<bool> Measured(Block& block);
+
   OutputTally tally_;
 };
 using OperatorPtr = std::unique_ptr<Operator>;

@@ -18,6 +18,8 @@
 
 namespace epi::promql {
 
+class QueryProfile;
+
 struct QueryState {
   QueryState(const View& the_view, Budget& budget, Clock& the_clock)
       : view(the_view), meter(budget), labels(the_view.symbols(), meter), clock(the_clock) {}
@@ -32,6 +34,7 @@ struct QueryState {
   int64_t default_step_ms = 0;
   MonotonicNs deadline = 0;
   std::stop_token stop;
+  QueryProfile* profile = nullptr;  // none: nothing is measured
   ThreadPool* pool = nullptr;
   size_t threads = 1;
 

@@ -34,6 +34,10 @@ class Evaluation {
     if (!scalar) root = RemoveNames(std::move(root), state_);
     EPI_TRY(root->Prepare());
     prepared_ = state_.clock.Monotonic();
+    if (state_.profile != nullptr) {
+      state_.profile->NotePrepared();
+      if (!state_.profile->run) return instant ? Value(VectorValue{}) : Value(MatrixValue{});
+    }
     Matrix matrix;
     EPI_TRY(matrix.Drain(*root, state_));
     root->Account(account_, notes_);
@@ -205,7 +209,9 @@ Result<QueryResult> RunPlan(const PlanNode& plan, const StepGrid& grid, bool ins
                             bool per_step_stats, QueryState& state) {
   const MonotonicNs began = state.clock.Monotonic();
   Evaluation evaluation(grid, state, per_step_stats);
+  if (state.profile != nullptr) state.profile->plan = Describe(plan);
   auto evaluated = evaluation.Run(plan, instant);
+  if (state.profile != nullptr) state.profile->NoteDone();
   if (!evaluated) {
     const Error& error = evaluated.error();
     // Too many samples have a text of their own, which clients know.

@@ -161,13 +161,17 @@ std::string_view KindName(PlanKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
-void DescribeInto(const PlanNode& node, size_t depth, std::string& out) {
-  out.append(depth * 2, ' ');
+void DescribeNode(const PlanNode& node, std::string& out) {
   out += KindName(node.kind);
   if (node.function != nullptr) out.append(" ").append(node.function->name);
   if (node.kind == PlanKind::kAggregate) out.append(" ").append(AggregateOpName(node.aggregate));
   if (node.kind == PlanKind::kBinary) out.append(" ").append(BinaryOpName(node.op));
   for (const auto& matcher : node.matchers) out += " " + matcher.ToString();
+}
+
+void DescribeInto(const PlanNode& node, size_t depth, std::string& out) {
+  out.append(depth * 2, ' ');
+  DescribeNode(node, out);
   out += '\n';
   for (const auto& child : node.children) DescribeInto(*child, depth + 1, out);
 }
@@ -196,6 +200,17 @@ TimeRange ReadRange(const PlanNode& plan) {
 std::string Describe(const PlanNode& plan) {
   std::string out;
   DescribeInto(plan, 0, out);
+  return out;
+}
+
+std::string DescribeOperator(const PlanNode& node) {
+  std::string out;
+  DescribeNode(node, out);
+  for (const auto& child : node.children) {
+    if (child->kind != PlanKind::kRangeSelector && child->kind != PlanKind::kSubquery) continue;
+    out += " of ";
+    DescribeNode(*child, out);
+  }
   return out;
 }
 

@@ -94,5 +94,7 @@ TimeRange ReadRange(const PlanNode& plan);
 
 // One line a node, children indented: for explain and tests.
 std::string Describe(const PlanNode& plan);
+// The line of the node alone, and with it those of range selectors below it, which are no operators of their own.
+std::string DescribeOperator(const PlanNode& node);
 
 }  // namespace epi::promql

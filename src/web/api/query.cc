@@ -39,16 +39,48 @@ void WriteVector(JsonWriter& json, const promql::VectorValue& vector, size_t lim
   json.EndArray();
 }
 
-template <typename Points, typename WritePoint>
-void WritePoints(JsonWriter& json, std::string_view key, const Points& points, const WritePoint& write_point) {
+// The text of a range's times. Series after series asks for nearly the same ones in the same order, so each is made
+// once.
+class StepTexts {
+ public:
+  // `position` is the point's place in its series. Valid until the next call.
+  std::string_view Of(size_t position, TimestampMs time) {
+    if (position >= texts_.size()) texts_.resize(position + 1);
+    Text& at = texts_[position];
+    if (at.text.empty() || at.time != time) {
+      at.time = time;
+      at.text.clear();
+      AppendJsonSampleTime(at.text, time);
+    }
+    return at.text;
+  }
+
+ private:
+  struct Text {
+    TimestampMs time = 0;
+    std::string text;
+  };
+  std::vector<Text> texts_;
+};
+
+void WriteFloats(JsonWriter& json, const std::vector<promql::FloatPoint>& points, StepTexts& times) {
   if (points.empty()) return;
-  json.Key(key);
+  json.Key("values");
   json.BeginArray();
-  for (const auto& point : points) {
-    if (!json.Drain()) break;
+  for (size_t i = 0; i < points.size() && json.Drain(); ++i) {
+    json.Sample(times.Of(i, points[i].t), points[i].v);
+  }
+  json.EndArray();
+}
+
+void WriteHistograms(JsonWriter& json, const std::vector<promql::HistogramValue>& points) {
+  if (points.empty()) return;
+  json.Key("histograms");
+  json.BeginArray();
+  for (size_t i = 0; i < points.size() && json.Drain(); ++i) {
     json.BeginArray();
-    json.SampleTime(point.t);
-    write_point(point);
+    json.SampleTime(points[i].t);
+    json.Histogram(*points[i].h);
     json.EndArray();
   }
   json.EndArray();
@@ -56,15 +88,15 @@ void WritePoints(JsonWriter& json, std::string_view key, const Points& points, c
 
 void WriteMatrix(JsonWriter& json, const promql::MatrixValue& matrix, size_t limit) {
   json.BeginArray();
+  StepTexts times;
   const size_t count = limit == 0 ? matrix.size() : std::min(limit, matrix.size());
   for (size_t i = 0; i < count && json.Drain(); ++i) {
     const auto& series = matrix[i];
     json.BeginObject();
     json.Key("metric");
     json.LabelSet(series.labels);
-    WritePoints(json, "values", series.floats, [&](const promql::FloatPoint& point) { json.SampleValue(point.v); });
-    WritePoints(json, "histograms", series.histograms,
-                [&](const promql::HistogramValue& point) { json.Histogram(*point.h); });
+    WriteFloats(json, series.floats, times);
+    WriteHistograms(json, series.histograms);
     json.EndObject();
   }
   json.EndArray();
@@ -177,6 +209,17 @@ std::string ScopeText(const net::Request& request) {
   return text;
 }
 
+promql::QueryOrigin OriginOf(const net::Request& request) {
+  promql::QueryOrigin origin;
+  origin.client = request.remote_address.substr(0, request.remote_address.rfind(':'));
+  if (origin.client.starts_with('[') && origin.client.ends_with(']')) {
+    origin.client = origin.client.substr(1, origin.client.size() - 2);
+  }
+  origin.method = net::MethodName(request.method);
+  origin.path = request.path;
+  return origin;
+}
+
 Result<void> RunQuery(const Services& services, const net::Request& request, const RunOptions& run,
                       net::ResponseWriter& response) {
   if (services.engine == nullptr || services.storage == nullptr) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
@@ -184,13 +227,17 @@ Result<void> RunQuery(const Services& services, const net::Request& request, con
   const auto parsed = services.engine->Parse(run.spec.text);
   if (!parsed) return Fail(InvalidParameter("query", parsed.error()));
   if (run.no_time) return Fail(ErrorCode::kTimeout, "query timed out in query queue");
+  const promql::QueryOrigin origin = OriginOf(request);
   promql::QueryContext context;
   context.stop = request.stop;
   context.timeout_ms = run.timeout_ms;
-  context.budget = request.budget;
+  context.origin = &origin;
+  // However many parts the cache has it evaluate, it is one query in the log.
+  context.logged = false;
   auto result = MayUseCache(services, request, run.spec)
                     ? services.range_cache->Run(**parsed, run.spec, visible.get(), context, ScopeText(request))
                     : services.engine->Run(**parsed, run.spec, visible.get(), context);
+  services.engine->Log(run.spec, result, &origin);
   if (!result) {
     // What is wrong with the query for this kind of evaluation, such as a range vector over a range.
     if (result.error().code() == ErrorCode::kInvalid) return Fail(InvalidParameter("query", result.error()));
@@ -224,16 +271,18 @@ Result<TimestampMs> RequiredTime(const net::Request& request, std::string_view n
 
 }  // namespace
 
-Result<void> ServeQuery(Services& services, const net::Request& request, net::ResponseWriter& response) {
+namespace {
+
+Result<RunOptions> InstantOptions(const Services& services, const net::Request& request) {
   RunOptions run;
   EPI_ASSIGN(run.limit, LimitParameter(request));
   EPI_ASSIGN(run.spec.start, TimeParameter(request, "time", services.clock->NowMs()));
   run.spec.end = run.spec.start;
   EPI_TRY(ReadRunOptions(services, request, run));
-  return RunQuery(services, request, run, response);
+  return run;
 }
 
-Result<void> ServeQueryRange(Services& services, const net::Request& request, net::ResponseWriter& response) {
+Result<RunOptions> RangeOptions(const Services& services, const net::Request& request) {
   RunOptions run;
   EPI_ASSIGN(run.limit, LimitParameter(request));
   EPI_ASSIGN(run.spec.start, RequiredTime(request, "start"));
@@ -255,7 +304,164 @@ Result<void> ServeQueryRange(Services& services, const net::Request& request, ne
                 "(?step=XX)");
   }
   EPI_TRY(ReadRunOptions(services, request, run));
+  return run;
+}
+
+void WriteCounts(JsonWriter& json, std::string_view key, int64_t series, int64_t samples, int64_t bytes) {
+  json.Key(key);
+  json.BeginObject();
+  json.Key("series");
+  json.Integer(series);
+  json.Key("samples");
+  json.Integer(samples);
+  json.Key("bytes");
+  json.Integer(bytes);
+}
+
+// The operator at `at` and, nested in it, those below; `at` moves behind them.
+void WriteOperators(JsonWriter& json, const promql::QueryProfile& profile, size_t& at) {
+  const promql::OperatorProfile& op = profile.operators[at];
+  json.BeginObject();
+  json.Key("operator");
+  json.String(op.description);
+  json.Key("steps");
+  json.Integer(op.steps);
+  json.Key("shared");
+  json.Bool(op.shared);
+  if (op.estimated_series >= 0) {
+    WriteCounts(json, "estimated", op.estimated_series, op.estimated_samples, op.estimated_bytes);
+    json.EndObject();
+  }
+  if (profile.run) {
+    WriteCounts(json, "actual", op.actual.series, op.actual.samples, op.actual.bytes);
+    json.Key("samplesDecoded");
+    json.Integer(op.actual.decoded);
+    json.Key("seconds");
+    json.Number(static_cast<double>(op.actual.spent) / 1e9);
+    json.EndObject();
+  }
+  json.Key("inputs");
+  json.BeginArray();
+  ++at;
+  while (at < profile.operators.size() && profile.operators[at].depth > op.depth) WriteOperators(json, profile, at);
+  json.EndArray();
+  json.EndObject();
+}
+
+void WriteProfile(JsonWriter& json, const promql::QueryProfile& profile) {
+  json.Key("plan");
+  json.String(profile.plan);
+  json.Key("operators");
+  json.BeginArray();
+  for (size_t at = 0; at < profile.operators.size();) WriteOperators(json, profile, at);
+  json.EndArray();
+}
+
+}  // namespace
+
+Result<void> ServeQuery(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  EPI_ASSIGN(const RunOptions run, InstantOptions(services, request));
   return RunQuery(services, request, run, response);
+}
+
+Result<void> ServeQueryRange(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  EPI_ASSIGN(const RunOptions run, RangeOptions(services, request));
+  return RunQuery(services, request, run, response);
+}
+
+Result<void> ServeQueryExplain(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  if (services.engine == nullptr || services.storage == nullptr) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
+  EPI_ASSIGN(const auto visible, RequestStorage::For(services.storage, request));
+  const bool range = !request.FormValue("step").empty();
+  EPI_ASSIGN(RunOptions run, range ? RangeOptions(services, request) : InstantOptions(services, request));
+  promql::QueryProfile profile;
+  if (const auto wanted = request.FormValue("run"); !wanted.empty()) {
+    const auto parsed = ParseGoBool(wanted);
+    if (!parsed) return Fail(InvalidParameter("run", parsed.error()));
+    profile.run = *parsed;
+  }
+  const auto parsed = services.engine->Parse(run.spec.text);
+  if (!parsed) return Fail(InvalidParameter("query", parsed.error()));
+  if (run.no_time) return Fail(ErrorCode::kTimeout, "query timed out in query queue");
+  const promql::QueryOrigin origin = OriginOf(request);
+  promql::QueryContext context;
+  context.stop = request.stop;
+  context.timeout_ms = run.timeout_ms;
+  context.origin = &origin;
+  context.profile = &profile;
+  const auto result = services.engine->Run(**parsed, run.spec, visible.get(), context);
+  if (!result) {
+    if (result.error().code() == ErrorCode::kInvalid) return Fail(InvalidParameter("query", result.error()));
+    return Fail(ExecutionError(result.error()));
+  }
+  ApiAnswer answer(response);
+  JsonWriter& json = answer.json();
+  json.BeginObject();
+  json.Key("query");
+  json.String((*parsed)->text());
+  json.Key("peakBytes");
+  json.Integer(result->stats.peak_bytes);
+  WriteProfile(json, profile);
+  WriteStats(json, result->stats);
+  json.EndObject();
+  return answer.Finish(result->warnings, result->infos);
+}
+
+Result<void> ServeActiveQueries(Services& services, const net::Request&, net::ResponseWriter& response) {
+  if (services.engine == nullptr) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
+  const auto queries = services.engine->active().List();
+  ApiAnswer answer(response);
+  JsonWriter& json = answer.json();
+  json.BeginArray();
+  for (const auto& query : queries) {
+    json.BeginObject();
+    json.Key("id");
+    json.PlainString(std::to_string(query.id));
+    json.Key("query");
+    json.String(query.text);
+    json.Key("state");
+    json.String(query.running ? "running" : "waiting");
+    json.Key("share");
+    json.String(query.of_rule ? "rules" : "requests");
+    json.Key("start");
+    json.SampleTime(query.start);
+    json.Key("end");
+    json.SampleTime(query.end);
+    json.Key("step");
+    json.Number(static_cast<double>(query.step_ms) / 1000);
+    json.Key("since");
+    json.SampleTime(query.since);
+    json.Key("seconds");
+    json.Number(query.seconds);
+    json.Key("bytes");
+    json.Integer(query.bytes);
+    json.Key("peakBytes");
+    json.Integer(query.peak_bytes);
+    if (!query.origin.path.empty()) {
+      json.Key("client");
+      json.String(query.origin.client);
+      json.Key("path");
+      json.String(query.origin.path);
+    }
+    if (!query.origin.rule_group.empty()) {
+      json.Key("ruleGroup");
+      json.String(query.origin.rule_group);
+    }
+    json.EndObject();
+  }
+  json.EndArray();
+  return answer.Finish();
+}
+
+Result<void> ServeStopQuery(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  if (services.engine == nullptr) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
+  const std::string_view text = request.PathParam("id");
+  const auto id = ParseGoInteger(text);
+  if (!id || *id <= 0) return Fail(ErrorCode::kInvalid, "the id of a query is a positive number");
+  if (!services.engine->active().Stop(static_cast<uint64_t>(*id))) {
+    return Fail(ErrorCode::kNotFound, "no query with id " + std::string(text) + " is running");
+  }
+  return NoContent(response);
 }
 
 Result<void> ServeQueryExemplars(Services& services, const net::Request& request, net::ResponseWriter& response) {

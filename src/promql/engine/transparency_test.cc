@@ -1,0 +1,224 @@
+// Running queries can be seen and stopped, what operators did is told, and queries are written to a log.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "promql/engine/engine.h"
+#include "testing/memory_file_system.h"
+#include "testing/memory_storage.h"
+#include "testing/simulated_clock.h"
+
+namespace epi::promql {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int64_t kTestMinute = 60'000;
+
+testing::MemoryStorage TestStore() {
+  testing::MemoryStorage store;
+  for (int s = 0; s < 20; ++s) {
+    for (int i = 0; i < 40; ++i) {
+      store.Append({{kMetricName, "a"}, {"job", "j" + std::to_string(s % 4)}, {"instance", std::to_string(s)}},
+                   i * 15'000, i * s);
+    }
+  }
+  return store;
+}
+
+// Calls back when the query selects its series.
+class WatchedView final : public View {
+ public:
+  WatchedView(std::shared_ptr<const View> view, std::function<void()> on_select)
+      : view_(std::move(view)), on_select_(std::move(on_select)) {}
+  Result<std::unique_ptr<SeriesSelection>> Select(std::span<const Matcher> matchers, const SelectHints& hints,
+                                                  Budget& budget) const override {
+    on_select_();
+    return view_->Select(matchers, hints, budget);
+  }
+  Result<std::vector<std::string>> LabelValues(std::string_view name, std::span<const Matcher> matchers, size_t limit,
+                                               Budget& budget) const override {
+    return view_->LabelValues(name, matchers, limit, budget);
+  }
+  Result<std::vector<std::string>> LabelNames(std::span<const Matcher> matchers, size_t limit,
+                                              Budget& budget) const override {
+    return view_->LabelNames(matchers, limit, budget);
+  }
+  Result<std::vector<SeriesExemplars>> Exemplars(std::span<const std::vector<Matcher>> sets,
+                                                 TimeRange range) const override {
+    return view_->Exemplars(sets, range);
+  }
+  const SymbolSpace& symbols() const override { return view_->symbols(); }
+
+ private:
+  std::shared_ptr<const View> view_;
+  std::function<void()> on_select_;
+};
+
+TEST(ActiveQueries, ARunningQueryIsListedAndStopped) {
+  const auto store = TestStore();
+  const Engine engine{EngineOptions{}};
+  QueryOrigin origin;
+  origin.client = "10.0.0.1";
+  origin.path = "/api/v1/query_range";
+  std::vector<ActiveQuery> seen;
+  const WatchedView view(store.OpenView({}).value(), [&] {
+    seen = engine.active().List();
+    ASSERT_EQ(seen.size(), 1u);
+    EXPECT_FALSE(engine.active().Stop(seen[0].id + 1));
+    EXPECT_TRUE(engine.active().Stop(seen[0].id));
+  });
+  QueryContext context;
+  context.origin = &origin;
+  const auto result =
+      engine.Run(QuerySpec::Range("sum(rate(a[2m]))", 2 * kTestMinute, 9 * kTestMinute, kTestMinute), view, context);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code(), ErrorCode::kCanceled);
+  EXPECT_EQ(result.error().message(), "query was canceled in expression evaluation");
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(seen[0].text, "sum(rate(a[2m]))");
+  EXPECT_TRUE(seen[0].running);
+  EXPECT_FALSE(seen[0].of_rule);
+  EXPECT_EQ(seen[0].origin.client, "10.0.0.1");
+  EXPECT_GT(seen[0].bytes, 0);
+  EXPECT_TRUE(engine.active().List().empty());
+}
+
+TEST(QueryShares, RulesDoNotWaitForRequests) {
+  const auto store = TestStore();
+  EngineOptions options;
+  options.max_concurrency = 1;
+  const Engine engine(options);
+  QueryContext rule;
+  rule.share = QueryShare::kRules;
+  bool answered = false;
+  // The only place for requests is taken while the rule runs.
+  const WatchedView view(store.OpenView({}).value(), [&] {
+    answered = engine.Run(QuerySpec::Instant("sum(a)", kTestMinute), store, rule).has_value();
+  });
+  EXPECT_TRUE(engine.Run(QuerySpec::Instant("a", kTestMinute), view));
+  EXPECT_TRUE(answered);
+}
+
+TEST(QueryShares, RequestsLeaveMemoryForRules) {
+  const auto store = TestStore();
+  const QuerySpec spec = QuerySpec::Range("a + a", 2 * kTestMinute, 9 * kTestMinute, 1000);
+  EngineOptions unlimited;
+  const auto needed = Engine(unlimited).Run(spec, store);
+  ASSERT_TRUE(needed);
+  EngineOptions options;
+  options.max_memory = needed->stats.peak_bytes + needed->stats.peak_bytes / 8;
+  const Engine engine(options);
+  const auto request = engine.Run(spec, store);
+  ASSERT_FALSE(request);
+  EXPECT_EQ(request.error().code(), ErrorCode::kLimit);
+  EXPECT_THAT(request.error().message(), HasSubstr("--query.max-memory"));
+  EXPECT_THAT(request.error().message(), HasSubstr("{__name__=\"a\"} with 20"));
+  QueryContext rule;
+  rule.share = QueryShare::kRules;
+  EXPECT_TRUE(engine.Run(spec, store, rule));
+}
+
+TEST(QueryProfile, TellsWhatOperatorsDid) {
+  const auto store = TestStore();
+  const Engine engine{EngineOptions{}};
+  QueryProfile profile;
+  QueryContext context;
+  context.profile = &profile;
+  const auto result =
+      engine.Run(QuerySpec::Range("sum by (job) (rate(a[2m])) > 0", 2 * kTestMinute, 9 * kTestMinute, kTestMinute),
+                 store, context);
+  ASSERT_TRUE(result);
+  ASSERT_EQ(profile.operators.size(), 4u);
+  EXPECT_EQ(profile.operators[0].description, "binary >");
+  EXPECT_EQ(profile.operators[1].description, "aggregate sum");
+  EXPECT_EQ(profile.operators[1].depth, 1u);
+  EXPECT_EQ(profile.operators[2].description, "call rate of range selector __name__=\"a\"");
+  EXPECT_EQ(profile.operators[2].depth, 2u);
+  EXPECT_EQ(profile.operators[3].description, "number");
+  const OperatorProfile& rate = profile.operators[2];
+  EXPECT_EQ(rate.estimated_series, 20);
+  EXPECT_EQ(rate.estimated_samples, 20 * 8);
+  EXPECT_EQ(rate.actual.series, 20);
+  EXPECT_EQ(rate.actual.samples, 20 * 8);
+  EXPECT_EQ(rate.actual.decoded, 20 * 36);  // (0, 9m]
+  EXPECT_EQ(profile.operators[1].actual.series, 4);
+  EXPECT_GE(profile.operators[0].actual.spent, rate.actual.spent);
+  EXPECT_THAT(profile.plan, HasSubstr("aggregate sum"));
+}
+
+TEST(QueryProfile, EstimatesWithoutRunning) {
+  const auto store = TestStore();
+  const Engine engine{EngineOptions{}};
+  QueryProfile profile;
+  profile.run = false;
+  QueryContext context;
+  context.profile = &profile;
+  const auto result = engine.Run(QuerySpec::Instant("sum(a)", kTestMinute), store, context);
+  ASSERT_TRUE(result);
+  EXPECT_TRUE(std::get<VectorValue>(result->value).empty());
+  ASSERT_EQ(profile.operators.size(), 2u);
+  EXPECT_EQ(profile.operators[1].estimated_series, 20);
+  EXPECT_EQ(profile.operators[1].actual.series, 0);
+}
+
+TEST(QueryProfile, WhatIsComputedOnceIsMarked) {
+  const auto store = TestStore();
+  const Engine engine{EngineOptions{}};
+  QueryProfile profile;
+  QueryContext context;
+  context.profile = &profile;
+  ASSERT_TRUE(engine.Run(QuerySpec::Instant("a / a", kTestMinute), store, context));
+  ASSERT_EQ(profile.operators.size(), 3u);
+  EXPECT_FALSE(profile.operators[1].shared);
+  EXPECT_TRUE(profile.operators[2].shared);
+}
+
+TEST(QueryLog, HasPrometheusShape) {
+  QueryOrigin origin;
+  origin.client = "127.0.0.1";
+  origin.method = "GET";
+  origin.path = "/api/v1/query";
+  QueryLogEntry entry;
+  entry.text = "up{a=\"b\"}";
+  entry.start = 1'700'000'000'123;
+  entry.end = 1'700'000'060'123;
+  entry.step_ms = 15'000;
+  entry.stats.samples.total_queryable = 3;
+  entry.stats.samples.samples_read = 2;
+  entry.stats.samples.peak = 1;
+  entry.stats.timings.exec_total = 0.5;
+  entry.origin = &origin;
+  EXPECT_EQ(FormatQueryLogEntry(entry, 1'700'000'061'000),
+            R"({"time":"2023-11-14T22:14:21.000Z","level":"INFO","msg":"promql query logged",)"
+            R"("params":{"end":"2023-11-14T22:14:20.123Z","query":"up{a=\"b\"}","start":"2023-11-14T22:13:20.123Z",)"
+            R"("step":15},"stats":{"timings":{"evalTotalTime":0,"resultSortTime":0,"queryPreparationTime":0,)"
+            R"("innerEvalTime":0,"execQueueTime":0,"execTotalTime":0.5},"samples":{"totalQueryableSamples":3,)"
+            R"("samplesRead":2,"peakSamples":1}},"spanID":"0000000000000000",)"
+            R"("traceID":"00000000000000000000000000000000",)"
+            R"("httpRequest":{"clientIP":"127.0.0.1","method":"GET","path":"/api/v1/query"}})");
+}
+
+TEST(QueryLog, EveryQueryIsALine) {
+  const auto store = TestStore();
+  testing::MemoryFileSystem files;
+  ASSERT_TRUE(files.CreateDirectories("/log"));
+  QueryLog log(files, SystemClock(), nullptr);
+  EngineOptions options;
+  options.log = &log;
+  options.max_samples = 10;
+  const Engine engine(options);
+  ASSERT_TRUE(engine.Run(QuerySpec::Instant("sum(a{instance=\"1\"})", kTestMinute), store));
+  ASSERT_TRUE(log.SetFile("/log/q"));
+  ASSERT_TRUE(engine.Run(QuerySpec::Instant("sum(a{instance=\"2\"})", kTestMinute), store));
+  ASSERT_FALSE(engine.Run(QuerySpec::Instant("a", kTestMinute), store));
+  ASSERT_TRUE(log.SetFile(""));
+  ASSERT_TRUE(engine.Run(QuerySpec::Instant("sum(a{instance=\"3\"})", kTestMinute), store));
+  const std::string text = files.ReadFile("/log/q").value();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+  EXPECT_THAT(text, HasSubstr("instance=\\\"2\\\""));
+  EXPECT_THAT(text, HasSubstr("\"error\":\"query processing would load too many samples"));
+  EXPECT_FALSE(log.SetFile("/no/such/directory/q"));
+}
+
+}  // namespace
+}  // namespace epi::promql
