@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "app/feature_table.h"
-#include "app/feature_table.h"
 #include "app/version.h"
 #include "config/config_checksum.h"
 #include "model/anchored_regex.h"
@@ -248,16 +247,16 @@ Result<void> Server::StartScraping() {
 
 Result<void> Server::StartRules() {
   const config::Flags& flags = setup_.flags.flags;
-  rules::NotifierOptions notifier;
-  notifier.client = http_client_.get();
-  notifier.files = &files_;
-  notifier.clock = &clock_;
   rules::AlertJournalOptions journal;
   journal.directory = JoinPath(JoinPath(flags.tsdb_path, "epimetheus"), "alerts");
   journal.history_ms = flags.rules_history_retention_ms;
   EPI_ASSIGN(alert_journal_, rules::AlertJournal::Open(files_, clock_, journal, setup_.logger.Named("rule manager")));
-  notifier.metrics = &metrics_;
+  rules::NotifierOptions notifier;
   notifier.deliveries = alert_journal_.get();
+  notifier.client = http_client_.get();
+  notifier.files = &files_;
+  notifier.clock = &clock_;
+  notifier.metrics = &metrics_;
   notifier.logger = setup_.logger.Named("notifier");
   notifier.external_url = setup_.external.url;
   notifier.limits.queue_capacity = static_cast<size_t>(flags.notification_queue_capacity);
@@ -277,11 +276,11 @@ Result<void> Server::StartRules() {
   options.files = &files_;
   options.clock = &clock_;
   options.alerts = notifier_.get();
+  options.journal = alert_journal_.get();
   options.metrics = &metrics_;
   options.logger = setup_.logger.Named("rule manager");
   options.parser = QuerySyntax(setup_.features);
   options.external_url = setup_.external.url;
-  options.journal = alert_journal_.get();
   options.path_prefix = setup_.external.path;
   options.resend_delay_ms = flags.rules_resend_delay_ms;
   options.for_grace_period_ms = flags.rules_for_grace_period_ms;
@@ -333,14 +332,14 @@ void Server::FillServices() {
   services_.scrape = scrape_.get();
   services_.rules = rules_view_.get();
   services_.alertmanagers = alertmanagers_view_.get();
-  services_.database = database_.get();
-  services_.notifications = &notifications_;
-  services_.write_receiver = write_receiver_.get();
-  services_.otlp_receiver = otlp_receiver_.get();
   services_.alert_history = alert_journal_.get();
   services_.rule_manager = rules_.get();
   services_.backfill_storage = db_.get();
   services_.pool = &pool_;
+  services_.database = database_.get();
+  services_.notifications = &notifications_;
+  services_.write_receiver = write_receiver_.get();
+  services_.otlp_receiver = otlp_receiver_.get();
   services_.read_server = read_server_.get();
   services_.build = ThisBuild();
   services_.flags = setup_.flags.shown;

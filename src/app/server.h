@@ -30,9 +30,9 @@
 #include "remote/read_server.h"
 #include "remote/write_receiver.h"
 #include "rules/engine_querier.h"
+#include "rules/journal/alert_journal.h"
 #include "rules/manager.h"
 #include "rules/notifier/notifier.h"
-#include "rules/journal/alert_journal.h"
 #include "scrape/scrape_manager.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -113,12 +113,12 @@ class Server {
   std::unique_ptr<promql::RangeCache> range_cache_;
   std::unique_ptr<scrape::ScrapeManager> scrape_;
   std::unique_ptr<discovery::DiscoveryManager> discovery_;
+  std::unique_ptr<rules::AlertJournal> alert_journal_;
   std::unique_ptr<rules::Notifier> notifier_;
   std::unique_ptr<rules::EngineQuerier> querier_;
   std::unique_ptr<rules::RuleManager> rules_;
   std::unique_ptr<RulesAdapter> rules_view_;
   std::unique_ptr<AlertmanagersAdapter> alertmanagers_view_;
-  std::unique_ptr<rules::AlertJournal> alert_journal_;
   std::unique_ptr<remote::WriteReceiver> write_receiver_;
   std::unique_ptr<remote::OtlpReceiver> otlp_receiver_;
   std::unique_ptr<remote::ReadServer> read_server_;
