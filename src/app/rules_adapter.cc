@@ -3,7 +3,7 @@
 namespace epi::app {
 namespace {
 
-constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kRuleNsPerMs = 1'000'000;
 constexpr double kSecondsPerMs = 1e-3;
 
 web::AlertStatus ToWeb(const rules::Alert& alert) {
@@ -11,8 +11,8 @@ web::AlertStatus ToWeb(const rules::Alert& alert) {
   out.labels = alert.labels;
   out.annotations = alert.annotations;
   out.state = rules::AlertStateName(alert.state);
-  out.active_at_ns = alert.active_at * kNsPerMs;
-  if (alert.keep_firing_since) out.keep_firing_since_ns = *alert.keep_firing_since * kNsPerMs;
+  out.active_at_ns = alert.active_at * kRuleNsPerMs;
+  if (alert.keep_firing_since) out.keep_firing_since_ns = *alert.keep_firing_since * kRuleNsPerMs;
   out.value = alert.value;
   return out;
 }

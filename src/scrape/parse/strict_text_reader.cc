@@ -32,7 +32,7 @@ struct StrictSuffix {
 constexpr StrictSuffix kStrictSuffixes[] = {
     {"_count", StrictRole::kCount}, {"_sum", StrictRole::kSum}, {"_bucket", StrictRole::kBucket}};
 
-bool IsBlank(char c) { return c == ' ' || c == '\t'; }
+bool IsStrictBlank(char c) { return c == ' ' || c == '\t'; }
 bool IsHistogramType(MetricType type) { return type == MetricType::kHistogram || type == MetricType::kGaugeHistogram; }
 
 std::string InQuotes(std::string_view text) {
@@ -102,7 +102,7 @@ class StrictReader {
 Result<std::vector<StrictFamily>> StrictReader::Read() {
   while (true) {
     ++line_;
-    while (at_ < body_.size() && IsBlank(here())) ++at_;
+    while (at_ < body_.size() && IsStrictBlank(here())) ++at_;
     if (at_ == body_.size()) break;
     EPI_TRY(ReadLine());
   }
@@ -123,14 +123,14 @@ Result<void> StrictReader::ReadLine() {
 }
 
 Result<void> StrictReader::SkipBlanks() {
-  while (at_ < body_.size() && IsBlank(here())) ++at_;
+  while (at_ < body_.size() && IsStrictBlank(here())) ++at_;
   return NeedMore();
 }
 
 // Up to the next blank or newline.
 Result<std::string> StrictReader::Word() {
   const size_t begin = at_;
-  while (at_ < body_.size() && !IsBlank(here()) && here() != '\n') ++at_;
+  while (at_ < body_.size() && !IsStrictBlank(here()) && here() != '\n') ++at_;
   EPI_TRY(NeedMore());
   return std::string(body_.substr(begin, at_ - begin));
 }
@@ -147,7 +147,7 @@ Result<void> StrictReader::ReadComment() {
   if (here() == '\n') return {};
   EPI_ASSIGN(const std::string name, MetricNameToken());
   if (here() == '\n') return {};
-  if (!IsBlank(here())) return Wrong("invalid metric name in comment");
+  if (!IsStrictBlank(here())) return Wrong("invalid metric name in comment");
   StrictRole role = StrictRole::kValue;
   StrictFamily& family = families_[FamilyNamed(name, role)];
   EPI_TRY(SkipBlanks());
