@@ -90,7 +90,7 @@ scrape_configs:
   scrape_interval: 1s
   honor_labels: true
   metrics_path: /federate
-  params: {{'match[]': ['{{job="self"}}']}}
+  params: {{'match[]': ['{{job="self",from="",__name__!="scrape_samples_scraped"}}']}}
   static_configs: [{{targets: ['127.0.0.1:{port}']}}]
 """
     with Server(binary, scrape, f"{folder}/ours", "--web.enable-remote-write-receiver", port=port) as ours, \
@@ -100,10 +100,10 @@ scrape_configs:
         wait_until("the peer has written to us", lambda: ours.query('up{job="peer",from="peer"}'))
         wait_until("the peer has federated us", lambda: peer.query('prometheus_build_info{job="self"}'))
         check("federated labels", sorted(peer.query('up{job="self"}')[0]["metric"]), ["__name__", "instance", "job"])
-        # The peer has no such series; it comes by remote read, whose external labels are left out.
+        # The peer did not federate this one, and did not write it to us: it can only come by remote read.
         now = time.time()
         check("write failures", [float(s["value"][1]) for s in peer.query("prometheus_remote_storage_samples_failed_total")], [0.0])
-        mine = wait_until("the peer reads from us", lambda: peer.api("query_range", query='scrape_samples_scraped{job="self"}', start=now - 30, end=now, step=1)["result"])
+        mine = wait_until("the peer reads from us", lambda: peer.api("query_range", query='scrape_samples_scraped{job="self",from=""}', start=now - 30, end=now, step=1)["result"])
         check("read back", len(mine) >= 1, True)
         for arguments in (["query", "instant", ours.url, "up"], ["query", "labels", ours.url, "job"], ["query", "series", "--match=up", ours.url],
                           ["query", "range", ours.url, "up"]):
