@@ -141,6 +141,10 @@ void LogIgnored(const config::ParsedFlags& flags, const config::Config& config, 
       logger.Info("This flag has no effect here", {{"flag", row.name}, {"reason", row.why}});
     }
   }
+  if (config.storage.tsdb->stale_series_compaction_threshold > 0) {
+    logger.Warn("storage.tsdb.stale_series_compaction_threshold has no effect here",
+                {{"reason", "stale series leave the head with the block that holds their last sample"}});
+  }
   if (config.tracing.enabled()) {
     logger.Warn("The tracing section has no effect here", {{"reason", "traces are not sent yet"}});
   }

@@ -39,6 +39,11 @@ promql::FeatureSwitches QueryFeatures(const config::Features& features) {
   return out;
 }
 
+size_t MaxExemplars(const config::Config& config, const config::Features& features) {
+  if (!features.exemplar_storage) return 0;
+  return static_cast<size_t>(std::max<int64_t>(0, config.storage.max_exemplars.value_or(0)));
+}
+
 int64_t LimitOrUnlimited(int64_t bytes) { return bytes > 0 ? bytes : Budget::kUnlimited; }
 
 }  // namespace
@@ -120,10 +125,7 @@ Result<void> Server::OpenDatabase() {
   options.float_encoding = FloatEncoding(config->config, setup_.features);
   options.keep_start_times = setup_.features.st_storage;
   options.histogram_start_times = setup_.features.histograms_st_encoding;
-  if (setup_.features.exemplar_storage) {
-    options.head.max_exemplars =
-        static_cast<size_t>(std::max<int64_t>(0, config->config.storage.max_exemplars.value_or(0)));
-  }
+  options.head.max_exemplars = MaxExemplars(config->config, setup_.features);
   EPI_ASSIGN(db_, tsdb::Db::Open(options, {files_, clock_, random_, setup_.logger.Named("tsdb"), &metrics_}));
   database_ = std::make_unique<DatabaseAdapter>(*db_);
   EPI_TRY(
@@ -133,6 +135,8 @@ Result<void> Server::OpenDatabase() {
                          const config::TsdbConfig& tsdb = *loaded.config.storage.tsdb;
                          db_->head().SetOutOfOrderWindow(tsdb.out_of_order_time_window);
                          db_->SetRetention(Limits(*tsdb.retention));
+                         db_->SetFloatEncoding(FloatEncoding(loaded.config, setup_.features));
+                         db_->head().exemplars().Resize(MaxExemplars(loaded.config, setup_.features));
                          return {};
                        },
                        .stop =

@@ -117,6 +117,8 @@ class Db final : public Storage {
   // What the start took from a snapshot; nothing when it replayed the whole log. Valid once ready.
   const std::optional<SnapshotPoint>& loaded_snapshot() const { return loaded_snapshot_; }
   void SetRetention(RetentionLimits limits) { blocks_.SetRetention(std::move(limits)); }
+  // Of blocks that are written from now on.
+  void SetFloatEncoding(ChunkEncoding encoding);
   const BlockStore& blocks() const { return blocks_; }
   // Of the log and the head's files.
   uint64_t log_bytes() const { return wal_.storage_bytes(); }
@@ -166,6 +168,7 @@ class Db final : public Storage {
   TakeOver take_over_;
   std::unique_ptr<FileLock> lock_;
   int clean_start_ = -1;
+  std::atomic<ChunkEncoding> float_encoding_ = options_.float_encoding;
   std::atomic<uint64_t> next_lsn_{1};
   SeriesLog series_log_;
   Wal wal_;

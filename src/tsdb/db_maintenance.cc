@@ -58,6 +58,11 @@ Result<void> Db::StoreInBlocks() {
   return deps_.fs.WriteFileAtomically(JoinPath(native_, kInBlocksName), content);
 }
 
+void Db::SetFloatEncoding(ChunkEncoding encoding) {
+  float_encoding_ = encoding;
+  blocks_.SetFloatEncoding(encoding);
+}
+
 void Db::RunMaintenance() {
   MonotonicNs next = deps_.clock.Monotonic();
   bool snapshot_only = false;
@@ -138,7 +143,7 @@ Result<void> Db::CutHead(TimestampMs limit) {
     const TimestampMs from = oldest_late < first ? std::max(oldest_late, block_start) : first;
     const Ulid ulid = blocks_.NewUlid();
     BlockCutOptions cut{options_.samples_per_chunk,
-                        options_.float_encoding,
+                        float_encoding_,
                         options_.keep_start_times,
                         {},
                         options_.histogram_start_times};
@@ -163,7 +168,7 @@ Result<void> Db::CutLate(const HeadView& view, TimestampMs before) {
   const TimestampMs oldest = head_.OldestLate(view.visible());
   if (oldest >= before) return {};
   for (TimestampMs at = BlockStart(oldest, range); at < before; at += range) {
-    const BlockCutOptions cut{options_.samples_per_chunk, options_.float_encoding, options_.keep_start_times,
+    const BlockCutOptions cut{options_.samples_per_chunk, float_encoding_, options_.keep_start_times,
                               EncodeNativeMark({}), options_.histogram_start_times};
     EPI_TRY(CutBlock(deps_.fs, options_.directory, blocks_.NewUlid(), view, at, at + range,
                      std::string(kHintOutOfOrder), cut));
@@ -225,7 +230,7 @@ Result<std::string> Db::Snapshot(bool with_head) {
   if (with_head && head_.max_time() != kNoTime) {
     const HeadView view(head_);
     const BlockCutOptions cut{options_.samples_per_chunk,
-                              options_.float_encoding,
+                              float_encoding_,
                               options_.keep_start_times,
                               {},
                               options_.histogram_start_times};

@@ -123,6 +123,39 @@ TEST_F(DbTest, ReopenBringsEverythingBack) {
   }
 }
 
+// The encoding byte of the first chunk of a block: it stands behind the file's header and the chunk's length.
+int FirstEncoding(MemoryFileSystem& fs, const std::string& ulid) {
+  const std::string file = fs.ReadFile("/data/" + ulid + "/chunks/000001").value_or("");
+  size_t at = 8;
+  while (at < file.size() && (file[at] & 0x80) != 0) ++at;
+  return at + 1 < file.size() ? file[at + 1] : -1;
+}
+
+TEST_F(DbTest, BlocksAreWrittenInTheEncodingOfTheDay) {
+  DbOptions options;
+  options.head.group.block_range_ms = 100'000;
+  auto db = Open(options);
+  ASSERT_NE(db, nullptr);
+  auto appender = *db->OpenGroup({GroupIdentity::Kind::kScrape, "target"});
+  TimestampMs now = 1'000'000;
+  const auto fill = [&] {
+    for (int i = 0; i < 200; ++i, now += 1000) {
+      appender->Add(*appender->Intern(Labels{{"__name__", "m"}}), i * 0.1);
+      ASSERT_TRUE(appender->Commit(now)->all_accepted());
+    }
+    const auto done = db->Maintain();
+    ASSERT_TRUE(done) << done.error().message();
+  };
+  const auto newest = [&] { return FirstEncoding(fs_, db->blocks().blocks()->back()->meta().ulid.ToString()); };
+  fill();
+  ASSERT_FALSE(db->blocks().blocks()->empty());
+  EXPECT_EQ(newest(), static_cast<int>(ChunkEncoding::kXor));
+  db->SetFloatEncoding(ChunkEncoding::kXor2);
+  fill();
+  EXPECT_EQ(newest(), static_cast<int>(ChunkEncoding::kXor2));
+  EXPECT_EQ(ReadAll(*db).begin()->second.size(), 400u);
+}
+
 // One run of a workload until an operation fails. `shown` is what the last view that was opened had.
 struct Shown {
   DbContent content;

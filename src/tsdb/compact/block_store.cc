@@ -207,7 +207,9 @@ Result<std::optional<BlockStore::Compacted>> BlockStore::CompactOnce(uint64_t ot
 Result<std::optional<BlockStore::Compacted>> BlockStore::CompactLocked(std::vector<std::shared_ptr<const Block>> inputs,
                                                                        BlockMeta meta, WorkPace* pace) {
   const Ulid ulid = NewUlid();
-  auto written = CompactBlocks(fs_, options_.directory, ulid, inputs, std::move(meta), options_.compact, pace);
+  CompactOptions options = options_.compact;
+  options.float_encoding = float_encoding_;
+  auto written = CompactBlocks(fs_, options_.directory, ulid, inputs, std::move(meta), options, pace);
   if (!written) {
     if (written.error().code() != ErrorCode::kCanceled) {
       for (const auto& block : inputs) {

@@ -1,6 +1,7 @@
 // The blocks of a data directory: loaded, replaced by compaction, deleted by retention, cleaned, linked into snapshots.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -69,6 +70,8 @@ class BlockStore {
   Result<void> Reload(uint64_t other_bytes);
   void SetRetention(RetentionLimits limits);
   RetentionLimits retention() const;
+  // Of what compaction encodes anew from now on.
+  void SetFloatEncoding(ChunkEncoding encoding) { float_encoding_ = encoding; }
 
   // Plans and compacts once, and reloads. Nothing when there was nothing to do; otherwise the new block (none when all
   // samples were deleted). On failure the inputs are marked, so that they are left out until somebody looks; not on
@@ -103,6 +106,7 @@ class BlockStore {
   Random& random_;
   Logger logger_;
   const BlockStoreOptions options_;
+  std::atomic<ChunkEncoding> float_encoding_ = options_.compact.float_encoding;
   UploadList uploads_;       // guarded by work_mutex_
   std::mutex work_mutex_;    // held by compaction, cleaning, deletion, snapshot; taken before reload_mutex_
   std::mutex reload_mutex_;  // held by a reload

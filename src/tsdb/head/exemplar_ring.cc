@@ -78,8 +78,9 @@ void ExemplarRing::Add(uint32_t series, const Exemplar& exemplar) {
 }
 
 void ExemplarRing::Resize(size_t capacity) {
-  std::vector<Entry> kept = Entries();
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (capacity == capacity_) return;
+  const std::vector<Entry> kept = EntriesLocked();
   capacity_ = capacity;
   slots_.clear();
   slots_.shrink_to_fit();
@@ -150,6 +151,10 @@ ExemplarRing::Stats ExemplarRing::stats() const {
 
 std::vector<ExemplarRing::Entry> ExemplarRing::Entries() const {
   const std::lock_guard<std::mutex> lock(mutex_);
+  return EntriesLocked();
+}
+
+std::vector<ExemplarRing::Entry> ExemplarRing::EntriesLocked() const {
   std::vector<Entry> out;
   for (size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[slots_.size() == capacity_ ? (next_ + i) % capacity_ : i];

@@ -57,6 +57,7 @@ class ExemplarRing {
     uint32_t newest = kNone;
   };
   static constexpr uint32_t kNone = 0xffffffff;
+  std::vector<Entry> EntriesLocked() const;
   void Unlink(uint32_t slot);
   void Link(uint32_t slot);
   void AddLocked(uint32_t series, const Exemplar& exemplar);

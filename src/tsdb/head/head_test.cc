@@ -348,6 +348,22 @@ TEST_F(HeadTest, ExemplarsFollowTheirRules) {
   ASSERT_EQ(found->size(), 1u);
   ASSERT_EQ((*found)[0].exemplars.size(), 3u);
   EXPECT_EQ((*found)[0].exemplars[0].time, 300);
+  // Another size keeps the newest; none at all ends it.
+  const auto times = [&] {
+    std::vector<TimestampMs> out;
+    for (const auto& entry : head_->exemplars().Entries()) out.push_back(entry.exemplar.time);
+    return out;
+  };
+  head_->exemplars().Resize(2);
+  EXPECT_EQ(times(), (std::vector<TimestampMs>{400, 500}));
+  head_->exemplars().Resize(4);
+  for (int i = 6; i <= 8; ++i) appender->AddExemplar(a, {{{"trace", std::to_string(i)}}, 1.0 * i, i * 100, true});
+  appender->Add(a, 1);
+  EXPECT_TRUE(Commit(*appender, 3000).all_accepted());
+  EXPECT_EQ(times(), (std::vector<TimestampMs>{500, 600, 700, 800}));
+  head_->exemplars().Resize(0);
+  EXPECT_EQ(head_->exemplars().stats().exemplars, 0u);
+  EXPECT_EQ(head_->exemplars().Check(0, {{}, 1, 900, true}), ExemplarRing::Verdict::kDisabled);
 }
 
 TEST_F(HeadTest, TruncationDropsOldRunsAndRefusesOldSamples) {
