@@ -59,6 +59,16 @@ config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Fe
   return out;
 }
 
+Result<void> CheckDiscoveries(const config::SdConfigs& discoveries, const std::string& where,
+                              const std::string& consequence) {
+  for (const auto& discovery : discoveries) {
+    if (discovery.kind().built) continue;
+    return Fail(ErrorCode::kUnsupported, where + ": service discovery of kind \"" + std::string(discovery.name()) +
+                                             "\" is not built yet: " + consequence);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<LoadedConfig> LoadConfiguration(FileSystem& files, const config::Flags& flags, const config::Features& features,
@@ -92,13 +102,13 @@ bool ReloadsByItself(const config::Flags& flags, const config::Features& feature
 
 Result<void> CheckSupported(const config::Config& config, const std::vector<config::ScrapeConfig>& jobs) {
   for (const auto& job : jobs) {
-    for (const auto& discovery : job.service_discovery) {
-      if (!discovery.kind().built) {
-        return Fail(ErrorCode::kUnsupported, "scrape config \"" + job.job_name + "\": service discovery of kind \"" +
-                                                 std::string(discovery.name()) +
-                                                 "\" is not built yet: its targets would silently not be scraped");
-      }
-    }
+    EPI_TRY(CheckDiscoveries(job.service_discovery, "scrape config \"" + job.job_name + "\"",
+                             "its targets would silently not be scraped"));
+  }
+  for (size_t i = 0; i < config.alerting.alertmanagers.size(); ++i) {
+    EPI_TRY(CheckDiscoveries(config.alerting.alertmanagers[i].service_discovery,
+                             "alertmanager config " + std::to_string(i),
+                             "its Alertmanagers would silently get no alerts"));
   }
   if (!config.remote_write.empty()) {
     return Fail(ErrorCode::kUnsupported,
