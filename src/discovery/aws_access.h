@@ -4,46 +4,36 @@
 #include <memory>
 #include <stop_token>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "config/sd_configs.h"
-#include "discovery/aws_signature.h"
+#include "discovery/aws_credentials.h"
+#include "discovery/aws_query.h"
 #include "discovery/discoverer.h"
-#include "discovery/xml.h"
-#include "net/http_client.h"
 
 namespace epi::discovery {
-
-using AwsParameters = std::vector<std::pair<std::string, std::string>>;
 
 // Not thread-safe. Must not outlive the parts it was made with.
 class AwsAccess {
  public:
-  static Result<AwsAccess> Make(const config::Ec2SdConfig& config, const DiscoveryParts& parts);
-  // The configured region, AWS_REGION, AWS_DEFAULT_REGION, or that of the instance this runs on.
-  Result<std::string> Region(std::stop_token stop);
-  // One action of a service; the root element of the answer. Credentials are found, and renewed five minutes before
-  // they expire, in the SDKs' order: keys of the configuration, environment, shared credentials file, instance role;
-  // then role_arn is assumed with them.
-  Result<XmlElement> Call(const std::string& service, AwsParameters parameters, std::stop_token stop);
+  static Result<std::unique_ptr<AwsAccess>> Make(const config::Ec2SdConfig& config, const DiscoveryParts& parts);
+  Result<std::string> Region(std::stop_token stop) { return credentials_.Region(stop); }
+  // One action of a service; the root element of the answer.
+  Result<XmlElement> Call(const std::string& service, const AwsParameters& parameters, std::stop_token stop);
 
  private:
-  Result<AwsCredentials> Credentials(std::stop_token stop);
-  Result<AwsCredentials> BaseCredentials(std::stop_token stop);
-  Result<AwsCredentials> FromInstance(std::stop_token stop);
-  Result<AwsCredentials> AssumeRole(const AwsCredentials& base, std::stop_token stop);
-  Result<std::string> InstanceMetadata(const std::string& path, std::stop_token stop);
-  Result<XmlElement> Send(const std::string& service, const std::string& endpoint, const AwsParameters& parameters,
-                          const AwsCredentials& credentials, std::stop_token stop);
+  AwsAccess(AwsSettings settings, std::string endpoint, std::shared_ptr<const net::HttpProfile> profile,
+            const DiscoveryParts& parts)
+      : credentials_(std::move(settings), parts.http, parts.files, parts.clock),
+        endpoint_(std::move(endpoint)),
+        profile_(std::move(profile)),
+        http_(parts.http),
+        clock_(parts.clock) {}
 
-  config::Ec2SdConfig config_;
-  net::HttpClient* http_ = nullptr;
-  FileSystem* files_ = nullptr;
-  Clock* clock_ = nullptr;
+  AwsCredentialSource credentials_;
+  std::string endpoint_;
   std::shared_ptr<const net::HttpProfile> profile_;
-  std::string region_;
-  AwsCredentials credentials_;  // in use; empty keys: none yet
+  net::HttpClient& http_;
+  Clock& clock_;
 };
 
 }  // namespace epi::discovery

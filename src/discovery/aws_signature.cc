@@ -66,7 +66,94 @@ std::string Timestamp(int64_t now_ms) {
   return text;
 }
 
+// Without spaces around it, and with one where several are.
+std::string WithSingleSpaces(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c != ' ' || (!out.empty() && out.back() != ' ')) out += c;
+  }
+  if (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+// RFC 3986: everything but the unreserved characters is escaped.
+std::string Encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (letter || c == '-' || c == '.' || c == '_' || c == '~') {
+      out += c;
+      continue;
+    }
+    out += '%';
+    out += "0123456789ABCDEF"[static_cast<unsigned char>(c) >> 4];
+    out += "0123456789ABCDEF"[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
+}
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// What is no escape stays as it is; a plus is a plus.
+std::string Decoded(std::string_view text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const int high = text[i] == '%' && i + 2 < text.size() ? HexDigit(text[i + 1]) : -1;
+    const int low = high >= 0 ? HexDigit(text[i + 2]) : -1;
+    if (low < 0) {
+      out += text[i];
+      continue;
+    }
+    out += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return out;
+}
+
 }  // namespace
+
+std::string CanonicalAwsPath(std::string_view path) {
+  std::vector<std::string_view> segments;
+  bool slash_at_end = true;
+  while (!path.empty()) {
+    const size_t end = std::min(path.find('/'), path.size());
+    const std::string_view segment = path.substr(0, end);
+    slash_at_end = end < path.size() || segment.empty();
+    path.remove_prefix(std::min(end + 1, path.size()));
+    if (segment.empty() || segment == ".") continue;
+    if (segment != "..") {
+      segments.push_back(segment);
+    } else if (!segments.empty()) {
+      segments.pop_back();
+    }
+  }
+  std::string out;
+  for (const auto segment : segments) out += "/" + Encoded(segment);
+  if (out.empty() || slash_at_end) out += '/';
+  return out;
+}
+
+std::string CanonicalAwsQuery(std::string_view query) {
+  std::vector<std::pair<std::string, std::string>> parameters;
+  while (!query.empty()) {
+    const size_t end = std::min(query.find('&'), query.size());
+    const std::string_view one = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    if (one.empty()) continue;
+    const size_t equals = std::min(one.find('='), one.size());
+    const std::string_view value = one.substr(std::min(equals + 1, one.size()));
+    parameters.emplace_back(Encoded(Decoded(one.substr(0, equals))), Encoded(Decoded(value)));
+  }
+  std::sort(parameters.begin(), parameters.end());
+  std::string out;
+  for (const auto& [name, value] : parameters) out += (out.empty() ? "" : "&") + name + "=" + value;
+  return out;
+}
 
 std::vector<std::pair<std::string, std::string>> SignAwsRequest(const AwsRequest& request,
                                                                 const AwsCredentials& credentials,
@@ -78,12 +165,18 @@ std::vector<std::pair<std::string, std::string>> SignAwsRequest(const AwsRequest
   headers.emplace_back("host", std::string(request.host));
   headers.emplace_back("x-amz-date", timestamp);
   if (!credentials.session_token.empty()) headers.emplace_back("x-amz-security-token", credentials.session_token);
-  std::sort(headers.begin(), headers.end());
+  std::stable_sort(headers.begin(), headers.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::string canonical_headers;
   std::string signed_names;
-  for (const auto& [name, value] : headers) {
-    canonical_headers += name + ":" + value + "\n";
-    signed_names += (signed_names.empty() ? "" : ";") + name;
+  for (size_t i = 0; i < headers.size(); ++i) {
+    const bool again = i > 0 && headers[i].first == headers[i - 1].first;
+    if (again) {
+      canonical_headers.back() = ',';
+    } else {
+      canonical_headers += headers[i].first + ":";
+      signed_names += (signed_names.empty() ? "" : ";") + headers[i].first;
+    }
+    canonical_headers += WithSingleSpaces(headers[i].second) + "\n";
   }
   std::string canonical(request.method);
   canonical += "\n" + std::string(request.path) + "\n" + std::string(request.query) + "\n" + canonical_headers + "\n" +

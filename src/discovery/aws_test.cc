@@ -1,26 +1,282 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+
 #include "discovery/aws_signature.h"
+#include "discovery/aws_signer.h"
 #include "discovery/xml.h"
 #include "testing/discovery_fixture.h"
+#include "testing/fake_http_client.h"
+#include "testing/simulated_clock.h"
 
 namespace epi::discovery {
 namespace {
 
 using ::testing::HasSubstr;
 
-// "get-vanilla" of AWS's published test suite for Signature Version 4.
-TEST(AwsSignature, MatchesThePublishedExample) {
-  const AwsCredentials credentials{"AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "", 0};
+// Requests and signatures of AWS's published test suite for Signature Version 4.
+struct SignatureCase {
+  const char* name;
+  const char* method;
+  const char* path;
+  const char* query;
+  std::vector<std::pair<std::string, std::string>> headers;
+  const char* body;
+  const char* signed_headers;
+  const char* signature;
+};
+const SignatureCase kSignatureCases[] = {
+    {"get-vanilla",
+     "GET",
+     "/",
+     "",
+     {},
+     "",
+     "host;x-amz-date",
+     "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
+    {"get-unreserved",
+     "GET",
+     "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+     "",
+     {},
+     "",
+     "host;x-amz-date",
+     "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f"},
+    {"get-slashes",
+     "GET",
+     "//example//",
+     "",
+     {},
+     "",
+     "host;x-amz-date",
+     "9a624bd73a37c9a373b5312afbebe7a714a789de108f0bdfe846570885f57e84"},
+    {"get-vanilla-query-order-key-case",
+     "GET",
+     "/",
+     "Param2=value2&Param1=value1",
+     {},
+     "",
+     "host;x-amz-date",
+     "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"},
+    {"get-vanilla-query-order-value",
+     "GET",
+     "/",
+     "Param1=value2&Param1=value1",
+     {},
+     "",
+     "host;x-amz-date",
+     "5772eed61e12b33fae39ee5e7012498b51d56abc0abb7c60486157bd471c4694"},
+    {"get-vanilla-utf8-query",
+     "GET",
+     "/",
+     "\xe1\x88\xb4=bar",
+     {},
+     "",
+     "host;x-amz-date",
+     "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04"},
+    {"get-header-value-order",
+     "GET",
+     "/",
+     "",
+     {{"my-header1", "value4"}, {"my-header1", "value1"}, {"my-header1", "value3"}, {"my-header1", "value2"}},
+     "",
+     "host;my-header1;x-amz-date",
+     "08c7e5a9acfcfeb3ab6b2185e75ce8b1deb5e634ec47601a50643f830c755c01"},
+    {"get-header-key-duplicate",
+     "GET",
+     "/",
+     "",
+     {{"my-header1", "value2"}, {"my-header1", "value2"}, {"my-header1", "value1"}},
+     "",
+     "host;my-header1;x-amz-date",
+     "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea"},
+    {"get-header-value-trim",
+     "GET",
+     "/",
+     "",
+     {{"my-header1", " value1"}, {"my-header2", "\"a   b   c\""}},
+     "",
+     "host;my-header1;my-header2;x-amz-date",
+     "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"},
+    {"post-x-www-form-urlencoded",
+     "POST",
+     "/",
+     "",
+     {{"content-type", "application/x-www-form-urlencoded"}},
+     "Param1=value1",
+     "content-type;host;x-amz-date",
+     "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"},
+};
+constexpr int64_t kSuiteTimeMs = 1'440'938'160'000;
+constexpr const char* kSuiteScope = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request";
+
+AwsCredentials SuiteCredentials() { return {"AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "", 0}; }
+
+TEST(AwsSignature, MatchesThePublishedSuite) {
+  for (const SignatureCase& c : kSignatureCases) {
+    const std::string path = CanonicalAwsPath(c.path);
+    const std::string query = CanonicalAwsQuery(c.query);
+    const AwsRequest request{c.method, "example.amazonaws.com", path, query, c.body, c.headers};
+    const auto headers = SignAwsRequest(request, SuiteCredentials(), "us-east-1", "service", kSuiteTimeMs);
+    ASSERT_EQ(headers.size(), 2u);
+    EXPECT_EQ(headers[0].second, "20150830T123600Z");
+    EXPECT_EQ(headers[1].second,
+              std::string(kSuiteScope) + ", SignedHeaders=" + c.signed_headers + ", Signature=" + c.signature)
+        << c.name;
+  }
+}
+
+TEST(AwsSignature, SignsTheTokenOfTemporaryCredentials) {
+  AwsCredentials credentials = SuiteCredentials();
+  credentials.session_token = "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267";
   const AwsRequest request{"GET", "example.amazonaws.com", "/", "", "", {}};
-  const auto headers = SignAwsRequest(request, credentials, "us-east-1", "service", 1'440'938'160'000);
-  ASSERT_EQ(headers.size(), 2u);
-  EXPECT_EQ(headers[0].second, "20150830T123600Z");
-  EXPECT_EQ(
-      headers[1].second,
-      "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, "
-      "Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31");
+  const auto headers = SignAwsRequest(request, credentials, "us-east-1", "service", kSuiteTimeMs);
+  ASSERT_EQ(headers.size(), 3u);
+  EXPECT_EQ(headers[1].second, credentials.session_token);
+  EXPECT_EQ(headers[2].second, std::string(kSuiteScope) +
+                                   ", SignedHeaders=host;x-amz-date;x-amz-security-token, "
+                                   "Signature=07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8");
+}
+
+// An escape of the wire is escaped again: %2F in a segment and a slash between segments are told apart.
+TEST(AwsSignature, PathsAndQueriesHaveOneForm) {
+  const std::pair<const char*, const char*> paths[] = {
+      {"", "/"},
+      {"/", "/"},
+      {"/a/b", "/a/b"},
+      {"/a/b/", "/a/b/"},
+      {"/a%2Fb", "/a%252Fb"},
+      {"/example%20space/", "/example%2520space/"},
+      {"/a/../b/./c", "/b/c"},
+      {"/../..", "/"},
+      {"/a/..b/.c", "/a/..b/.c"},
+  };
+  for (const auto& [in, out] : paths) EXPECT_EQ(CanonicalAwsPath(in), out) << in;
+  const std::pair<const char*, const char*> queries[] = {
+      {"", ""},
+      {"a=10&a=9", "a=10&a=9"},
+      {"x=a.b&x=a%2fb", "x=a%2Fb&x=a.b"},
+      {"a=1&a=1", "a=1&a=1"},
+      {"q=a+b", "q=a%2Bb"},
+      {"b&a=1", "a=1&b="},
+      {"a=1=2", "a=1%3D2"},
+      {"a=%zz", "a=%25zz"},
+  };
+  for (const auto& [in, out] : queries) EXPECT_EQ(CanonicalAwsQuery(in), out) << in;
+}
+
+// What came of a request that was signed.
+struct SignedOnce {
+  std::mutex mutex;
+  std::condition_variable came;
+  std::optional<Result<net::HttpRequest>> result;
+
+  AwsSigner::Done Take() {
+    return [this](Result<net::HttpRequest> signed_request) {
+      const std::lock_guard lock(mutex);
+      result = std::move(signed_request);
+      came.notify_all();
+    };
+  }
+  const Result<net::HttpRequest>& Await() {
+    std::unique_lock lock(mutex);
+    came.wait(lock, [this] { return result.has_value(); });
+    return *result;
+  }
+};
+
+net::HttpRequest PostTo(const std::string& url) {
+  net::HttpRequest request;
+  request.method = "POST";
+  request.url = url;
+  request.headers.Set("Content-Type", "application/json");
+  request.body = "[]";
+  return request;
+}
+
+TEST(AwsSigner, SignsWithTheKeysOfTheConfiguration) {
+  testing::FakeHttpClient http;
+  testing::SimulatedClock clock(kSuiteTimeMs);
+  AwsSettings settings;
+  settings.region = "eu-west-1";
+  settings.access_key = "key";
+  settings.secret_key = "secret";
+  AwsSigner signer(settings, "aps", http, PosixFileSystem(), clock);
+  for (const char* url : {"https://am:443/w/ws-1/api/v2/alerts", "https://am/w/ws-1/api/v2/alerts"}) {
+    SignedOnce once;
+    signer.Sign(PostTo(url), once.Take());
+    const auto& got = once.Await();
+    ASSERT_TRUE(got) << got.error().message();
+    const AwsRequest same{"POST", "am", "/w/ws-1/api/v2/alerts", "", "[]", {{"content-type", "application/json"}}};
+    const auto wanted = SignAwsRequest(same, {"key", "secret", "", 0}, "eu-west-1", "aps", kSuiteTimeMs);
+    EXPECT_EQ(got->headers.Get("X-Amz-Date"), wanted[0].second);
+    EXPECT_EQ(got->headers.Get("Authorization"), wanted[1].second);
+    EXPECT_EQ(got->body, "[]");
+  }
+  EXPECT_TRUE(http.requests().empty());
+}
+
+TEST(AwsSigner, AssumesARoleAndRenewsIt) {
+  testing::FakeHttpClient http;
+  testing::SimulatedClock clock(kSuiteTimeMs);
+  const auto answer = [](const std::string& key) {
+    testing::FakeHttpClient::Answer out;
+    out.body = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>" + key +
+               "</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken></Credentials>"
+               "</AssumeRoleResult></AssumeRoleResponse>";
+    return out;
+  };
+  http.Script("https://sts-fips.eu-west-1.amazonaws.com/", {answer("first"), answer("second")});
+  AwsSettings settings;
+  settings.region = "eu-west-1";
+  settings.access_key = "key";
+  settings.secret_key = "secret";
+  settings.role_arn = "arn:aws:iam::1:role/alerts";
+  settings.external_id = "outside";
+  settings.fips_sts = true;
+  AwsSigner signer(settings, "aps", http, PosixFileSystem(), clock);
+  const auto key_used = [&] {
+    SignedOnce once;
+    signer.Sign(PostTo("https://am/"), once.Take());
+    const auto& got = once.Await();
+    if (!got) return got.error().message();
+    EXPECT_EQ(got->headers.Get("X-Amz-Security-Token"), "t");
+    const std::string text(got->headers.Get("Authorization"));
+    const size_t from = text.find("Credential=") + 11;
+    return text.substr(from, text.find('/', from) - from);
+  };
+  EXPECT_EQ(key_used(), "first");
+  EXPECT_EQ(key_used(), "first");
+  EXPECT_THAT(http.requests().at(0).body, HasSubstr("RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Falerts"));
+  EXPECT_THAT(http.requests().at(0).body, HasSubstr("ExternalId=outside"));
+  EXPECT_THAT(std::string(http.requests().at(0).headers.Get("Authorization")), HasSubstr("Credential=key/"));
+  clock.AdvanceMs(56 * 60'000);
+  EXPECT_EQ(key_used(), "second");
+  EXPECT_EQ(http.requests().size(), 2u);
+}
+
+TEST(AwsSigner, SaysWhyItHasNoCredentials) {
+  testing::FakeHttpClient http;
+  testing::SimulatedClock clock;
+  testing::FakeHttpClient::Answer refused;
+  refused.status = 403;
+  refused.status_text = "403 Forbidden";
+  refused.body = "<R><Error><Code>AccessDenied</Code><Message>not you</Message></Error></R>";
+  http.Script("https://sts.example/", {refused});
+  AwsSettings settings;
+  settings.region = "eu-west-1";
+  settings.access_key = "key";
+  settings.secret_key = "secret";
+  settings.role_arn = "arn";
+  settings.sts_endpoint = "https://sts.example";
+  AwsSigner signer(settings, "aps", http, PosixFileSystem(), clock);
+  SignedOnce once;
+  signer.Sign(PostTo("https://am/"), once.Take());
+  ASSERT_FALSE(once.Await());
+  EXPECT_EQ(once.Await().error().message(), "cannot sign the request for AWS: 403 Forbidden: AccessDenied: not you");
 }
 
 TEST(Xml, ReadsElementsAndEntities) {

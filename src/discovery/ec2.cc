@@ -55,16 +55,16 @@ Ipv6Addresses Ipv6Of(const XmlElement& instance) {
 
 class Ec2Refresher final : public Refresher {
  public:
-  Ec2Refresher(const config::Ec2SdConfig& config, AwsAccess aws, const DiscoveryParts& parts)
+  Ec2Refresher(const config::Ec2SdConfig& config, std::unique_ptr<AwsAccess> aws, const DiscoveryParts& parts)
       : config_(config), aws_(std::move(aws)), logger_(parts.logger) {}
 
   Result<std::vector<TargetGroup>> Refresh(std::stop_token stop) override {
     std::vector<TargetGroup> out(1);
-    EPI_ASSIGN(out[0].source, aws_.Region(stop));
+    EPI_ASSIGN(out[0].source, aws_->Region(stop));
     if (zone_ids_.empty()) FindZoneIds(stop);
     std::string next;
     do {
-      auto page = aws_.Call("ec2", InstancesQuery(next), stop);
+      auto page = aws_->Call("ec2", InstancesQuery(next), stop);
       if (!page) return Fail(page.error().WithContext("could not describe instances"));
       for (const auto& reservation : (*page)["reservationSet"].children) {
         for (const auto& instance : reservation["instancesSet"].children)
@@ -91,7 +91,7 @@ class Ec2Refresher final : public Refresher {
 
   // Zone ids are a nicety: without the right to ask for them, targets have none.
   void FindZoneIds(std::stop_token stop) {
-    const auto answer = aws_.Call("ec2", {{"Action", "DescribeAvailabilityZones"}, {"Version", kApiVersion}}, stop);
+    const auto answer = aws_->Call("ec2", {{"Action", "DescribeAvailabilityZones"}, {"Version", kApiVersion}}, stop);
     if (!answer) {
       logger_.Debug("Unable to describe availability zones", {{"err", answer.error().message()}});
       return;
@@ -149,7 +149,7 @@ class Ec2Refresher final : public Refresher {
   }
 
   const config::Ec2SdConfig config_;
-  AwsAccess aws_;
+  std::unique_ptr<AwsAccess> aws_;
   Logger logger_;
   std::map<std::string, std::string> zone_ids_;  // by zone name
 };

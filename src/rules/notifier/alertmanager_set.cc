@@ -47,7 +47,8 @@ Result<FoundAlertmanagers> AlertmanagersOf(const discovery::TargetGroup& group,
 AlertmanagerSet::AlertmanagerSet(const config::AlertmanagerConfig& config,
                                  std::shared_ptr<const net::HttpProfile> profile, net::HttpClient& client,
                                  NotifierLimits limits, MetricRegistry* metrics, Logger logger,
-                                 DeliveryObserver* observer, const Clock* clock)
+                                 DeliveryObserver* observer, const Clock* clock,
+                                 std::unique_ptr<discovery::AwsSigner> signer)
     : config_(config),
       profile_(std::move(profile)),
       client_(client),
@@ -55,7 +56,8 @@ AlertmanagerSet::AlertmanagerSet(const config::AlertmanagerConfig& config,
       metrics_(metrics),
       logger_(std::move(logger)),
       observer_(observer),
-      clock_(clock) {}
+      clock_(clock),
+      signer_(std::move(signer)) {}
 
 AlertmanagerSet::~AlertmanagerSet() {
   Stop();
@@ -90,7 +92,7 @@ void AlertmanagerSet::Sync(const discovery::TargetGroups& groups) {
   Forget();
   for (const std::string& url : urls) {
     if (loops_.contains(url)) continue;
-    SendLoop::Settings settings{url, profile_, config_.timeout, limits_, observer_, clock_};
+    SendLoop::Settings settings{url, profile_, config_.timeout, limits_, observer_, clock_, signer_.get()};
     loops_.emplace(url, SendLoop::Make(std::move(settings), client_, metrics_, logger_));
   }
 }

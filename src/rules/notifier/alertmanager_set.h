@@ -26,10 +26,11 @@ Result<FoundAlertmanagers> AlertmanagersOf(const discovery::TargetGroup& group,
 // Thread-safe.
 class AlertmanagerSet {
  public:
-  // `client` outlives it.
+  // `client` outlives it. `signer` is there when requests have to be signed for AWS.
   AlertmanagerSet(const config::AlertmanagerConfig& config, std::shared_ptr<const net::HttpProfile> profile,
                   net::HttpClient& client, NotifierLimits limits, MetricRegistry* metrics, Logger logger,
-                  DeliveryObserver* observer = nullptr, const Clock* clock = nullptr);
+                  DeliveryObserver* observer = nullptr, const Clock* clock = nullptr,
+                  std::unique_ptr<discovery::AwsSigner> signer = nullptr);
   ~AlertmanagerSet();
   // All groups there are now. Loops of Alertmanagers that stay go on undisturbed.
   void Sync(const discovery::TargetGroups& groups);
@@ -51,6 +52,7 @@ class AlertmanagerSet {
   Logger logger_;
   DeliveryObserver* observer_;
   const Clock* clock_;
+  const std::unique_ptr<discovery::AwsSigner> signer_;  // every loop's; may be null
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<SendLoop>> loops_;  // by URL; guarded by mutex_
   std::vector<std::shared_ptr<SendLoop>> ending_;           // guarded by mutex_

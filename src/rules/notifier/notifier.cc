@@ -32,11 +32,24 @@ Notifier::~Notifier() { Stop(); }
 Result<std::unique_ptr<Notifier::Section>> Notifier::MakeSection(const config::AlertmanagerConfig& config,
                                                                  const std::string& name, std::string fingerprint) {
   EPI_ASSIGN(auto profile, options_.client->Prepare(config.http));
+  std::unique_ptr<discovery::AwsSigner> signer;
+  if (config.sigv4) {
+    discovery::AwsSettings settings;
+    settings.region = config.sigv4->region;
+    settings.access_key = config.sigv4->access_key;
+    settings.secret_key = config.sigv4->secret_key;
+    settings.profile = config.sigv4->profile;
+    settings.role_arn = config.sigv4->role_arn;
+    settings.external_id = config.sigv4->external_id;
+    settings.fips_sts = config.sigv4->use_fips_sts_endpoint;
+    signer = std::make_unique<discovery::AwsSigner>(std::move(settings), config.sigv4->service_name, *options_.client,
+                                                    *options_.files, *options_.clock);
+  }
   auto section = std::make_unique<Section>();
   section->fingerprint = std::move(fingerprint);
   section->set =
       std::make_shared<AlertmanagerSet>(config, std::move(profile), *options_.client, options_.limits, options_.metrics,
-                                        options_.logger, options_.deliveries, options_.clock);
+                                        options_.logger, options_.deliveries, options_.clock, std::move(signer));
   const discovery::DiscoveryParts parts{*options_.client,        *options_.files,   *options_.clock,
                                         options_.logger,         *options_.metrics, name,
                                         options_.resolver_config};

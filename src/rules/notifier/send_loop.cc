@@ -108,8 +108,21 @@ void SendLoop::SendNext(std::unique_lock<std::mutex>& lock) {
       if (notification.origin != nullptr) origins.push_back(notification.origin);
     }
   }
-  client_.Send(std::move(request), [self = shared_from_this(), count, origins = std::move(origins)](
-                                       Result<net::HttpResponse> result) { self->Sent(count, origins, result); });
+  auto done = [self = shared_from_this(), count, origins = std::move(origins)](Result<net::HttpResponse> result) {
+    self->Sent(count, origins, result);
+  };
+  if (settings_.signer == nullptr) {
+    client_.Send(std::move(request), std::move(done));
+    return;
+  }
+  settings_.signer->Sign(std::move(request),
+                         [&client = client_, done = std::move(done)](Result<net::HttpRequest> signed_request) {
+                           if (signed_request) {
+                             client.Send(std::move(*signed_request), done);
+                           } else {
+                             done(Fail(signed_request.error()));
+                           }
+                         });
 }
 
 void SendLoop::Sent(size_t count, const Origins& origins, const Result<net::HttpResponse>& result) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "discovery/aws_signer.h"
 #include "net/http_client.h"
 #include "rules/journal/alert_journal.h"
 #include "rules/notifier/notification.h"
@@ -49,6 +50,8 @@ class SendLoop : public std::enable_shared_from_this<SendLoop> {
     // Told of every answer, and of alerts that were dropped; may be null. Both outlive the loop.
     DeliveryObserver* observer = nullptr;
     const Clock* clock = nullptr;  // needed with an observer
+    // Signs every request; may be null. Outlives the requests of the loop.
+    discovery::AwsSigner* signer = nullptr;
   };
   // `client` outlives it. `metrics` may be null.
   static std::shared_ptr<SendLoop> Make(Settings settings, net::HttpClient& client, MetricRegistry* metrics,

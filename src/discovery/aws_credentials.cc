@@ -1,0 +1,163 @@
+#include "discovery/aws_credentials.h"
+
+#include <cstdlib>
+
+#include "discovery/aws_query.h"
+#include "discovery/json.h"
+#include "discovery/waiting.h"
+
+namespace epi::discovery {
+namespace {
+
+constexpr char kMetadataHost[] = "http://169.254.169.254";
+constexpr int64_t kMetadataTimeoutMs = 5'000;
+constexpr int64_t kRenewBeforeMs = 5 * 60'000;
+constexpr int64_t kAssumedForMs = 3600'000;       // STS's default for AssumeRole
+constexpr int64_t kInstanceRoleForMs = 3600'000;  // renewed at least this often, though it lives longer
+
+std::string Environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+// What is set, else an environment variable of the AWS SDKs, else the usual.
+std::string Chosen(const std::string& set, const char* variable, const std::string& usual) {
+  if (!set.empty()) return set;
+  std::string out = Environment(variable);
+  while (out.ends_with('/')) out.pop_back();
+  return out.empty() ? usual : out;
+}
+
+std::string Trimmed(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos) return {};
+  return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1));
+}
+
+// One profile of an INI file as the AWS tools write it.
+AwsCredentials ReadProfile(std::string_view text, std::string_view profile) {
+  AwsCredentials out;
+  bool inside = false;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string line = Trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.starts_with('[')) inside = line == "[" + std::string(profile) + "]";
+    const size_t equals = line.find('=');
+    if (!inside || equals == std::string::npos) continue;
+    const std::string key = Trimmed(std::string_view(line).substr(0, equals));
+    const std::string value = Trimmed(std::string_view(line).substr(equals + 1));
+    if (key == "aws_access_key_id") out.access_key = value;
+    if (key == "aws_secret_access_key") out.secret_key = value;
+    if (key == "aws_session_token") out.session_token = value;
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> AwsCredentialSource::Region(std::stop_token stop) {
+  if (!region_.empty()) return region_;
+  region_ = settings_.region;
+  if (region_.empty()) region_ = Environment("AWS_REGION");
+  if (region_.empty()) region_ = Environment("AWS_DEFAULT_REGION");
+  if (!region_.empty()) return region_;
+  auto text = InstanceMetadata("/latest/dynamic/instance-identity/document", stop);
+  if (!text) return Fail(text.error().WithContext("could not determine AWS region"));
+  EPI_ASSIGN(const Json document, Json::Parse(*text));
+  region_ = document["region"].text();
+  if (region_.empty())
+    return Fail(ErrorCode::kUnavailable, "could not determine AWS region: region not found in AWS config or IMDS");
+  return region_;
+}
+
+Result<std::string> AwsCredentialSource::InstanceMetadata(const std::string& path, std::stop_token stop) {
+  const std::string host = Chosen(settings_.metadata_endpoint, "AWS_EC2_METADATA_SERVICE_ENDPOINT", kMetadataHost);
+  net::HttpRequest token;
+  token.method = "PUT";
+  token.url = host + "/latest/api/token";
+  token.headers.Add("X-aws-ec2-metadata-token-ttl-seconds", "60");
+  token.timeout_ms = kMetadataTimeoutMs;
+  token.max_body_bytes = 1 << 16;
+  EPI_ASSIGN(const auto granted, CallUnlessStopped(http_, std::move(token), stop));
+  net::HttpRequest request;
+  request.url = host + path;
+  request.timeout_ms = kMetadataTimeoutMs;
+  request.max_body_bytes = 1 << 20;
+  if (granted.status == 200) request.headers.Add("X-aws-ec2-metadata-token", std::string(granted.body.view()));
+  EPI_ASSIGN(const auto answer, CallUnlessStopped(http_, std::move(request), stop));
+  if (answer.status != 200) return Fail(ErrorCode::kUnavailable, "instance metadata: " + answer.status_text);
+  return std::string(answer.body.view());
+}
+
+Result<AwsCredentials> AwsCredentialSource::FromInstance(std::stop_token stop) {
+  const std::string path = "/latest/meta-data/iam/security-credentials/";
+  EPI_ASSIGN(const std::string roles, InstanceMetadata(path, stop));
+  EPI_ASSIGN(const std::string text, InstanceMetadata(path + Trimmed(roles.substr(0, roles.find('\n'))), stop));
+  EPI_ASSIGN(const Json json, Json::Parse(text));
+  AwsCredentials out;
+  out.access_key = json["AccessKeyId"].text();
+  out.secret_key = json["SecretAccessKey"].text();
+  out.session_token = json["Token"].text();
+  out.expires_ms = clock_.NowMs() + kInstanceRoleForMs;
+  if (out.access_key.empty()) return Fail(ErrorCode::kUnavailable, "the instance role gives no credentials");
+  return out;
+}
+
+Result<AwsCredentials> AwsCredentialSource::BaseCredentials(std::stop_token stop) {
+  AwsCredentials out;
+  out.access_key = settings_.access_key;
+  out.secret_key = settings_.secret_key;
+  if (!out.access_key.empty() && !out.secret_key.empty()) return out;
+  if (settings_.profile.empty()) {
+    out.access_key = Environment("AWS_ACCESS_KEY_ID");
+    out.secret_key = Environment("AWS_SECRET_ACCESS_KEY");
+    out.session_token = Environment("AWS_SESSION_TOKEN");
+    if (!out.access_key.empty() && !out.secret_key.empty()) return out;
+  }
+  std::string file = Environment("AWS_SHARED_CREDENTIALS_FILE");
+  if (file.empty()) file = Environment("HOME") + "/.aws/credentials";
+  std::string profile = settings_.profile.empty() ? Environment("AWS_PROFILE") : settings_.profile;
+  if (profile.empty()) profile = "default";
+  if (const auto text = files_.ReadFile(file, 1 << 20)) {
+    out = ReadProfile(*text, profile);
+    if (!out.access_key.empty() && !out.secret_key.empty()) return out;
+  }
+  auto instance = FromInstance(stop);
+  if (!instance) return Fail(instance.error().WithContext("could not create aws config: no credentials found"));
+  return instance;
+}
+
+Result<AwsCredentials> AwsCredentialSource::AssumeRole(const AwsCredentials& base, std::stop_token stop) {
+  AwsParameters parameters = {{"Action", "AssumeRole"},
+                              {"Version", "2011-06-15"},
+                              {"RoleArn", settings_.role_arn},
+                              {"RoleSessionName", "prometheus-" + std::to_string(clock_.NowMs())}};
+  if (!settings_.external_id.empty()) parameters.emplace_back("ExternalId", settings_.external_id);
+  EPI_ASSIGN(const std::string region, Region(stop));
+  const std::string usual =
+      std::string("https://sts") + (settings_.fips_sts ? "-fips." : ".") + region + "." + AwsDomain(region);
+  const AwsEndpoint sts{"sts", region, Chosen(settings_.sts_endpoint, "AWS_ENDPOINT_URL_STS", usual)};
+  EPI_ASSIGN(const XmlElement answer, AskAws(http_, clock_, settings_.profile_of_client, sts, parameters, base, stop));
+  const XmlElement& given = answer["AssumeRoleResult"]["Credentials"];
+  AwsCredentials out;
+  out.access_key = given["AccessKeyId"].text;
+  out.secret_key = given["SecretAccessKey"].text;
+  out.session_token = given["SessionToken"].text;
+  if (out.access_key.empty())
+    return Fail(ErrorCode::kUnavailable, "STS gives no credentials for " + settings_.role_arn);
+  out.expires_ms = clock_.NowMs() + kAssumedForMs;
+  return out;
+}
+
+Result<AwsCredentials> AwsCredentialSource::Credentials(std::stop_token stop) {
+  const bool fresh = credentials_.expires_ms == 0 || credentials_.expires_ms - kRenewBeforeMs > clock_.NowMs();
+  if (!credentials_.access_key.empty() && fresh) return credentials_;
+  EPI_ASSIGN(credentials_, BaseCredentials(stop));
+  if (!settings_.role_arn.empty()) {
+    EPI_ASSIGN(credentials_, AssumeRole(credentials_, stop));
+  }
+  return credentials_;
+}
+
+}  // namespace epi::discovery
