@@ -152,6 +152,7 @@ class Generator {
   }
 
   std::string Binary(int depth) {
+    if (OneIn(4)) return OneIn(2) ? JoinOfSides() : GroupedJoinOfSides();
     const std::string op = Pick({"+", "-", "*", "/", "%", "^", "atan2", "==", "!=", "<", "<=", ">", ">=", "</", ">/"});
     const bool comparison = op == "==" || op == "!=" || op == "<" || op == "<=" || op == ">" || op == ">=";
     const std::string modifier = comparison && OneIn(2) ? " bool" : "";
@@ -166,6 +167,38 @@ class Generator {
         Pick({"", "", " on (instance, job)", " ignoring (job)", " on (instance) group_left", " on (job) group_right",
               " on (instance) group_left (job)", " ignoring (le) group_left"});
     return "(" + Vector(depth - 1) + " " + op + modifier + matching + " " + Vector(depth - 1) + ")";
+  }
+
+  // A side of a join that matchers can go into and come from.
+  std::string Side() {
+    const std::string selector =
+        Pick({"requests_total", "seconds_total", "temperature", "load", "latency", "mixed", "classic_bucket"}) +
+        Pick({"", "", "{job=\"x\"}", "{instance!=\"a\"}", "{instance=~\"a|b\"}", "{job!~\"y\",instance=\"b\"}",
+              "{le!=\"\"}"});
+    const std::string mapped =
+        Pick({"", "", "-", "abs", "1 + ", "timestamp", "2 < bool "}) + "(" + selector + Modifiers() + ")";
+    const std::string range =
+        Pick({"rate", "increase", "last_over_time", "count_over_time", "max_over_time", "deriv"}) + "(" + selector +
+        "[5m]" + Modifiers() + ")";
+    const std::string inner = OneIn(2) ? mapped : range;
+    if (OneIn(3)) return inner;
+    if (OneIn(6)) return "topk" + Grouping() + "(2, " + inner + ")";
+    return Pick({"sum", "count", "max", "avg"}) +
+           Pick({"", " by (instance)", " by (instance, job)", " by (job)", " without (le)", " without (instance)"}) +
+           "(" + inner + ")";
+  }
+
+  std::string JoinOfSides() {
+    return "(" + Side() + Pick({" + ", " / ", " > bool ", " == ", " and ", " unless ", " and "}) +
+           Pick({"", "on (instance, job) ", "on (instance) ", "ignoring (le) ", "ignoring (job) ", "on (job) "}) +
+           Side() + ")";
+  }
+
+  std::string GroupedJoinOfSides() {
+    return "(" + Side() + Pick({" * ", " - ", " <= "}) +
+           Pick({"on (instance, job) group_left ", "on (instance) group_right ", "on (job) group_left (instance) ",
+                 "ignoring (le) group_right ", "on (instance) group_left (job) "}) +
+           Side() + ")";
   }
 
   std::string SetOperation(int depth) {

@@ -35,6 +35,11 @@ void OutputTally::Count(const Block& block) {
   }
 }
 
+void OutputTally::CountFullRow() {
+  total_ += static_cast<int64_t>(steps_);
+  ++full_rows_;
+}
+
 std::vector<int64_t> OutputTally::Elements() const {
   std::vector<int64_t> out = elements_;
   for (auto& n : out) n += full_rows_;

@@ -19,6 +19,7 @@ class OutputTally {
  public:
   void Start(size_t steps);
   void Count(const Block& block);
+  void CountFullRow();
   // Elements (series) present at each step.
   std::vector<int64_t> Elements() const;
   // Samples at each step, histograms counted by size.

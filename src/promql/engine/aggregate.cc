@@ -92,8 +92,9 @@ Result<void> FoldOperator::Consume() {
       }
       const SeriesLabels& from = child_->series()[row.series];
       if (from.drop_name) series_[group].drop_name = true;
+      const bool nameless = from.drop_name && !query_.features.delayed_name_removal;
       const std::string_view metric =
-          row.histograms->empty() ? std::string_view() : query_.labels.MetricName(from.labels);
+          row.histograms->empty() || nameless ? std::string_view() : query_.labels.MetricName(from.labels);
       fold_->Add(group, row, metric);
     }
   }

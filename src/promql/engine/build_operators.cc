@@ -64,6 +64,7 @@ class OperatorBuilder {
   Built BuildNode(const PlanNode& node) {
     switch (node.kind) {
       case PlanKind::kNumber:
+        if (node.folded != nullptr) return Make<FoldedOperator>(query_, grid_, node);
         return Make<ConstantOperator>(query_, grid_, ConstantOperator::What::kNumber, node.number, nullptr);
       case PlanKind::kSelector:
         return Selector(node);
@@ -91,6 +92,15 @@ class OperatorBuilder {
     if (grid_.instant() && query_.features.delayed_name_removal) return op;
     return Make<MergeOperator>(query_, grid_, std::move(op), MergeOperator::Policy::kMerge);
   }
+  // The same for an operator that has a series for each of those that `node` maps.
+  OperatorPtr MergedUnlessOneName(const PlanNode& node, OperatorPtr op) const {
+    Project(node, *op);
+    if (grid_.instant() && query_.features.delayed_name_removal) return op;
+    return Make<MergeOperator>(query_, grid_, std::move(op), MergeOperator::Policy::kMerge, HasOneName(node));
+  }
+  void Project(const PlanNode& node, Operator& op) const {
+    if (HasOneName(node) && state_.repeated.LabelsProjected(node)) op.SetNamesUnneeded();
+  }
 
   std::unique_ptr<RangeSource> Source(const PlanNode& node) const {
     return std::make_unique<SelectionSource>(query_, node.matchers, node.hints, node.histogram_stats);
@@ -112,8 +122,9 @@ class OperatorBuilder {
   Built Negate(const PlanNode& node) {
     EPI_ASSIGN(OperatorPtr child, Build(*node.children[0]));
     OperatorPtr op = Make<NegateOperator>(query_, grid_, std::move(child));
+    Project(node, *op);
     if (query_.features.delayed_name_removal) return op;
-    return Make<MergeOperator>(query_, grid_, std::move(op), MergeOperator::Policy::kMerge);
+    return Make<MergeOperator>(query_, grid_, std::move(op), MergeOperator::Policy::kMerge, HasOneName(node));
   }
 
   Built StepInvariant(const PlanNode& node) {
@@ -153,7 +164,9 @@ class OperatorBuilder {
     }
     EPI_ASSIGN(std::vector<OperatorPtr> inputs, Inputs(node));
     if (const ElementFunction* function = FindElementFunction(id)) {
-      if (!inputs.empty()) return Merged(Make<ElementOperator>(query_, grid_, std::move(inputs), *function));
+      if (!inputs.empty()) {
+        return MergedUnlessOneName(node, Make<ElementOperator>(query_, grid_, std::move(inputs), *function));
+      }
       return Make<ConstantOperator>(query_, grid_, ConstantOperator::What::kDatePart, 0, function);
     }
     if (const HistogramKernel kernel = FindHistogramKernel(id)) {
@@ -267,7 +280,8 @@ class OperatorBuilder {
       return Make<AbsentOperator>(query_, grid_, std::move(op), EqualityLabels(*range), false, true);
     }
     if (query_.features.delayed_name_removal) return op;
-    return Make<MergeOperator>(query_, grid_, std::move(op), MergeOperator::Policy::kRefuse);
+    Project(node, *op);
+    return Make<MergeOperator>(query_, grid_, std::move(op), MergeOperator::Policy::kRefuse, HasOneName(node));
   }
 
   Built Sort(const PlanNode& node, std::vector<OperatorPtr> inputs) {
@@ -402,7 +416,8 @@ class OperatorBuilder {
     OperatorPtr param;
     if (node.children.size() > 1) {
       options.param_pos = node.children[1]->pos;
-      options.param_is_number = node.children[1]->kind == PlanKind::kNumber;
+      const PlanNode& number = *node.children[1];
+      options.param_is_number = number.kind == PlanKind::kNumber && number.folded == nullptr;
       EPI_ASSIGN(param, Build(*node.children[1]));
     }
     const bool chooses = node.aggregate == AggregateOp::kTopk || node.aggregate == AggregateOp::kBottomk ||
@@ -419,9 +434,9 @@ class OperatorBuilder {
       return Make<ScalarPairOperator>(query_, grid_, std::move(inputs), &ScalarPairOperator::Binary, node.op);
     }
     if (left_scalar || right_scalar) {
-      return Merged(
-          Make<VectorScalarOperator>(query_, grid_, std::move(inputs),
-                                     VectorScalarOperator::Options{node.op, node.return_bool, left_scalar, node.pos}));
+      const VectorScalarOperator::Options options{node.op, node.return_bool, left_scalar, node.pos};
+      return MergedUnlessOneName(node,
+                                 Make<VectorScalarOperator>(query_, grid_, std::move(inputs), options));
     }
     JoinOptions options{node.op, node.return_bool, node.matching.value_or(VectorMatching{}), node.pos};
     if (IsSetOperator(node.op)) return Merged(Make<SetOperator>(query_, grid_, std::move(inputs), std::move(options)));

@@ -120,15 +120,16 @@ Result<std::shared_ptr<const ParsedQuery>> Engine::Parse(std::string_view text) 
 
 namespace {
 
-PlanContext ContextOf(const QuerySpec& spec, int64_t lookback_ms, int64_t default_step_ms) {
-  return {spec.start, spec.end, spec.step_ms, lookback_ms, default_step_ms};
+PlanContext ContextOf(const QuerySpec& spec, const EngineOptions& options, int64_t default_step_ms) {
+  const int64_t lookback = spec.lookback_delta_ms > 0 ? spec.lookback_delta_ms : options.lookback_delta_ms;
+  return {spec.start,      spec.end, spec.step_ms, lookback, default_step_ms, options.features.type_and_unit_labels,
+          options.optimize};
 }
 
 }  // namespace
 
 TimeRange Engine::ReadRange(const ParsedQuery& query, const QuerySpec& spec) const {
-  const int64_t lookback = spec.lookback_delta_ms > 0 ? spec.lookback_delta_ms : options_.lookback_delta_ms;
-  const auto plan = MakePlan(query.expr(), ContextOf(spec, lookback, default_step_ms()));
+  const auto plan = MakePlan(query.expr(), ContextOf(spec, options_, default_step_ms()));
   if (!plan) return {0, 0};
   const TimeRange range = promql::ReadRange(**plan);
   return range.min > range.max ? TimeRange{0, 0} : range;
@@ -246,7 +247,9 @@ Result<QueryResult> Engine::RunInTurn(const ParsedQuery& query, const QuerySpec&
   state.pool = options_.pool;
   state.threads = options_.threads;
 
-  EPI_ASSIGN(const PlanPtr plan, MakePlan(query.expr(), ContextOf(spec, state.lookback_ms, state.default_step_ms)));
+  std::vector<PassReport>* passes = state.profile == nullptr ? nullptr : &state.profile->passes;
+  const PlanContext plan_context = ContextOf(spec, options_, state.default_step_ms);
+  EPI_ASSIGN(const PlanPtr plan, MakePlan(query.expr(), plan_context, passes));
   const StepGrid grid = instant ? StepGrid::Instant(spec.start) : StepGrid::Range(spec.start, spec.end, spec.step_ms);
   EPI_ASSIGN(QueryResult result, RunPlan(*plan, grid, instant, query.text(),
                                          spec.per_step_stats && options_.features.per_step_stats, state));

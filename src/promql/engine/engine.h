@@ -38,6 +38,7 @@ struct EngineOptions {
   int64_t max_memory_per_query = Budget::kUnlimited;
   int64_t max_memory = Budget::kUnlimited;  // all queries of this engine together
   FeatureSwitches features;
+  bool optimize = true;       // false: without the passes over plans that change nothing but cost; for comparing
   ThreadPool* pool = nullptr;  // leaves are read on it; none: all on the calling thread. Outlives the engine.
   size_t threads = 1;          // at most this many threads at a time work for one query, the caller included
   Clock* clock = nullptr;      // none: the system's

@@ -35,11 +35,27 @@ LabelTuple LabelStore::Store(LabelTuple labels) {
 LabelTuple LabelStore::DropMetadata(LabelTuple labels) {
   const auto is_metadata = [this](const LabelSymbols& label) { return IsMetadataLabel(label.name); };
   if (std::none_of(labels.begin(), labels.end(), is_metadata)) return labels;
+  dropped_type_or_unit_ = dropped_type_or_unit_ || HasTypeOrUnit(labels);
   LabelBuffer kept;
   kept.reserve(labels.size());
   std::copy_if(labels.begin(), labels.end(), std::back_inserter(kept),
                [&](const LabelSymbols& label) { return !is_metadata(label); });
   return Store(kept);
+}
+
+bool LabelStore::HasTypeOrUnit(LabelTuple labels) const {
+  return std::any_of(labels.begin(), labels.end(),
+                     [this](const LabelSymbols& label) { return label.name == type_ || label.name == unit_; });
+}
+
+void LabelStore::DropNames(SeriesList& series, bool unneeded) {
+  if (unneeded && std::none_of(series.begin(), series.end(),
+                               [this](const SeriesLabels& one) { return HasTypeOrUnit(one.labels); })) {
+    return;
+  }
+  for (auto& one : series) {
+    if (one.drop_name) one.labels = DropMetadata(one.labels);
+  }
 }
 
 LabelTuple LabelStore::Drop(LabelTuple labels, SymbolId name) {

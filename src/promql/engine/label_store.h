@@ -43,6 +43,11 @@ class LabelStore {
   LabelTuple Store(LabelTuple labels);
   // Without __name__, __type__, __unit__; the tuple itself when it has none of them.
   LabelTuple DropMetadata(LabelTuple labels);
+  // Does so for the series that lose their name; all of them keep it when nothing above looks at it (`unneeded`), as
+  // long as none has one of the other two.
+  void DropNames(SeriesList& series, bool unneeded);
+  // Whether DropMetadata ever took away more than names.
+  bool dropped_type_or_unit() const { return dropped_type_or_unit_; }
   // Without one label.
   LabelTuple Drop(LabelTuple labels, SymbolId name);
   // With one label set or, when `value` is empty text, removed.
@@ -59,6 +64,8 @@ class LabelStore {
   int Compare(LabelTuple a, LabelTuple b) const;
 
  private:
+  bool HasTypeOrUnit(LabelTuple labels) const;
+
   const SymbolSpace& symbols_;
   SymbolId name_;
   SymbolId type_;
@@ -67,6 +74,7 @@ class LabelStore {
   MeteredBytes bytes_;
   std::vector<std::unique_ptr<LabelSymbols[]>> chunks_;
   size_t used_ = 0;
+  bool dropped_type_or_unit_ = false;
   size_t capacity_ = 0;
 };
 

@@ -11,6 +11,11 @@ Error SameLabelsetError() {
 Result<void> MergeOperator::Prepare() {
   EPI_TRY(child_->Prepare());
   const SeriesList& input = child_->series();
+  if (one_name_ && !query_.labels.dropped_type_or_unit()) {
+    series_ = input;
+    tally_source_ = child_.get();
+    return {};
+  }
   TupleMap<uint32_t> groups;
   groups.reserve(input.size());
   group_of_.resize(input.size());

@@ -13,8 +13,10 @@ namespace epi::promql {
 class MergeOperator final : public Operator {
  public:
   enum class Policy : unsigned char { kMerge, kRefuse };
-  MergeOperator(QueryState& query, const StepGrid& grid, OperatorPtr child, Policy policy)
-      : Operator(query, grid), child_(std::move(child)), policy_(policy) {}
+  // `one_name`: the child's series come from a selector that fixes the metric name, so that no two can have become
+  // equal by losing it, and whether they kept it does not matter.
+  MergeOperator(QueryState& query, const StepGrid& grid, OperatorPtr child, Policy policy, bool one_name = false)
+      : Operator(query, grid), child_(std::move(child)), policy_(policy), one_name_(one_name) {}
   Result<void> Prepare() override;
   void Account(SampleAccount& account, Annotations& notes) const override { child_->Account(account, notes); }
   void CountDecoded(const std::shared_ptr<OperatorStats>& stats) override { child_->CountDecoded(stats); }
@@ -26,6 +28,7 @@ class MergeOperator final : public Operator {
 
   OperatorPtr child_;
   const Policy policy_;
+  const bool one_name_;
   bool duplicates_ = false;
   std::vector<uint32_t> group_of_;  // per series of the child: index in series_
   std::vector<bool> seen_;

@@ -42,6 +42,8 @@ class Operator {
   }
   // Where samples of storage are counted: a leaf keeps it, whatever hides one passes it on.
   virtual void CountDecoded(const std::shared_ptr<OperatorStats>&) {}
+  // Nothing above looks at the names of its series; before Prepare.
+  void SetNamesUnneeded() { names_unneeded_ = true; }
   const OutputTally& tally() const { return tally_source_ != nullptr ? tally_source_->tally() : tally_; }
 
  protected:
@@ -54,6 +56,7 @@ class Operator {
   // Set when exactly that operator's rows go through: they are counted there.
   const Operator* tally_source_ = nullptr;
   std::shared_ptr<OperatorStats> stats_;  // null: not measured
+  bool names_unneeded_ = false;
 
  private:
   Result<bool> Measured(Block& block);

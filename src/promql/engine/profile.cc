@@ -1,5 +1,6 @@
 #include "promql/engine/profile.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "promql/engine/operator.h"
@@ -24,6 +25,8 @@ void QueryProfile::Leave(size_t number, Operator* op) {
 }
 
 void QueryProfile::NotePrepared() {
+  const auto shared = std::count_if(operators.begin(), operators.end(), [](const auto& op) { return op.shared; });
+  passes.push_back({"common subexpressions", static_cast<size_t>(shared)});
   for (auto& watched : watched_) {
     if (watched.op == nullptr) continue;
     OperatorProfile& to = operators[watched.number];

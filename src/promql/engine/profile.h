@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "promql/plan/plan.h"
 
 namespace epi::promql {
 
@@ -38,6 +39,7 @@ class QueryProfile {
  public:
   bool run = true;  // false: series are selected; nothing is evaluated but the sides of joins, which need it for labels
   std::string plan;
+  std::vector<PassReport> passes;  // what planning did, in order
   std::vector<OperatorProfile> operators;
 
   // For whoever builds the operators: brackets the building of one and of what is below it.

@@ -32,12 +32,8 @@ Result<void> RangeFunctionOperator::Prepare() {
   for (auto& argument : arguments_) EPI_TRY(argument->Prepare());
   series_ = source_->series();
   const bool drop = !options_.function->keeps_name;
-  for (auto& series : series_) {
-    series.drop_name = series.drop_name || drop;
-    if (series.drop_name && !query_.features.delayed_name_removal) {
-      series.labels = query_.labels.DropMetadata(series.labels);
-    }
-  }
+  for (auto& series : series_) series.drop_name = series.drop_name || drop;
+  if (!query_.features.delayed_name_removal) query_.labels.DropNames(series_, names_unneeded_);
   return query_.meter.status();
 }
 

@@ -35,10 +35,8 @@ Result<void> RowOperator::Prepare() {
 }
 
 void RowOperator::DropNames() {
-  for (auto& series : series_) {
-    if (!query_.features.delayed_name_removal) series.labels = query_.labels.DropMetadata(series.labels);
-    series.drop_name = true;
-  }
+  for (auto& series : series_) series.drop_name = true;
+  if (!query_.features.delayed_name_removal) query_.labels.DropNames(series_, names_unneeded_);
 }
 
 Result<bool> RowOperator::Produce(Block& block) {
@@ -85,10 +83,8 @@ void EvaluationTimeOperator::MapRow(Block& block, size_t row) {
 Result<void> NegateOperator::Prepare() {
   EPI_TRY(child_->Prepare());
   series_ = child_->series();
-  for (auto& series : series_) {
-    if (!query_.features.delayed_name_removal) series.labels = query_.labels.DropMetadata(series.labels);
-    series.drop_name = true;
-  }
+  for (auto& series : series_) series.drop_name = true;
+  if (!query_.features.delayed_name_removal) query_.labels.DropNames(series_, names_unneeded_);
   tally_source_ = child_.get();
   return query_.meter.status();
 }

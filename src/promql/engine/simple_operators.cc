@@ -6,6 +6,7 @@
 
 #include "promql/engine/binary_kernels.h"
 #include "promql/functions/quantile.h"
+#include "promql/plan/subtrees.h"
 
 namespace epi::promql {
 namespace {
@@ -43,6 +44,47 @@ Result<bool> ConstantOperator::Produce(Block& block) {
   }
   if (part_ != nullptr) part_->kernel(values, grid_.count, nullptr, nullptr);
   return true;
+}
+
+namespace {
+
+// Counts the evaluation of scalars that are made of numbers.
+void AccountConstants(const PlanNode& node, const StepGrid& grid, SampleAccount& account) {
+  if (node.kind == PlanKind::kNegate) return AccountConstants(*node.children[0], grid, account);
+  OutputTally row;
+  row.Start(grid.count);
+  row.CountFullRow();
+  if (node.kind == PlanKind::kStepInvariant) {
+    const StepGrid inside = InvariantGrid(grid);
+    SampleAccount once(inside, false, account.current);
+    AccountConstants(*node.children[0], inside, once);
+    account.current = once.current + row.total_size() - static_cast<int64_t>(inside.count);
+    account.RaisePeak(once.peak);
+    account.RaisePeak(account.current);
+    return;
+  }
+  const int64_t before = account.current;
+  for (const auto& child : node.children) AccountConstants(*child, grid, account);
+  const std::vector<int64_t> gathered(grid.count, static_cast<int64_t>(node.children.size()));
+  account.StepwiseEvaluation(before, gathered, row);
+}
+
+}  // namespace
+
+Result<void> FoldedOperator::Prepare() {
+  series_.resize(1);
+  return {};
+}
+
+Result<bool> FoldedOperator::Produce(Block& block) {
+  if (done_) return false;
+  done_ = true;
+  std::fill_n(OneRow(block, grid_, query_), grid_.count, number_.number);
+  return true;
+}
+
+void FoldedOperator::Account(SampleAccount& account, Annotations&) const {
+  AccountConstants(*number_.folded, grid_, account);
 }
 
 Result<void> ScalarPairOperator::Prepare() {

@@ -26,6 +26,21 @@ class ConstantOperator final : public StepwiseOperator {
   bool done_ = false;
 };
 
+// What constant folding made of a part of the plan: its value, counted as if that part were evaluated.
+class FoldedOperator final : public Operator {
+ public:
+  // The plan outlives it.
+  FoldedOperator(QueryState& query, const StepGrid& grid, const PlanNode& number)
+      : Operator(query, grid), number_(number) {}
+  Result<void> Prepare() override;
+  void Account(SampleAccount& account, Annotations& notes) const override;
+
+ private:
+  Result<bool> Produce(Block& block) override;
+  const PlanNode& number_;
+  bool done_ = false;
+};
+
 // Two scalars: a binary operator, max_of, min_of.
 class ScalarPairOperator final : public StepwiseOperator {
  public:

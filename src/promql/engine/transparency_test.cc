@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "model/number_format.h"
 #include "promql/engine/engine.h"
 #include "testing/memory_file_system.h"
 #include "testing/memory_storage.h"
@@ -132,9 +133,9 @@ TEST(QueryProfile, TellsWhatOperatorsDid) {
   EXPECT_EQ(profile.operators[0].description, "binary >");
   EXPECT_EQ(profile.operators[1].description, "aggregate sum");
   EXPECT_EQ(profile.operators[1].depth, 1u);
-  EXPECT_EQ(profile.operators[2].description, "call rate of range selector __name__=\"a\"");
+  EXPECT_EQ(profile.operators[2].description, "call rate of range selector __name__=\"a\" for job");
   EXPECT_EQ(profile.operators[2].depth, 2u);
-  EXPECT_EQ(profile.operators[3].description, "number");
+  EXPECT_EQ(profile.operators[3].description, "number 0");
   const OperatorProfile& rate = profile.operators[2];
   EXPECT_EQ(rate.estimated_series, 20);
   EXPECT_EQ(rate.estimated_samples, 20 * 8);
@@ -144,6 +145,85 @@ TEST(QueryProfile, TellsWhatOperatorsDid) {
   EXPECT_EQ(profile.operators[1].actual.series, 4);
   EXPECT_GE(profile.operators[0].actual.spent, rate.actual.spent);
   EXPECT_THAT(profile.plan, HasSubstr("aggregate sum"));
+}
+
+TEST(QueryProfile, TellsWhatPassesDid) {
+  const auto store = TestStore();
+  const Engine engine{EngineOptions{}};
+  QueryProfile profile;
+  QueryContext context;
+  context.profile = &profile;
+  const auto result = engine.Run(
+      QuerySpec::Instant("sum by (job) (a{job=\"j1\"}) / on (job) (sum by (job) (a) * (1 + 2)) + a @ 1", kTestMinute),
+      store, context);
+  ASSERT_TRUE(result);
+  const auto changes = [&](std::string_view name) {
+    for (const auto& pass : profile.passes) {
+      if (pass.name == name) return static_cast<int>(pass.changes);
+    }
+    return -1;
+  };
+  EXPECT_EQ(changes("step invariants"), 2);
+  EXPECT_EQ(changes("constant folding"), 1);
+  EXPECT_EQ(changes("matcher push-down"), 2);  // to the other sum and to the last a
+  EXPECT_EQ(changes("label projection"), 2);
+  EXPECT_EQ(changes("histogram statistics"), 0);
+  EXPECT_EQ(changes("common subexpressions"), 1);  // the sums have become the same
+}
+
+std::string Print(const Value& value) {
+  std::string out;
+  if (const auto* scalar = std::get_if<ScalarValue>(&value)) return FormatFloatExponent(scalar->v);
+  if (const auto* vector = std::get_if<VectorValue>(&value)) {
+    for (const auto& sample : *vector) out += sample.labels.ToString() + " " + FormatFloatExponent(sample.v) + "\n";
+    return out;
+  }
+  for (const auto& series : std::get<MatrixValue>(value)) {
+    out += series.labels.ToString();
+    for (const auto& point : series.floats) out += " " + std::to_string(point.t) + ":" + FormatFloatExponent(point.v);
+    out += "\n";
+  }
+  return out;
+}
+
+// What optimizing changes is cost, not answers, and statistics only where less is read.
+TEST(PlanPasses, AnswersAndStatisticsStay) {
+  const auto store = TestStore();
+  EngineOptions options;
+  options.features.experimental_functions = true;
+  const Engine optimizing(options);
+  options.optimize = false;
+  const Engine plain(options);
+  for (const std::string_view text :
+       {"1 + 2", "a * (1 + 2 * 3)", "a > bool -(2 ^ 3)", "max_of(1, 2) + a", "sum by (job) (rate(a[2m]) * (2 - 1))",
+        "quantile_over_time(1 / 4, a[2m])", "sum by (job) (-a)", "sum by (job) (abs(a) + 1)", "topk(1 + 1, a)",
+        "vector((1 + 2) == bool 3)", "max_over_time((a + (1 + 2))[2m:30s])", "count by (job) (sum_over_time(a[1m]))"}) {
+    for (const int64_t step : {int64_t{0}, kTestMinute}) {
+      QuerySpec spec = QuerySpec::Range(std::string(text), 2 * kTestMinute, 9 * kTestMinute, step);
+      if (step == 0) spec.end = spec.start;
+      const auto with = optimizing.Run(spec, store);
+      const auto without = plain.Run(spec, store);
+      ASSERT_TRUE(with && without) << text;
+      EXPECT_EQ(Print(with->value), Print(without->value)) << text;
+      EXPECT_EQ(with->warnings, without->warnings) << text;
+      EXPECT_EQ(with->infos, without->infos) << text;
+      EXPECT_EQ(with->stats.samples.total_queryable, without->stats.samples.total_queryable) << text;
+      EXPECT_EQ(with->stats.samples.samples_read, without->stats.samples.samples_read) << text;
+      EXPECT_EQ(with->stats.samples.peak, without->stats.samples.peak) << text;
+    }
+  }
+}
+
+// Names that nothing looks at stay, unless __type__ tells series apart: then two may still become one.
+TEST(PlanPasses, TypesAreNotForgotten) {
+  testing::MemoryStorage store;
+  store.Append({{kMetricName, "a"}, {"__type__", "counter"}, {"job", "x"}}, 1000, 1);
+  store.Append({{kMetricName, "a"}, {"__type__", "gauge"}, {"job", "x"}}, 1000, 2);
+  const Engine engine{EngineOptions{}};
+  const auto sum = engine.Run(QuerySpec::Instant("sum by (job) (last_over_time(a[1m]) + 1)", 2000), store);
+  ASSERT_FALSE(sum);
+  EXPECT_EQ(sum.error().message(), "vector cannot contain metrics with the same labelset");
+  EXPECT_TRUE(engine.Run(QuerySpec::Instant("sum by (job) (a)", 2000), store));
 }
 
 TEST(QueryProfile, EstimatesWithoutRunning) {

@@ -33,23 +33,26 @@ Needs Combine(const PlanNode& outer, Needs inner) {
   }
 }
 
-void Mark(PlanNode& node, std::vector<const PlanNode*>& path) {
+size_t Mark(PlanNode& node, std::vector<const PlanNode*>& path) {
+  size_t marked = 0;
   if (node.kind == PlanKind::kSelector || node.kind == PlanKind::kRangeSelector) {
     // From the inside out; the first node that needs buckets ends the search, and what was said before it is void.
     Needs needs = Needs::kNothingYet;
     for (auto outer = path.rbegin(); outer != path.rend(); ++outer) needs = Combine(**outer, needs);
     node.histogram_stats = needs == Needs::kStatsOnly;
+    marked += node.histogram_stats ? 1 : 0;
   }
   path.push_back(&node);
-  for (auto& child : node.children) Mark(*child, path);
+  for (auto& child : node.children) marked += Mark(*child, path);
   path.pop_back();
+  return marked;
 }
 
 }  // namespace
 
-void MarkHistogramStats(PlanNode& plan) {
+size_t MarkHistogramStats(PlanNode& plan) {
   std::vector<const PlanNode*> path;
-  Mark(plan, path);
+  return Mark(plan, path);
 }
 
 }  // namespace epi::promql

@@ -3,6 +3,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "model/label_names.h"
+#include "model/number_format.h"
+#include "promql/functions/elementwise.h"
+#include "promql/functions/native_histogram.h"
+#include "promql/functions/range_kernel.h"
 #include "promql/parser/duration_expr.h"
 
 namespace epi::promql {
@@ -166,7 +171,17 @@ void DescribeNode(const PlanNode& node, std::string& out) {
   if (node.function != nullptr) out.append(" ").append(node.function->name);
   if (node.kind == PlanKind::kAggregate) out.append(" ").append(AggregateOpName(node.aggregate));
   if (node.kind == PlanKind::kBinary) out.append(" ").append(BinaryOpName(node.op));
-  for (const auto& matcher : node.matchers) out += " " + matcher.ToString();
+  if (node.kind == PlanKind::kNumber) out += " " + FormatFloatGeneral(node.number);
+  if (node.folded != nullptr) out += " folded";
+  for (size_t i = 0; i < node.matchers.size(); ++i) {
+    out += i + node.pushed < node.matchers.size() ? " " : " from the join ";
+    out += node.matchers[i].ToString();
+  }
+  const bool reads = node.kind == PlanKind::kSelector || node.kind == PlanKind::kRangeSelector;
+  if (!reads || !node.needed_labels) return;
+  out += " for";
+  if (node.needed_labels->empty()) out += " no labels";
+  for (const auto& label : *node.needed_labels) out += " " + label;
 }
 
 void DescribeInto(const PlanNode& node, size_t depth, std::string& out) {
@@ -178,12 +193,59 @@ void DescribeInto(const PlanNode& node, size_t depth, std::string& out) {
 
 }  // namespace
 
-Result<PlanPtr> MakePlan(const Expr& expr, const PlanContext& context) {
+Result<PlanPtr> MakePlan(const Expr& expr, const PlanContext& context, std::vector<PassReport>* reports) {
   EPI_ASSIGN(PlanPtr plan, Builder(context).Build(expr));
-  WrapStepInvariants(plan);
-  MarkHistogramStats(*plan);
+  const auto report = [&](std::string_view name, size_t changes) {
+    if (reports != nullptr) reports->push_back({name, changes});
+  };
+  report("step invariants", WrapStepInvariants(plan));
+  if (context.optimize) {
+    report("constant folding", FoldConstants(plan));
+    report("matcher push-down", PushMatchers(*plan, context));
+    report("label projection", ProjectLabels(*plan));
+  }
+  report("histogram statistics", MarkHistogramStats(*plan));
   AssignSelectHints(*plan, context);
   return plan;
+}
+
+const PlanNode* MappedChild(const PlanNode& node) {
+  const auto first_of = [&](auto fits) -> const PlanNode* {
+    for (const auto& child : node.children) {
+      if (fits(*child)) return child.get();
+    }
+    return nullptr;
+  };
+  const auto is_vector = [](const PlanNode& child) { return child.type == ValueType::kVector; };
+  switch (node.kind) {
+    case PlanKind::kNegate:
+    case PlanKind::kSubquery:
+    case PlanKind::kStepInvariant:
+      return node.children[0].get();
+    case PlanKind::kBinary:
+      return node.matching ? nullptr : first_of(is_vector);
+    case PlanKind::kCall:
+      break;
+    default:
+      return nullptr;
+  }
+  const FunctionId id = node.function->id;
+  if (FindRangeFunction(id) != nullptr && id != FunctionId::kAbsentOverTime) {
+    return first_of([](const PlanNode& child) { return child.type == ValueType::kMatrix; });
+  }
+  const bool maps = FindElementFunction(id) != nullptr || FindHistogramKernel(id) != nullptr ||
+                    id == FunctionId::kTimestamp || id == FunctionId::kSort || id == FunctionId::kSortDesc;
+  return maps ? first_of(is_vector) : nullptr;
+}
+
+bool HasOneName(const PlanNode& node) {
+  if (node.kind == PlanKind::kSelector || node.kind == PlanKind::kRangeSelector) {
+    return std::any_of(node.matchers.begin(), node.matchers.end(), [](const Matcher& matcher) {
+      return matcher.name() == kMetricName && matcher.type() == MatchType::kEqual && !matcher.value().empty();
+    });
+  }
+  const PlanNode* mapped = MappedChild(node);
+  return mapped != nullptr && HasOneName(*mapped);
 }
 
 TimeRange ReadRange(const PlanNode& plan) {

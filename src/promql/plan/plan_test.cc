@@ -20,7 +20,7 @@ PlanPtr Plan(std::string_view text) {
 
 std::string Described(std::string_view text) { return Describe(*Plan(text)); }
 
-TEST(Plan, ParenthesesAndUnaryPlusAreGone) { EXPECT_EQ(Described("+((1))"), "number\n"); }
+TEST(Plan, ParenthesesAndUnaryPlusAreGone) { EXPECT_EQ(Described("+((1))"), "number 1\n"); }
 
 TEST(Plan, QueryTimesAreNumbers) {
   EXPECT_EQ(Plan("start()")->number, 600);
@@ -35,9 +35,9 @@ TEST(Plan, TheLargestInvariantPartsAreWrapped) {
             "  step invariant\n"
             "    aggregate sum\n"
             "      call rate\n"
-            "        range selector __name__=\"a\"\n"
+            "        range selector __name__=\"a\" for no labels\n"
             "  selector __name__=\"b\"\n");
-  EXPECT_EQ(Described("1 + 2"), "step invariant\n  binary +\n    number\n    number\n");
+  EXPECT_EQ(Described("vector(1)"), "step invariant\n  call vector\n    number 1\n");
   // A subquery has steps of its own, so its inside is wrapped on its own.
   EXPECT_EQ(Described("max_over_time((a @ 100)[5m:1m])"),
             "call max_over_time\n"
@@ -49,7 +49,7 @@ TEST(Plan, TheLargestInvariantPartsAreWrapped) {
 TEST(Plan, TimeDependentFunctionsAreNotInvariant) {
   EXPECT_EQ(Described("time()"), "call time\n");
   EXPECT_EQ(Described("predict_linear(a[5m] @ 100, 60)"),
-            "call predict_linear\n  range selector __name__=\"a\"\n  number\n");
+            "call predict_linear\n  range selector __name__=\"a\"\n  number 60\n");
   EXPECT_EQ(Described("timestamp(a @ 100)"), "step invariant\n  call timestamp\n    selector __name__=\"a\"\n");
 }
 

@@ -19,7 +19,20 @@ struct Verdict {
   bool worth_wrapping = false;  // not for literals and range selectors, which their users evaluate once anyway
 };
 
-void Wrap(PlanPtr& node) {
+class InvariantFinder {
+ public:
+  size_t wrapped() const { return wrapped_; }
+  Verdict Examine(PlanNode& node);
+  void Wrap(PlanPtr& node);
+
+ private:
+  Verdict ExamineAll(PlanNode& node, bool invariant);
+  Verdict ExamineCall(PlanNode& node);
+  size_t wrapped_ = 0;
+};
+
+void InvariantFinder::Wrap(PlanPtr& node) {
+  ++wrapped_;
   auto wrapper = std::make_unique<PlanNode>();
   wrapper->kind = PlanKind::kStepInvariant;
   wrapper->type = node->type;
@@ -28,10 +41,8 @@ void Wrap(PlanPtr& node) {
   node = std::move(wrapper);
 }
 
-Verdict Examine(PlanNode& node);
-
 // Wraps the children that are worth it, unless all of them and the node itself are invariant.
-Verdict ExamineAll(PlanNode& node, bool invariant) {
+Verdict InvariantFinder::ExamineAll(PlanNode& node, bool invariant) {
   std::vector<Verdict> verdicts;
   for (auto& child : node.children) {
     verdicts.push_back(Examine(*child));
@@ -44,7 +55,7 @@ Verdict ExamineAll(PlanNode& node, bool invariant) {
   return {};
 }
 
-Verdict ExamineCall(PlanNode& node) {
+Verdict InvariantFinder::ExamineCall(PlanNode& node) {
   const Id id = node.function->id;
   const bool time_dependent = std::find(kTimeDependent.begin(), kTimeDependent.end(), id) != kTimeDependent.end();
   // The time of a sample that is fixed by @ is fixed too.
@@ -52,7 +63,7 @@ Verdict ExamineCall(PlanNode& node) {
   return ExamineAll(node, !time_dependent || fixed_timestamp);
 }
 
-Verdict Examine(PlanNode& node) {
+Verdict InvariantFinder::Examine(PlanNode& node) {
   switch (node.kind) {
     case PlanKind::kNumber:
     case PlanKind::kString:
@@ -82,8 +93,10 @@ Verdict Examine(PlanNode& node) {
 
 }  // namespace
 
-void WrapStepInvariants(PlanPtr& plan) {
-  if (Examine(*plan).worth_wrapping) Wrap(plan);
+size_t WrapStepInvariants(PlanPtr& plan) {
+  InvariantFinder finder;
+  if (finder.Examine(*plan).worth_wrapping) finder.Wrap(plan);
+  return finder.wrapped();
 }
 
 }  // namespace epi::promql

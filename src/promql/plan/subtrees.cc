@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <tuple>
 
 namespace epi::promql {
 namespace {
@@ -37,11 +38,24 @@ void AddMatching(Key& key, const VectorMatching& matching) {
   }
 }
 
+// In one order: the same series are selected in whichever order they are written or came from a join.
+void AddMatchers(Key& key, const std::vector<Matcher>& matchers) {
+  std::vector<const Matcher*> sorted;
+  for (const auto& matcher : matchers) sorted.push_back(&matcher);
+  std::sort(sorted.begin(), sorted.end(), [](const Matcher* a, const Matcher* b) {
+    return std::forward_as_tuple(a->name(), a->type(), a->value()) <
+           std::forward_as_tuple(b->name(), b->type(), b->value());
+  });
+  key.Add(static_cast<int64_t>(sorted.size()));
+  for (const Matcher* matcher : sorted) {
+    key.Add(static_cast<int64_t>(matcher->type())).Add(matcher->name()).Add(matcher->value());
+  }
+}
+
 // Everything about a node but its children and its place in the text.
 void AddOwn(Key& key, const PlanNode& node) {
   key.Add(static_cast<int64_t>(node.kind)).Add(std::bit_cast<int64_t>(node.number)).Add(node.text);
-  key.Add(static_cast<int64_t>(node.matchers.size()));
-  for (const auto& m : node.matchers) key.Add(static_cast<int64_t>(m.type())).Add(m.name()).Add(m.value());
+  AddMatchers(key, node.matchers);
   key.Add(node.range_ms).Add(node.step_ms).Add(node.offset_ms).Add(node.at ? 1 : 0).Add(node.at.value_or(0));
   key.Add(node.anchored ? 1 : 0).Add(node.smoothed ? 1 : 0).Add(node.histogram_stats ? 1 : 0);
   key.Add(node.hints.range.min).Add(node.hints.range.max);
@@ -95,7 +109,11 @@ uint32_t RepeatedSubtrees::Classify(const PlanNode& node, const StepGrid& grid) 
     key.Add(static_cast<int64_t>(number));
   }
   const auto [at, fresh] = classes_.try_emplace(key.Take(), static_cast<uint32_t>(reads_.size()));
-  if (fresh) reads_.push_back(reads);
+  if (fresh) {
+    reads_.push_back(reads);
+    needs_all_labels_.push_back(false);
+  }
+  if (!node.needed_labels) needs_all_labels_[at->second] = true;
   class_of_[&node] = at->second;
   return at->second;
 }
@@ -111,6 +129,11 @@ void RepeatedSubtrees::CountUses(const PlanNode& node) {
   for (size_t i = 0; i < node.children.size(); ++i) {
     if (!parameter_first || i != 1) CountUses(*node.children[i]);
   }
+}
+
+bool RepeatedSubtrees::LabelsProjected(const PlanNode& node) const {
+  const auto at = class_of_.find(&node);
+  return at != class_of_.end() && !needs_all_labels_[at->second];
 }
 
 uint32_t RepeatedSubtrees::Find(const PlanNode& node) const {

@@ -25,6 +25,8 @@ class RepeatedSubtrees {
   // The occurrence that is evaluated last. It is the one to build: where equal annotations come from several places,
   // the last place is shown.
   const PlanNode& Last(uint32_t number) const { return *last_[number]; }
+  // Whether no occurrence of what `node` computes needs all of its labels.
+  bool LabelsProjected(const PlanNode& node) const;
 
  private:
   uint32_t Classify(const PlanNode& node, const StepGrid& grid);
@@ -32,7 +34,8 @@ class RepeatedSubtrees {
 
   std::unordered_map<std::string, uint32_t> classes_;  // by what makes nodes equal
   std::unordered_map<const PlanNode*, uint32_t> class_of_;
-  std::vector<bool> reads_;  // per class: whether it reads from storage
+  std::vector<bool> reads_;             // per class: whether it reads from storage
+  std::vector<bool> needs_all_labels_;  // per class: whether any occurrence does
   std::vector<uint32_t> uses_;
   std::vector<const PlanNode*> last_;
 };

@@ -351,6 +351,13 @@ void WriteOperators(JsonWriter& json, const promql::QueryProfile& profile, size_
 void WriteProfile(JsonWriter& json, const promql::QueryProfile& profile) {
   json.Key("plan");
   json.String(profile.plan);
+  json.Key("passes");
+  json.BeginObject();
+  for (const auto& pass : profile.passes) {
+    json.Key(pass.name);
+    json.Integer(static_cast<int64_t>(pass.changes));
+  }
+  json.EndObject();
   json.Key("operators");
   json.BeginArray();
   for (size_t at = 0; at < profile.operators.size();) WriteOperators(json, profile, at);
