@@ -25,11 +25,13 @@ TEST_F(QueryExplainTest, ARangeQueryIsExplained) {
   EXPECT_EQ(sum["actual"]["series"], 1);
   ASSERT_EQ(sum["inputs"].size(), 1u);
   const auto& selector = sum["inputs"][0];
-  EXPECT_EQ(selector["operator"], "selector __name__=\"up\"");
+  EXPECT_EQ(selector["operator"], "selector __name__=\"up\" for no labels");
   EXPECT_EQ(selector["estimated"]["series"], 2);
   EXPECT_EQ(selector["estimated"]["samples"], 6);
   EXPECT_EQ(selector["actual"]["samples"], 6);
   EXPECT_TRUE(selector["actual"]["seconds"].is_number());
+  EXPECT_EQ(data["passes"]["label projection"], 1);
+  EXPECT_EQ(data["passes"]["constant folding"], 0);
   EXPECT_GT(data["peakBytes"], 0);
   EXPECT_EQ(data["stats"]["samples"]["totalQueryableSamples"], 6);
 }
