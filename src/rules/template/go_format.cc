@@ -231,6 +231,8 @@ class Formatter {
 
   void Argument(const TemplateValue& value, const std::string& verb) {
     if (verb == "T") return Text(value.TypeName(), "s", value);
+    // With %v a plus asks for the names of fields, not for signs.
+    if (verb == "v") flags_.plus = false;
     if (value.IsNil() || value.IsNone()) {
       if (verb == "v") return Pad("<nil>");
       return BadVerb(value, verb);

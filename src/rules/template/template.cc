@@ -126,6 +126,12 @@ class Executor {
   Result<void> Print(const TemplateNode& node, const Value& value) {
     at_ = &node;
     const size_t limit = environment_.max_output_bytes;
+    // An action prints what a pointer points to; the functions that print show the pointer.
+    if (const auto* record = value.As<StructValue>(); record != nullptr && record->pointer) {
+      StructValue target = *record;
+      target.pointer = false;
+      return Print(node, Value(std::move(target)));
+    }
     if (mode_ == TemplateMode::kText) return Write(ValueText(value, limit));
     if (value.IsNone()) return {};
     if (const auto* html = value.As<SafeHtmlValue>()) return Write(html->text);

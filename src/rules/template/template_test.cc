@@ -152,6 +152,16 @@ TEST(Template, Pipelines) {
   EXPECT_EQ(Expanded("{{ (now | toTime).Year }}"), "1970");
 }
 
+TEST(Template, PrintsAsGoDoes) {
+  EXPECT_EQ(Expanded("{{ printf \"%+v %+d %+v %+.1f\" 2 2 1.5 1.5 }}"), "2 +2 1.5 +1.5");
+  TemplateEnvironment environment;
+  environment.query = [](const std::string&) -> Result<std::vector<TemplateSample>> {
+    return std::vector<TemplateSample>{{Labels{{"instance", "a"}}, 11, nullptr}};
+  };
+  EXPECT_EQ(Expanded("{{ range query \"up\" }}{{ . }}|{{ print . }}|{{ printf \"%v\" . }}{{ end }}", environment),
+            "{map[instance:a] 11}|&{map[instance:a] 11}|&{map[instance:a] 11}");
+}
+
 TEST(Template, ErrorsArePlacedAsGoPlacesThem) {
   EXPECT_EQ(ParseErrorOf("{{ foo }}"), "error parsing template t: template: t:1: function \"foo\" not defined");
   EXPECT_EQ(ParseErrorOf("{{ $x }}"), "error parsing template t: template: t:1: undefined variable \"$x\"");
