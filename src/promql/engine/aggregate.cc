@@ -68,7 +68,7 @@ Result<bool> FoldOperator::Produce(Block& block) {
     if (fold_) {
       fold_->Finish(group, block, r);
     } else {
-      QuantileRow(group, block, r);
+      EPI_TRY(QuantileRow(group, block, r));
     }
   }
   next_ += count;
@@ -127,10 +127,19 @@ Result<void> FoldOperator::ConsumeForQuantile() {
   return {};
 }
 
-void FoldOperator::QuantileRow(uint32_t group, Block& block, size_t row) {
+Result<void> FoldOperator::QuantileRow(uint32_t group, Block& block, size_t row) {
+  // Values sorted between two looks at whether the answer is still wanted: some milliseconds. One group can hold all
+  // series at all steps.
+  constexpr size_t kValuesPerCheck = size_t{1} << 16;
+  size_t unchecked = 0;
   std::vector<double> values;
   for (size_t k = 0; k < grid_.count; ++k) {
     values.clear();
+    unchecked += group_rows_[group].size();
+    if (unchecked >= kValuesPerCheck) {
+      unchecked = 0;
+      EPI_TRY(query_.Check());
+    }
     for (const uint32_t i : group_rows_[group]) {
       const RowView from = matrix_.row(i);
       if (TestBit(from.bits, k)) values.push_back(from.values[k]);
@@ -140,6 +149,7 @@ void FoldOperator::QuantileRow(uint32_t group, Block& block, size_t row) {
     SetBit(block.bits(row), k);
   }
   block.CountFloats(row);
+  return {};
 }
 
 void FoldOperator::Account(SampleAccount& account, Annotations& notes) const {

@@ -54,7 +54,7 @@ class FoldOperator final : public Operator {
   Result<bool> Produce(Block& block) override;
   Result<void> Consume();
   Result<void> ConsumeForQuantile();
-  void QuantileRow(uint32_t group, Block& block, size_t row);
+  Result<void> QuantileRow(uint32_t group, Block& block, size_t row);
 
   OperatorPtr child_;
   OperatorPtr param_;
