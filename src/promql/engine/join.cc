@@ -107,6 +107,7 @@ Result<void> JoinOperator::FindConflicts() {
   if (!AnyBit(suspects)) return {};
   Result<void> result;
   ForEachBit(suspects.data(), words, [&](size_t k) {
+    if (result) result = query_.Check();
     if (result) result = CheckStep(k);
   });
   return result;
