@@ -638,7 +638,8 @@ class CurlClient final : public HttpClient {
         NextStep(transfer.response.status, transfer.method, transfer.url, transfer.response.headers.Get("Location"));
     if (!step) return FailWith(transfer, step.error());
     if (++transfer.redirects >= kMaxRedirects) {
-      transfer.url = step->url;
+      // Go's text shows the header as it came.
+      transfer.url = transfer.response.headers.Get("Location");
       return FailWith(transfer, Error(ErrorCode::kUnavailable, "stopped after 10 redirects"));
     }
     const bool downgrade = transfer.url.starts_with("https:") && step->url.starts_with("http:");

@@ -123,7 +123,7 @@ def main():
             "malformed": ["line 2", "not a"], "duplicate_label": ["label name \"a\" is not unique"], "status": ["server returned HTTP status 503"],
             "html": ["text/html"], "badgzip": ["gzip"], "bomb": ["body size limit exceeded"], "short": ["unexpected EOF"],
             "slow": ["context deadline exceeded"],
-            "long_line": ["body size limit exceeded"], "redirects": ["stopped after 10 redirects"], "endless": ["context deadline exceeded|body size limit exceeded"], "dead": ["connection refused"], "good": [""],
+            "long_line": ["body size limit exceeded"], "redirects": ['Get "/redirects": stopped after 10 redirects'], "endless": ["context deadline exceeded|body size limit exceeded"], "dead": ["connection refused"], "good": [""],
         }.items():
             said = errors[job]
             check(f"{job}: {said!r}", all(re.search(w, said, re.I) for w in words) and (said != "") == (job != "good"), f"wanted {words}")
