@@ -42,12 +42,48 @@ void AppendParameter(std::string& out, std::string_view name, std::string_view w
   out += "\n                  schema:\n" + std::string(schema);
 }
 
-std::string SchemaOf(const net::Param& param) {
+std::string SchemaOf(const net::Param& param, const std::string& indent) {
   static const std::map<std::string_view, std::string_view> kTypes = {{"integer", "integer"}, {"boolean", "boolean"}};
   const auto at = kTypes.find(param.type);
-  const std::string type = at == kTypes.end() ? "string" : std::string(at->second);
-  if (!param.repeated) return "                    type: " + type + "\n";
-  return "                    type: array\n                    items:\n                        type: " + type + "\n";
+  const std::string type = "type: " + (at == kTypes.end() ? "string" : std::string(at->second)) + "\n";
+  if (!param.repeated) return indent + type;
+  return indent + "type: array\n" + indent + "items:\n" + indent + "    " + type;
+}
+
+// "/search/label_names" is SearchLabelNamesPostInputBody.
+std::string FormName(std::string_view path) {
+  std::string out;
+  bool upper = true;
+  for (const char c : path.substr(kPrefix.size())) {
+    const bool letter = c >= 'a' && c <= 'z';
+    if (letter) out += upper ? static_cast<char>(c - 'a' + 'A') : c;
+    upper = !letter;
+  }
+  return out + "PostInputBody";
+}
+
+// Where a GET asks the same, a POST brings the parameters as a form.
+bool TakesForm(const net::Route& route) {
+  constexpr net::MethodSet kBoth = net::kGetMethod | net::kPostMethod;
+  return (route.methods & kBoth) == kBoth && !route.params.empty();
+}
+
+void AppendForm(std::string& out, const net::Route& route) {
+  out += "        " + FormName(route.path) + ":\n            type: object\n            properties:\n";
+  std::string required;
+  for (const auto& param : route.params) {
+    out += "                " + Quoted(param.name) + ":\n" + SchemaOf(param, std::string(20, ' '));
+    out += "                    description: " + Quoted(param.doc) + "\n";
+    if (param.required) required += "                - " + Quoted(param.name) + "\n";
+  }
+  if (!required.empty()) out += "            required:\n" + required;
+  out += "            additionalProperties: false\n";
+}
+
+void AppendPathParameter(std::string& out, std::string_view path) {
+  const size_t at = path.find("/:");
+  const std::string_view name = path.substr(at + 2, path.find('/', at + 2) - (at + 2));
+  AppendParameter(out, name, "path", true, "                    type: string\n", "Part of the path.");
 }
 
 void AppendOperation(std::string& out, const net::Route& route, net::Method method) {
@@ -55,14 +91,41 @@ void AppendOperation(std::string& out, const net::Route& route, net::Method meth
   for (char& c : name) c = static_cast<char>(c - 'A' + 'a');
   out += "        " + name + ":\n            summary: " + Quoted(route.doc) + "\n";
   const bool named = route.path.find("/:") != std::string_view::npos;
-  if (named || !route.params.empty()) out += "            parameters:\n";
-  if (named) AppendParameter(out, "name", "path", true, "                    type: string\n", "Name of a label.");
-  for (const auto& param : route.params)
-    AppendParameter(out, param.name, "query", param.required, SchemaOf(param), param.doc);
+  const bool form = method == net::Method::kPost && TakesForm(route);
+  if (named || (!form && !route.params.empty())) out += "            parameters:\n";
+  if (named) AppendPathParameter(out, route.path);
+  if (form) {
+    out +=
+        "            requestBody:\n                required: true\n                content:\n"
+        "                    application/x-www-form-urlencoded:\n                        schema:\n"
+        "                            $ref: '#/components/schemas/" +
+        FormName(route.path) + "'\n";
+  } else {
+    for (const auto& param : route.params)
+      AppendParameter(out, param.name, "query", param.required, SchemaOf(param, std::string(20, ' ')), param.doc);
+  }
   out +=
-      "            responses:\n                \"200\":\n                    description: \"Success.\"\n"
-      "                default:\n                    description: \"An error.\"\n";
+      "            responses:\n                2XX:\n                    description: \"Success.\"\n"
+      "                default:\n                    description: \"An error.\"\n                    content:\n"
+      "                        application/json:\n                            schema:\n"
+      "                                $ref: '#/components/schemas/Error'\n";
 }
+
+constexpr std::string_view kErrorSchema = R"(        Error:
+            type: object
+            properties:
+                status:
+                    type: string
+                    enum: [error]
+                errorType:
+                    type: string
+                error:
+                    type: string
+            required:
+                - status
+                - errorType
+                - error
+)";
 
 }  // namespace
 
@@ -74,9 +137,12 @@ Result<void> ServeOpenApi(Services& services, const net::Request& request, net::
   for (const auto& route : Routes()) {
     if (!route.path.starts_with(kPrefix) || route.path.find('*') != std::string_view::npos) continue;
     out += "    " + Template(route.path.substr(kPrefix.size())) + ":\n";
-    for (const net::Method method : {net::Method::kGet, net::Method::kPost, net::Method::kPut})
+    for (const net::Method method : {net::Method::kGet, net::Method::kPost, net::Method::kPut, net::Method::kDelete})
       if ((route.methods & net::MethodBit(method)) != 0) AppendOperation(out, route, method);
   }
+  out += "components:\n    schemas:\n" + std::string(kErrorSchema);
+  for (const auto& route : Routes())
+    if (route.path.starts_with(kPrefix) && TakesForm(route)) AppendForm(out, route);
   response.headers().Set("Content-Type", "application/yaml; charset=utf-8");
   response.headers().Set("Cache-Control", "no-cache, no-store, must-revalidate");
   return response.Write(out);
