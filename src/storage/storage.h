@@ -18,6 +18,7 @@ struct GroupIdentity {
   enum class Kind : unsigned char { kScrape, kRules, kRemoteWrite, kImport };
   Kind kind = Kind::kScrape;
   std::string key;
+  friend bool operator==(const GroupIdentity&, const GroupIdentity&) = default;
 };
 
 class ChangeLog;  // storage/change_log.h

@@ -93,10 +93,12 @@ void Db::Spill() {
 }
 
 Result<void> Db::Maintain() {
+  head_.SealIdle();
   Spill();
   const std::lock_guard<std::mutex> exclusive(work_mutex_);
   EPI_TRY(blocks_.Reload(log_bytes()));
   EPI_TRY(TryTruncate());
+  head_.Reclaim();
   EPI_TRY(blocks_.ApplyRetentionRules());
   const auto stopping = [this] {
     const std::lock_guard<std::mutex> lock(mutex_);

@@ -1,4 +1,5 @@
-// Memory for the bit streams of a group's open phase: 32-byte cells in pages, given up all at once at a seal.
+// Memory for the bit streams of a group's open phase: 32-byte cells in pages, given up all at once at a seal. Groups
+// seal at different times, so pages go back to the allocator, for the groups that grow meanwhile.
 #pragma once
 
 #include <array>
@@ -54,8 +55,7 @@ class CellArena {
   }
   // The inverse: `cells` cells from `from`, in place of what was there. What `next` says is not looked at.
   void Assign(const char* from, uint32_t cells) {
-    pages_.clear();
-    used_ = 0;
+    Reset();
     pages_.reserve((cells + kPageCells - 1) >> kPageBits);
     while (used_ < cells) {
       const uint32_t take = cells - used_ < kPageCells ? cells - used_ : kPageCells;
@@ -64,12 +64,12 @@ class CellArena {
       used_ += take;
     }
   }
-  // Forgets all cells. Keeps the pages that the last phase used and frees what was over.
+  // Forgets all cells.
   void Reset() {
-    const size_t pages = (used_ + kPageCells - 1) >> kPageBits;
-    if (pages + pages / 4 + 1 < pages_.size()) pages_.resize(pages + pages / 4 + 1);
+    std::vector<std::unique_ptr<Page>>().swap(pages_);
     used_ = 0;
   }
+  size_t used_bytes() const { return size_t{used_} * sizeof(Cell); }
   size_t bytes() const { return pages_.size() * sizeof(Page) + pages_.capacity() * sizeof(void*); }
 
  private:

@@ -13,6 +13,12 @@ namespace {
 constexpr size_t kPrefetchNear = 6;
 constexpr size_t kPrefetchFar = 12;
 
+// Assigning {} would keep the memory.
+template <typename... T>
+void GiveUp(std::vector<T>&... vectors) {
+  (std::vector<T>().swap(vectors), ...);
+}
+
 // Which block a time falls into; floor division.
 int64_t BlockNumber(TimestampMs time, int64_t range) {
   const int64_t quotient = time / range;
@@ -64,6 +70,29 @@ Group::Group(uint32_t id, GroupIdentity identity, SeriesTable& series, const Gro
 uint32_t Group::FirstPhaseLimit() const {
   const uint32_t limit = std::min<uint32_t>(options_.phase_entries, 200);
   return std::max<uint32_t>(1, limit - (id_ * 0x9e3779b1u >> 8) % (limit / 2 + 1));
+}
+
+void Group::Adopt(GroupIdentity identity) {
+  identity_ = std::move(identity);
+  noted = false;
+  next_free_id = kNoSeriesId;
+  free_ids = {};
+  // Maintenance may be looking.
+  BeginTurn();
+  {
+    const auto lock = Lock();
+    GiveUp(slabs_, runs_, columns_, closed_, scratch_ids_, scratch_values_, fresh_);
+    chain_ = LayoutChain();  // of no series: they are gone
+    phase_first_lsn_ = phase_last_lsn_ = 0;
+    newest_time_ = idle_time_ = kNoTime;
+    stale_series_ = 0;
+  }
+  Abandon();
+}
+
+bool Group::Empty() const {
+  const std::shared_lock<std::shared_mutex> lock(lock_);
+  return slabs_.empty() && runs_.empty() && columns_.empty() && sides_.empty();
 }
 
 // --- turns ---
@@ -214,12 +243,20 @@ void Group::ApplyAt(TimestampMs time, uint64_t commit, uint64_t settled, std::sp
   for (const uint32_t i : fresh_) AppendFresh(place, ids[i], series_.hot(ids[i]), values[i]);
   newest_time_ = std::max(newest_time_, time);
   phase_newest_ = std::max(phase_newest_, time);
-  for (const auto& move : place.moves) {
-    if (columns_[move.to].size() >= phase_limit_) {
-      SealLocked(settled);
-      return;
-    }
-  }
+  if (PhaseIsOver(place)) SealLocked(settled);
+}
+
+// Phases end with time, so that no chunk gets long, and with memory: values that take more bytes are sealed sooner.
+bool Group::PhaseIsOver(const Placement& place) const {
+  constexpr size_t kFewSeries = 32;
+  constexpr uint32_t kFewestEntries = 4;  // of the usual number a phase has
+  const uint64_t bytes = uint64_t{options_.phase_bytes} * std::max(phase_series_, kFewSeries) * phase_limit_ /
+                         std::max<uint32_t>(1, std::min<uint32_t>(options_.phase_entries, 200));
+  const bool large = arena_.used_bytes() > bytes;
+  return std::any_of(place.moves.begin(), place.moves.end(), [&](const auto& move) {
+    const size_t entries = columns_[move.to].size();
+    return entries >= phase_limit_ || (large && entries >= phase_limit_ / kFewestEntries);
+  });
 }
 
 void Group::NoteStale(HotRecord& hot, double value) {
@@ -291,6 +328,7 @@ void Group::AppendFresh(Placement& place, uint32_t id, HotRecord& hot, double va
   }
   NoteStale(hot, value);
   hot.Unset(HotRecord::kForked);
+  ++phase_series_;
   OpenChunk(hot, place.joined, static_cast<uint8_t>(columns_[place.joined].size() - 1), value);
 }
 
@@ -353,6 +391,10 @@ void Group::Seal(uint64_t settled) {
   SealLocked(settled);
 }
 
+void Group::SealIfIdle(uint64_t settled) {
+  if (std::exchange(idle_time_, newest_time_) == newest_time_) Seal(settled);
+}
+
 void Group::SealLocked(uint64_t settled) {
   if (columns_.empty()) return;
   RunBuilder builder;
@@ -391,9 +433,11 @@ void Group::SealLocked(uint64_t settled) {
   for (auto& ref : runs_) {
     if (ref.commits != nullptr && ref.commits->last <= settled) ref.commits.reset();
   }
-  columns_.clear();
-  closed_.clear();
+  GiveUp(columns_, closed_);
   arena_.Reset();
+  phase_series_ = 0;
+  // All series began anew in the first batch of a phase; a phase later is soon enough for that again.
+  GiveUp(fresh_);
   phase_first_lsn_ = 0;
   phase_newest_ = kNoTime;
   phase_limit_ = std::min<uint32_t>(options_.phase_entries, 200);
@@ -440,6 +484,13 @@ TimestampMs Group::OldestLate(uint64_t visible) const {
   return oldest;
 }
 
+// The next record of the log stands alone, and so do its bases: a number of the layout may get another series.
+void Group::BreakChain() {
+  for (const uint32_t id : chain_.series) series_.slab(id).in_layout = 0;
+  chain_.series.clear();
+  chain_.valid = false;
+}
+
 void Group::CollectGone(TimestampMs time, std::vector<uint32_t>& gone) {
   const auto lock = Lock();
   for (const uint32_t first : slabs_) {
@@ -454,12 +505,7 @@ void Group::CollectGone(TimestampMs time, std::vector<uint32_t>& gone) {
         slab.unused |= bit;
         continue;
       }
-      if ((slab.in_layout & bit) != 0) {
-        // The next record stands alone, and so do its bases: a number of the layout may get another series.
-        for (const uint32_t id : chain_.series) series_.slab(id).in_layout = 0;
-        chain_.series.clear();
-        chain_.valid = false;
-      }
+      if ((slab.in_layout & bit) != 0) BreakChain();
       if (hot.Has(HotRecord::kStale)) --stale_series_;
       slab.unused &= ~bit;
       slab.cold[i].generation.fetch_add(1, std::memory_order_acq_rel);

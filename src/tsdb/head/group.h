@@ -28,6 +28,7 @@ namespace epi::tsdb {
 struct GroupOptions {
   int64_t block_range_ms = 2 * 3600 * 1000;  // a phase does not cross a multiple of it
   uint32_t phase_entries = 120;              // a column with so many entries seals the group; at most 200
+  uint32_t phase_bytes = 128;                // so does an open phase that takes more than this a series
 };
 
 // What a series has beside its float samples in order. Most series have none of it.
@@ -126,9 +127,12 @@ class Group {
   Group(uint32_t id, GroupIdentity identity, SeriesTable& series, const GroupOptions& options);
 
   uint32_t id() const { return id_; }
+  // Guarded by the head's creation lock.
   const GroupIdentity& identity() const { return identity_; }
-  // For a start that met another group with a higher number first.
-  void RestoreIdentity(GroupIdentity identity) { identity_ = std::move(identity); }
+  // Makes it another group. It must be Empty(), and nobody may have an appender for it. Takes the turn.
+  void Adopt(GroupIdentity identity);
+  // Whether it holds neither ids nor samples.
+  bool Empty() const;
 
   // --- for whoever has the turn ---
   // Waits for the turn. Of several groups, the one with the lower id first.
@@ -167,6 +171,8 @@ class Group {
   // --- for maintenance ---
   // Seals the open phase now, for tests and shutdown.
   void Seal(uint64_t settled);
+  // Seals when nothing was written since the last call.
+  void SealIfIdle(uint64_t settled);
   // Drops what is older than `time` and was committed at most at `visible`: it is in a block. What straddles stays.
   void TruncateBefore(TimestampMs time, uint64_t visible, uint64_t settled);
   // The time of the oldest late sample committed at most at `visible`; max when there is none.
@@ -213,6 +219,9 @@ class Group {
   uint32_t next_free_id = kNoSeriesId;  // owned by the head's creation lock
   std::vector<uint32_t> free_ids;       // likewise: of series that are gone
   bool noted = false;                   // likewise: the journal knows the group
+  std::atomic<uint32_t> appenders{0};   // open ones; counts up under the creation lock
+  // Guarded by the head's creation lock.
+  const std::vector<uint32_t>& slabs() const { return slabs_; }
 
  private:
   struct ClosedChunk {
@@ -248,6 +257,8 @@ class Group {
   uint32_t PushNewColumn(Placement& place);
   void CloseChunk(uint32_t id, HotRecord& hot);
   void NoteStale(HotRecord& hot, double value);
+  void BreakChain();
+  bool PhaseIsOver(const Placement& place) const;
   void SealLocked(uint64_t settled);
   void SealAtBoundary(TimestampMs time, uint64_t settled);
   void AddLate(uint32_t id, HotRecord& hot, TimestampMs time, double value, uint64_t lsn);
@@ -276,9 +287,11 @@ class Group {
   boost::unordered_flat_map<uint32_t, std::unique_ptr<SeriesSide>> sides_;  // guarded by lock_
   uint64_t phase_first_lsn_ = 0;                                            // guarded by lock_
   uint64_t phase_last_lsn_ = 0;                                             // guarded by lock_
+  size_t phase_series_ = 0;  // guarded by lock_; that have a chunk in the open phase
   uint32_t phase_limit_;     // guarded by lock_; the first phase is shorter, so that groups do not seal in step
   size_t stale_series_ = 0;  // guarded by lock_
   TimestampMs newest_time_ = kNoTime;   // owned by the turn
+  TimestampMs idle_time_ = kNoTime;     // owned by the turn; newest_time_ at the last SealIfIdle
   TimestampMs phase_newest_ = kNoTime;  // owned by the turn
   LayoutChain chain_;                   // owned by the turn
   std::vector<uint32_t> scratch_ids_;   // owned by the turn

@@ -332,6 +332,7 @@ class Group::ImageReader {
         if (Lives(id, LoadLittle<uint32_t>(generations.data() + at * sizeof(uint32_t)))) {
           group_.series_.hot(id) = hot;
           group_.stale_series_ += hot.Has(HotRecord::kStale) ? 1 : 0;
+          group_.phase_series_ += hot.Has(HotRecord::kOpen) ? 1 : 0;
         } else if (!group_.series_.Alive(id) && group_.LastFloatTime(hot) >= context_.in_blocks_time &&
                    group_.LastFloatTime(hot) != kNoTime) {
           unknown_.push_back(id);
@@ -396,7 +397,7 @@ void Group::Forget() {
   for (const uint32_t first : slabs_) series_.slab(first).hot.fill(HotRecord());
   phase_first_lsn_ = phase_last_lsn_ = 0;
   phase_limit_ = FirstPhaseLimit();
-  stale_series_ = 0;
+  stale_series_ = phase_series_ = 0;
   newest_time_ = phase_newest_ = kNoTime;
   has_in_memory_runs_.store(false, std::memory_order_release);
 }

@@ -23,7 +23,6 @@ Head::Head(const HeadOptions& options, CommitLog& log, SeriesJournal* journal)
     : options_(options),
       log_(log),
       journal_(journal),
-      by_labels_(series_),
       postings_(symbols_),
       exemplars_(options.max_exemplars, options.out_of_order_window_ms),
       min_time_(std::numeric_limits<TimestampMs>::max()),
@@ -38,9 +37,11 @@ Head::~Head() = default;
 
 Head::Moment Head::Pin() const {
   const std::lock_guard<std::mutex> lock(views_mutex_);
-  const Moment moment{log_.written(), clip()};
+  Moment moment{log_.written(), clip(), 0};
+  moment.symbols = symbols_.now();
   ++views_[moment.visible];
   ++clips_[moment.clip];
+  ++moments_[moment.symbols];
   return moment;
 }
 
@@ -52,6 +53,7 @@ void Head::Unpin(const Moment& moment) const {
   const std::lock_guard<std::mutex> lock(views_mutex_);
   release(views_, moment.visible);
   release(clips_, moment.clip);
+  release(moments_, moment.symbols);
 }
 
 uint64_t Head::Settled() const {
@@ -63,18 +65,33 @@ std::shared_ptr<const View> Head::OpenView(TimeRange) const { return std::make_s
 
 // --- groups and series ---
 
+Group& Head::PlaceForGroup(uint32_t id, const GroupIdentity& identity) {
+  if (id < groups_.size()) {
+    groups_[id]->Adopt(identity);
+  } else {
+    groups_.Append(std::make_unique<Group>(id, identity, series_, options_.group));
+  }
+  return *groups_[id];
+}
+
 Result<Group*> Head::FindOrMakeGroup(const GroupIdentity& identity) {
   const std::lock_guard<std::mutex> lock(creation_);
-  const auto [found, made] =
-      group_ids_.try_emplace({identity.kind, identity.key}, static_cast<uint32_t>(groups_.size()));
-  if (!made) return groups_[found->second].get();
-  if (groups_.full()) {
-    group_ids_.erase(found);
-    return Fail(ErrorCode::kLimit, "too many groups of series in the head");
+  const auto [found, made] = group_ids_.try_emplace({identity.kind, identity.key}, 0);
+  if (made) {
+    if (free_groups_.empty() && groups_.full()) {
+      group_ids_.erase(found);
+      return Fail(ErrorCode::kLimit, "too many groups of series in the head");
+    }
+    found->second = static_cast<uint32_t>(groups_.size());
+    if (!free_groups_.empty()) {
+      found->second = free_groups_.back();
+      free_groups_.pop_back();
+    }
+    PlaceForGroup(found->second, identity);
   }
-  const uint32_t id = found->second;
-  groups_.Append(std::make_unique<Group>(id, identity, series_, options_.group));
-  return groups_[id].get();
+  Group& group = *groups_[found->second];
+  group.appenders.fetch_add(1, std::memory_order_relaxed);
+  return &group;
 }
 
 Result<std::unique_ptr<BatchAppender>> Head::OpenGroup(const GroupIdentity& identity) {
@@ -142,8 +159,7 @@ Result<SeriesRef> Head::Intern(Group& group, const Labels& labels) {
   }
   std::vector<LabelSymbols> tuple;
   for (const LabelView label : labels) {
-    if (symbols_.count() + 2 > SymbolTable::kMaxSymbols)
-      return Fail(ErrorCode::kLimit, "too many different label texts");
+    if (symbols_.full()) return Fail(ErrorCode::kLimit, "too many different label texts");
     LabelSymbols pair;
     for (const bool is_name : {true, false}) {
       const std::string_view text = is_name ? label.name : label.value;
@@ -225,28 +241,51 @@ std::optional<MetricMetadata> Head::Metadata(const std::string& metric) const {
   return found->second;
 }
 
+Batch Head::TakeBatch() {
+  const std::lock_guard<std::mutex> lock(batches_mutex_);
+  if (batches_.empty()) return {};
+  Batch batch = std::move(batches_.back());
+  batches_.pop_back();
+  return batch;
+}
+
+void Head::GiveBatch(Batch batch) {
+  constexpr size_t kKept = 16;
+  batch.Clear();
+  const std::lock_guard<std::mutex> lock(batches_mutex_);
+  if (batches_.size() < kKept) batches_.push_back(std::move(batch));
+}
+
 // --- replay ---
 
 Result<void> Head::RestoreGroup(uint32_t id, const GroupIdentity& identity) {
   const std::lock_guard<std::mutex> lock(creation_);
   if (id >= decltype(groups_)::kCapacity)
     return Fail(ErrorCode::kDataLoss, "group " + std::to_string(id) + " is out of range");
-  while (groups_.size() <= id) {
-    // A lost definition leaves a group without a writer.
-    const auto number = static_cast<uint32_t>(groups_.size());
-    const GroupIdentity& named = number == id ? identity : GroupIdentity{};
-    groups_.Append(std::make_unique<Group>(number, named, series_, options_.group));
+  // A lost definition leaves a group without a writer.
+  while (groups_.size() < id)
+    groups_.Append(
+        std::make_unique<Group>(static_cast<uint32_t>(groups_.size()), GroupIdentity{}, series_, options_.group));
+  bool clean = true;
+  const bool known_before = id < groups_.size() && groups_[id]->identity() == identity;
+  if (id < groups_.size() && !known_before) {
+    Group& known = *groups_[id];
+    // The number was free in between: whatever is left of the earlier group is gone, though a record that says so may
+    // be lost.
+    for (const uint32_t slab : std::vector<uint32_t>(known.slabs())) {
+      for (uint32_t series = slab; series < slab + Slab::kSeries; ++series) {
+        if (!series_.Alive(series)) continue;
+        clean = false;
+        EPI_TRY(RestoreRemoved(series));
+      }
+    }
+    const auto old = group_ids_.find({known.identity().kind, known.identity().key});
+    if (old != group_ids_.end() && old->second == id) group_ids_.erase(old);
   }
-  groups_[id]->RestoreIdentity(identity);
+  if (!known_before) PlaceForGroup(id, identity);
   groups_[id]->noted = true;
   group_ids_[{identity.kind, identity.key}] = id;
-  return {};
-}
-
-Result<void> Head::RestoreSymbol(SymbolId id, std::string_view text) {
-  EPI_TRY(symbols_.Restore(id, text));
-  if (noted_symbols_.size() <= static_cast<size_t>(id)) noted_symbols_.resize(static_cast<size_t>(id) + 1);
-  noted_symbols_[static_cast<size_t>(id)] = true;
+  if (!clean) return Fail(ErrorCode::kDataLoss, "group " + std::to_string(id) + " is defined twice");
   return {};
 }
 
@@ -277,6 +316,7 @@ void Head::NoteAll(SeriesJournal& journal, const std::function<void()>& begin) {
 void Head::FinishReplay() {
   DropRefused();
   const std::lock_guard<std::mutex> lock(creation_);
+  symbols_.FinishRestore();
   first_lsn_ = {};
   indexed_ = {};
   std::sort(unknown_ids_.begin(), unknown_ids_.end());
@@ -303,6 +343,14 @@ void Head::FinishReplay() {
     }
   }
   unknown_ids_ = {};
+  for (size_t id = groups_.size(); id-- > 0;) {
+    // Of lost definitions, and of targets that had another number in their next life.
+    Group& group = *groups_[id];
+    const auto known = group_ids_.find({group.identity().kind, group.identity().key});
+    if (!group.Empty() || (known != group_ids_.end() && known->second == id)) continue;
+    if (!group.identity().key.empty()) group.Adopt({});
+    free_groups_.push_back(static_cast<uint32_t>(id));
+  }
 }
 
 // --- maintenance ---
@@ -348,6 +396,7 @@ Head::Totals Head::CountTotals() const {
 }
 
 HeadStatus Head::Status(size_t limit) const {
+  const HeadView view(*this);  // keeps the texts
   HeadStatus status;
   status.series = series_count();
   status.chunks = CountTotals().chunks;

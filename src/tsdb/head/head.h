@@ -169,6 +169,12 @@ class Head {
   // Drops what is older than `time` and was committed at most at `visible`, and the series that have nothing else.
   // False, and nothing is done, while a view is open that reads from before `time`: try again later.
   bool TruncateBefore(TimestampMs time, uint64_t visible);
+  // Seals the groups that are some minutes of data behind and that nobody has written to since the last call, so that
+  // their samples can leave memory. Meant for once a minute.
+  void SealIdle();
+  // Makes ids, labels, symbols and groups that nothing can name any more available again, as far as no view is in the
+  // way: call it every now and then.
+  void Reclaim();
   // Hides the samples of all series that match, from now on and after a restart.
   Result<void> Delete(std::span<const Matcher> matchers, TimeRange range);
   // The same for the series of these numbers, in ascending order.
@@ -201,6 +207,9 @@ class Head {
   Labels LabelsOf(uint32_t id) const;
   // Every view, open or to come, sees all commits up to this number.
   uint64_t Settled() const;
+  // An empty batch for the time of a commit; its memory is used by the next one.
+  Batch TakeBatch();
+  void GiveBatch(Batch batch);
   void NoteTimes(TimestampMs min, TimestampMs max);
   void SetMetadata(const std::string& metric, const MetricMetadata& metadata);
   // Pins a moment for a view: the number it sees stays unsettled, and what is behind its clip stays here, until it is
@@ -208,6 +217,7 @@ class Head {
   struct Moment {
     uint64_t visible = 0;
     TimestampMs clip = 0;
+    SymbolTable::Moment symbols = 0;
   };
   Moment Pin() const;
   void Unpin(const Moment& moment) const;
@@ -219,8 +229,15 @@ class Head {
     LabelStore::Offset labels;
   };
   void NoteSymbol(SymbolId id, std::string_view text);
-  void RemoveGone(Group& group, TimestampMs time);
-  void Recycle();
+  void CollectGone(Group& group, TimestampMs time, PostingsIndex::Gone& gone);
+  void ForgetMetadata();
+  bool ViewsBefore(SymbolTable::Moment moment) const;
+  void AwaitReaders() const;
+  void ReclaimSeries();
+  void ReclaimSymbols();
+  void ReclaimGroups();
+  Group& PlaceForGroup(uint32_t id, const GroupIdentity& identity);
+  bool Unindex(SymbolId symbol);
   void DropRefused();
   std::optional<uint32_t> NewId(Group& group);
   Result<Group*> FindOrMakeGroup(const GroupIdentity& identity);
@@ -257,13 +274,19 @@ class Head {
   uint64_t in_blocks_lsn_ = 0;            // only while replaying
   uint64_t restored_lsn_ = 0;             // only while replaying
   std::vector<uint32_t> free_slabs_;      // guarded by creation_; first ids
+  std::vector<uint32_t> free_groups_;     // guarded by creation_
   std::vector<bool> noted_symbols_;       // guarded by creation_; the journal has them
   std::vector<Grave> graves_;             // owned by maintenance
-  TimestampMs graves_clip_ = kNoTime;     // owned by maintenance; views that may name a grave have at most this clip
+  uint64_t reclaimed_removals_ = 0;       // owned by maintenance; removals() when symbols were looked through
+  SymbolTable::Moment graves_at_ = 0;     // owned by maintenance; views that may name a grave are older
 
   mutable std::mutex views_mutex_;
-  mutable std::map<uint64_t, size_t> views_;     // guarded by views_mutex_; numbers pinned, how often
-  mutable std::map<TimestampMs, size_t> clips_;  // guarded by views_mutex_; clips of open views, how often
+  mutable std::map<uint64_t, size_t> views_;               // guarded by views_mutex_; numbers pinned, how often
+  mutable std::map<TimestampMs, size_t> clips_;            // guarded by views_mutex_; clips of open views, how often
+  mutable std::map<SymbolTable::Moment, size_t> moments_;  // guarded by views_mutex_; likewise
+
+  std::mutex batches_mutex_;
+  std::vector<Batch> batches_;  // guarded by batches_mutex_; empty, with room
 
   mutable std::shared_mutex metadata_mutex_;
   std::unordered_map<std::string, MetricMetadata> metadata_;  // guarded by metadata_mutex_

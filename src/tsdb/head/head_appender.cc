@@ -10,6 +10,8 @@
 namespace epi::tsdb {
 namespace {
 
+constexpr size_t kKeptFloats = 64;
+
 TimestampMs MinusClamped(TimestampMs a, int64_t b) {
   TimestampMs out = 0;
   return __builtin_sub_overflow(a, b, &out) ? std::numeric_limits<TimestampMs>::min() : out;
@@ -31,7 +33,10 @@ HeadAppender::HeadAppender(Head& head, Group& group) : head_(head), group_(group
   head_.mutable_counters().active_appenders.fetch_add(1, std::memory_order_relaxed);
 }
 
-HeadAppender::~HeadAppender() { head_.mutable_counters().active_appenders.fetch_sub(1, std::memory_order_relaxed); }
+HeadAppender::~HeadAppender() {
+  head_.mutable_counters().active_appenders.fetch_sub(1, std::memory_order_relaxed);
+  group_.appenders.fetch_sub(1, std::memory_order_release);
+}
 
 Result<SeriesRef> HeadAppender::Intern(const Labels& labels) { return head_.Intern(group_, labels); }
 SeriesRef HeadAppender::Find(const Labels& labels) const { return head_.Find(labels); }
@@ -106,8 +111,16 @@ void HeadAppender::TakeTurns() {
 }
 
 Result<AppendReport> HeadAppender::Commit(TimestampMs time) {
+  batch_ = head_.TakeBatch();
+  auto report = CommitBatch(time);
+  head_.GiveBatch(std::move(batch_));
+  // There are thousands of appenders, most of which wait for their next scrape.
+  if (floats_.capacity() > kKeptFloats) std::vector<FloatSample>().swap(floats_);
+  return report;
+}
+
+Result<AppendReport> HeadAppender::CommitBatch(TimestampMs time) {
   report_ = {};
-  batch_.Clear();
   batch_.group = group_.id();
   batch_.time = time;
   admitted_.clear();

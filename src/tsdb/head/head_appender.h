@@ -40,6 +40,7 @@ class HeadAppender final : public BatchAppender {
   // The outcome for a sample against the series' last one.
   enum class Fate : unsigned char { kInOrder, kLate, kSame, kDuplicate, kOutOfOrder, kTooOld, kOutOfBounds };
 
+  Result<AppendReport> CommitBatch(TimestampMs time);
   Limits CurrentLimits() const;
   void FindOwners();
   void TakeTurns();

@@ -44,6 +44,41 @@ Result<void> Head::RestoreRemoved(uint32_t id) {
   return {};
 }
 
+// A symbol gets another text, and a text another symbol, when nobody uses what it was before. If somebody does, the
+// record that says so is lost: better no series than one with wrong labels.
+Result<void> Head::RestoreSymbol(SymbolId id, std::string_view text) {
+  const auto number = static_cast<uint32_t>(id);
+  const auto forget = [&](SymbolId old) {
+    const bool used = Unindex(old);
+    symbols_.Forget(old);
+    if (static_cast<size_t>(old) < noted_symbols_.size()) noted_symbols_[static_cast<size_t>(old)] = false;
+    return used;
+  };
+  bool misused = false;
+  if (number < symbols_.count() && !symbols_.Text(id).empty() && symbols_.Text(id) != text) misused |= forget(id);
+  if (const auto twin = symbols_.Find(text); twin && *twin != id) misused |= forget(*twin);
+  EPI_TRY(symbols_.Restore(id, text));
+  if (noted_symbols_.size() <= number) noted_symbols_.resize(size_t{number} + 1);
+  noted_symbols_[number] = true;
+  if (misused) return Fail(ErrorCode::kDataLoss, "symbol " + std::to_string(number) + " is defined twice");
+  return {};
+}
+
+// Makes the series that have the symbol unknown to the index again. Whether there are any.
+bool Head::Unindex(SymbolId symbol) {
+  PostingsIndex::Gone gone;
+  if (!postings_.Uses(symbol, gone.ids)) return false;
+  for (const uint32_t id : gone.ids) {
+    const ColdRecord& cold = series_.cold(id);
+    by_labels_.Remove(cold.label_hash, id);
+    labels_.Decode(cold.labels, gone.labels);
+    labels_.Free(cold.labels);
+    indexed_[id] = false;
+  }
+  postings_.Remove(std::move(gone));
+  return true;
+}
+
 Result<void> Head::IndexSeries(uint32_t id, uint32_t generation, LabelTuple labels) {
   if (!series_.Alive(MakeRef(id, generation))) return {};
   if (indexed_.size() <= id) indexed_.resize(std::max<size_t>(series_.id_limit(), id + 1));

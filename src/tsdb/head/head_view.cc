@@ -8,7 +8,7 @@
 
 namespace epi::tsdb {
 
-HeadView::HeadView(const Head& head) : head_(head), moment_(head.Pin()), symbols_(head.symbols()) {}
+HeadView::HeadView(const Head& head) : head_(head), moment_(head.Pin()), symbols_(head.symbols(), moment_.symbols) {}
 
 HeadView::~HeadView() { head_.Unpin(moment_); }
 

@@ -42,8 +42,7 @@ class HeadView final : public View {
   std::vector<uint32_t> Match(std::span<const Matcher> matchers) const;
 
   const Head& head_;
-  // Order matters: the number is pinned before the symbols are counted, so that every series it covers has known
-  // symbols.
+  // The number is pinned before the moment of the symbols is taken, so that every series it covers has known symbols.
   const Head::Moment moment_;
   const ViewSymbols symbols_;
 };

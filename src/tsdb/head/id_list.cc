@@ -90,14 +90,20 @@ void IdList::Rebuild(std::span<const uint32_t> sorted) {
   base.shrink_to_fit();
   heap_->base = std::move(base);
   heap_->base_count = static_cast<uint32_t>(sorted.size());
-  heap_->tail = {};
+  std::vector<uint32_t>().swap(heap_->tail);
 }
 
-void IdList::Remove(std::span<const uint32_t> sorted) {
+void IdList::Remove(const std::vector<uint64_t>& gone) {
+  const auto is_gone = [&](uint32_t id) { return ((gone[id >> 6] >> (id & 63)) & 1) != 0; };
+  if (count_ <= kInline) {
+    count_ = static_cast<uint32_t>(std::remove_if(few_, few_ + count_, is_gone) - few_);
+    return;
+  }
   std::vector<uint32_t> all;
   AppendTo(all);
   std::vector<uint32_t> kept;
-  std::set_difference(all.begin(), all.end(), sorted.begin(), sorted.end(), std::back_inserter(kept));
+  kept.reserve(all.size());
+  std::remove_copy_if(all.begin(), all.end(), std::back_inserter(kept), is_gone);
   if (kept.size() == all.size()) return;
   if (kept.size() > kInline) {
     count_ = static_cast<uint32_t>(kept.size());

@@ -23,8 +23,8 @@ class IdList {
 
   // `id` is not in the list.
   void Add(uint32_t id);
-  // Takes out the ids that are in `sorted`.
-  void Remove(std::span<const uint32_t> sorted);
+  // Takes out the ids whose bits are set in `gone`, which has a bit for every id.
+  void Remove(const std::vector<uint64_t>& gone);
   uint32_t size() const { return count_; }
   bool empty() const { return count_ == 0; }
   // Appends the ids to `out`, ascending.

@@ -45,9 +45,9 @@ LabelStore::LabelStore() : free_(kFreeClasses) {}
 
 std::optional<LabelStore::Offset> LabelStore::Add(uint32_t family, LabelTuple tuple) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (templates_.full()) return std::nullopt;
+  if (templates_.full() && free_templates_.empty()) return std::nullopt;
   const uint32_t number = ChooseTemplate(family, tuple);
-  const Template& like = templates_[number];
+  Template& like = templates_[number];
   uint8_t bytes[20 + 5 * kMaskBits];
   size_t size = Put(bytes, number);
   uint64_t mask = 0;
@@ -59,11 +59,17 @@ std::optional<LabelStore::Offset> LabelStore::Add(uint32_t family, LabelTuple tu
   for (uint64_t rest = mask; rest != 0; rest &= rest - 1) {
     size += Put(bytes + size, static_cast<uint32_t>(tuple[static_cast<size_t>(std::countr_zero(rest))].value));
   }
-  return Place(bytes, size);
+  const auto offset = Place(bytes, size);
+  if (offset) {
+    ++like.uses;
+  } else if (like.uses == 0) {
+    DropTemplate(number);
+  }
+  return offset;
 }
 
 uint32_t LabelStore::ChooseTemplate(uint32_t family, LabelTuple tuple) {
-  if (tuple.size() > kMaskBits) return AddTemplate(tuple);
+  if (tuple.size() > kMaskBits) return AddTemplate(family, tuple);
   Recent& recent = recent_[ShapeKey(family, tuple)];
   uint32_t best = 0;
   size_t best_differs = std::max<size_t>(2, tuple.size() / 2) + 1;
@@ -79,21 +85,41 @@ uint32_t LabelStore::ChooseTemplate(uint32_t family, LabelTuple tuple) {
     }
   }
   if (best != 0) return best - 1;
-  const uint32_t number = AddTemplate(tuple);
+  const uint32_t number = AddTemplate(family, tuple);
   std::copy_backward(recent.begin(), recent.end() - 1, recent.end());
   recent[0] = number + 1;
   return number;
 }
 
-uint32_t LabelStore::AddTemplate(LabelTuple tuple) {
+uint32_t LabelStore::AddTemplate(uint32_t family, LabelTuple tuple) {
   Template made;
   made.count = static_cast<uint32_t>(tuple.size());
+  made.family = family;
   made.labels = std::make_unique<LabelSymbols[]>(tuple.size());
   std::copy(tuple.begin(), tuple.end(), made.labels.get());
   template_bytes_ += tuple.size() * sizeof(LabelSymbols);
+  if (!free_templates_.empty()) {
+    const uint32_t number = free_templates_.back();
+    free_templates_.pop_back();
+    templates_[number] = std::move(made);
+    return number;
+  }
   const auto number = static_cast<uint32_t>(templates_.size());
   templates_.Append(std::move(made));
   return number;
+}
+
+void LabelStore::DropTemplate(uint32_t number) {
+  Template& gone = templates_[number];
+  const auto key = ShapeKey(gone.family, {gone.labels.get(), gone.count});
+  if (const auto found = recent_.find(key); found != recent_.end()) {
+    Recent& recent = found->second;
+    std::fill(std::remove(recent.begin(), recent.end(), number + 1), recent.end(), 0);
+    if (recent[0] == 0) recent_.erase(found);
+  }
+  template_bytes_ -= gone.count * sizeof(LabelSymbols);
+  gone = Template();
+  free_templates_.push_back(number);
 }
 
 std::optional<LabelStore::Offset> LabelStore::Place(const uint8_t* bytes, size_t size) {
@@ -141,15 +167,16 @@ void LabelStore::Free(Offset offset) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const uint8_t* const start = At(offset);
   const uint8_t* at = start;
-  Get(at);
+  const auto number = static_cast<uint32_t>(Get(at));
   for (uint64_t rest = Get(at); rest != 0; rest &= rest - 1) Get(at);
   const auto size = static_cast<size_t>(at - start);
   if (size < kFreeClasses) free_[size].push_back(offset);
+  if (--templates_[number].uses == 0) DropTemplate(number);
 }
 
 size_t LabelStore::bytes() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  size_t free_lists = 0;
+  size_t free_lists = free_templates_.capacity() * sizeof(uint32_t);
   for (const auto& list : free_) free_lists += list.capacity() * sizeof(Offset);
   return templates_.bytes() + template_bytes_ + (pages_.size() << kPageBits) + pages_.bytes() + free_lists +
          recent_.bucket_count() * (sizeof(Recent) + sizeof(uint64_t) + 1);

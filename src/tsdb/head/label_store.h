@@ -38,11 +38,14 @@ class LabelStore {
   struct Template {
     std::unique_ptr<LabelSymbols[]> labels;
     uint32_t count = 0;
+    uint32_t family = 0;
+    uint32_t uses = 0;  // tuples that refer to it
   };
   using Recent = std::array<uint32_t, 4>;  // template numbers plus one, newest first
   const uint8_t* At(Offset offset) const { return &pages_[offset >> kPageBits][offset & ((1u << kPageBits) - 1)]; }
   uint32_t ChooseTemplate(uint32_t family, LabelTuple tuple);
-  uint32_t AddTemplate(LabelTuple tuple);
+  uint32_t AddTemplate(uint32_t family, LabelTuple tuple);
+  void DropTemplate(uint32_t number);
   std::optional<Offset> Place(const uint8_t* bytes, size_t size);
 
   PagedArray<Template, 12, 16384> templates_;
@@ -50,6 +53,7 @@ class LabelStore {
   mutable std::mutex mutex_;
   boost::unordered_flat_map<uint64_t, Recent> recent_;  // guarded by mutex_; by family and names
   std::vector<std::vector<Offset>> free_;               // guarded by mutex_; by size
+  std::vector<uint32_t> free_templates_;                // guarded by mutex_
   size_t page_used_ = size_t{1} << kPageBits;           // guarded by mutex_
   size_t template_bytes_ = 0;                           // guarded by mutex_
 };

@@ -6,6 +6,11 @@
 
 namespace epi::tsdb {
 namespace {
+// So many values of a name are looked at in one go under the lock.
+constexpr size_t kValuesPerTurn = 4096;
+// More new values than this are sorted without the lock.
+constexpr size_t kSortedUnderLock = 4096;
+
 size_t Spread(SymbolId value) { return (static_cast<uint32_t>(value) * 0x9e3779b97f4a7c15ull) >> 24; }
 }  // namespace
 
@@ -41,15 +46,40 @@ const IdList* NamePostings::Find(SymbolId value) const {
   return slot == 0 ? nullptr : &values_[slot - 1].ids;
 }
 
-void NamePostings::Sort(const SymbolTable& symbols) {
+void NamePostings::MergeOrder(size_t old, const SymbolTable& symbols) {
   const auto by_text = [&](uint32_t a, uint32_t b) {
     return symbols.Text(values_[a].value) < symbols.Text(values_[b].value);
   };
-  const auto old = static_cast<std::ptrdiff_t>(order_.size());
+  const auto middle = order_.begin() + static_cast<std::ptrdiff_t>(old);
+  std::inplace_merge(order_.begin(), middle, order_.end(), by_text);
+}
+
+void NamePostings::Sort(const SymbolTable& symbols) {
+  const size_t old = order_.size();
   order_.resize(values_.size());
-  std::iota(order_.begin() + old, order_.end(), static_cast<uint32_t>(old));
-  std::sort(order_.begin() + old, order_.end(), by_text);
-  std::inplace_merge(order_.begin(), order_.begin() + old, order_.end(), by_text);
+  const auto fresh = order_.begin() + static_cast<std::ptrdiff_t>(old);
+  std::iota(fresh, order_.end(), static_cast<uint32_t>(old));
+  std::sort(fresh, order_.end(),
+            [&](uint32_t a, uint32_t b) { return symbols.Text(values_[a].value) < symbols.Text(values_[b].value); });
+  MergeOrder(old, symbols);
+}
+
+std::vector<std::pair<SymbolId, uint32_t>> NamePostings::ManyUnsorted() const {
+  std::vector<std::pair<SymbolId, uint32_t>> out;
+  if (values_.size() - order_.size() <= kSortedUnderLock) return out;
+  for (size_t i = order_.size(); i < values_.size(); ++i) out.emplace_back(values_[i].value, static_cast<uint32_t>(i));
+  return out;
+}
+
+void NamePostings::AdoptOrder(std::span<const std::pair<SymbolId, uint32_t>> sorted, const SymbolTable& symbols) {
+  const size_t old = order_.size();
+  if (sorted.size() > values_.size() - old) return;
+  const bool same = std::all_of(sorted.begin(), sorted.end(), [&](const auto& item) {
+    return item.second >= old && item.second < old + sorted.size() && values_[item.second].value == item.first;
+  });
+  if (!same) return;
+  for (const auto& item : sorted) order_.push_back(item.second);
+  MergeOrder(old, symbols);
 }
 
 std::span<const uint32_t> NamePostings::SortedRange(std::string_view prefix, const SymbolTable& symbols) const {
@@ -61,19 +91,29 @@ std::span<const uint32_t> NamePostings::SortedRange(std::string_view prefix, con
   return {order_.data() + (first - order_.begin()), static_cast<size_t>(last - first)};
 }
 
-void NamePostings::Remove(std::span<const SymbolId> touched_values, std::span<const uint32_t> sorted_ids) {
-  bool emptied = false;
+void NamePostings::Remove(std::span<const SymbolId> touched_values, const std::vector<uint64_t>& gone) {
   for (const SymbolId value : touched_values) {
     const uint32_t slot = slots_[Probe(value)];
-    if (slot == 0) continue;
-    IdList& ids = values_[slot - 1].ids;
-    ids.Remove(sorted_ids);
-    emptied |= ids.empty();
+    if (slot != 0) values_[slot - 1].ids.Remove(gone);
   }
-  if (!emptied) return;
-  std::erase_if(values_, [](const Value& v) { return v.ids.empty(); });
-  order_.clear();
-  order_.shrink_to_fit();
+}
+
+void NamePostings::DropEmptyValues() {
+  constexpr uint32_t kDropped = 0xffffffff;
+  std::vector<uint32_t> moved(values_.size(), kDropped);  // where each value goes
+  size_t kept = 0;
+  for (size_t i = 0; i < values_.size(); ++i) {
+    if (values_[i].ids.empty()) continue;
+    moved[i] = static_cast<uint32_t>(kept);
+    if (kept != i) values_[kept] = std::move(values_[i]);
+    ++kept;
+  }
+  if (kept == values_.size()) return;
+  values_.erase(values_.begin() + static_cast<std::ptrdiff_t>(kept), values_.end());
+  if (values_.size() * 2 < values_.capacity()) values_.shrink_to_fit();
+  // The order stays one of the first values by index: dropping keeps their succession.
+  for (uint32_t& i : order_) i = moved[i];
+  std::erase(order_, kDropped);
   RebuildSlots();
 }
 
@@ -95,25 +135,63 @@ void PostingsIndex::Add(uint32_t id, LabelTuple labels) {
   id_limit_ = std::max(id_limit_, id + 1);
 }
 
-void PostingsIndex::Remove(std::span<const Gone> series) {
-  std::vector<uint32_t> ids;
-  boost::unordered_flat_map<uint32_t, std::vector<SymbolId>> touched;
-  for (const auto& gone : series) {
-    ids.push_back(gone.id);
-    for (const auto& label : gone.labels) touched[static_cast<uint32_t>(label.name)].push_back(label.value);
+void PostingsIndex::Remove(Gone gone) {
+  if (gone.ids.empty()) return;
+  std::vector<uint64_t> bits;
+  {
+    const std::shared_lock<FairSharedMutex> lock(mutex_);
+    bits.resize((size_t{id_limit_} + 63) / 64);
   }
-  std::sort(ids.begin(), ids.end());
-  for (auto& [name, values] : touched) {
-    std::sort(values.begin(), values.end());
-    values.erase(std::unique(values.begin(), values.end()), values.end());
+  for (const uint32_t id : gone.ids) bits[id >> 6] |= uint64_t{1} << (id & 63);
+  std::sort(gone.labels.begin(), gone.labels.end());
+  gone.labels.erase(std::unique(gone.labels.begin(), gone.labels.end()), gone.labels.end());
+  std::vector<SymbolId> values;
+  for (size_t first = 0; first < gone.labels.size();) {
+    const SymbolId name = gone.labels[first].name;
+    values.clear();
+    size_t next = first;
+    while (next < gone.labels.size() && gone.labels[next].name == name && values.size() < kValuesPerTurn)
+      values.push_back(gone.labels[next++].value);
+    const bool last = next == gone.labels.size() || gone.labels[next].name != name;
+    first = next;
     const std::unique_lock<FairSharedMutex> lock(mutex_);
-    const auto found = names_.find(name);
+    bits.resize(std::max<size_t>(bits.size(), (size_t{id_limit_} + 63) / 64));
+    const auto found = names_.find(static_cast<uint32_t>(name));
     if (found == names_.end()) continue;
-    found->second->Remove(values, ids);
+    found->second->Remove(values, bits);
+    if (!last) continue;
+    found->second->DropEmptyValues();
     if (found->second->values().empty()) names_.erase(found);
   }
   const std::unique_lock<FairSharedMutex> lock(mutex_);
-  all_.Remove(ids);
+  bits.resize(std::max<size_t>(bits.size(), (size_t{id_limit_} + 63) / 64));
+  all_.Remove(bits);
+}
+
+bool PostingsIndex::Uses(SymbolId symbol, std::vector<uint32_t>& ids) const {
+  ids.clear();
+  const std::shared_lock<FairSharedMutex> lock(mutex_);
+  for (const auto& [id, name] : names_) {
+    if (name->name() == symbol) {
+      for (const auto& value : name->values()) value.ids.AppendTo(ids);
+    } else if (const IdList* list = name->Find(symbol)) {
+      list->AppendTo(ids);
+    }
+  }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return !ids.empty();
+}
+
+void PostingsIndex::MarkUsed(std::vector<bool>& symbols) const {
+  const std::shared_lock<FairSharedMutex> lock(mutex_);
+  const auto mark = [&](SymbolId symbol) {
+    if (static_cast<uint32_t>(symbol) < symbols.size()) symbols[static_cast<uint32_t>(symbol)] = true;
+  };
+  for (const auto& [id, name] : names_) {
+    mark(name->name());
+    for (const auto& value : name->values()) mark(value.value);
+  }
 }
 
 size_t PostingsIndex::bytes() const {
@@ -134,11 +212,23 @@ const NamePostings* PostingsIndex::ReadLock::SortedName(SymbolId name) {
   const NamePostings* found = Name(name);
   // Between the two locks another value may come; it is younger than this query's view, but the order must be whole.
   while (found != nullptr && !found->sorted()) {
+    // Many new values are sorted while others go on. The texts stay: whoever looks is a view, or keeps the head from
+    // giving up symbols.
+    auto many = found->ManyUnsorted();
     lock_.unlock();
+    std::sort(many.begin(), many.end(), [&](const auto& a, const auto& b) {
+      return index_.symbols_.Text(a.first) < index_.symbols_.Text(b.first);
+    });
     {
       const std::unique_lock<FairSharedMutex> alone(index_.mutex_);
       const auto again = index_.names_.find(static_cast<uint32_t>(name));
-      if (again != index_.names_.end()) again->second->Sort(index_.symbols_);
+      if (again != index_.names_.end()) {
+        if (many.empty()) {
+          again->second->Sort(index_.symbols_);
+        } else {
+          again->second->AdoptOrder(many, index_.symbols_);
+        }
+      }
     }
     lock_.lock();
     found = Name(name);

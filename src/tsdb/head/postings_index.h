@@ -35,13 +35,21 @@ class NamePostings {
   // Brings the sorted order up to date; requires that nobody else reads.
   void Sort(const SymbolTable& symbols);
   bool sorted() const { return order_.size() == values_.size(); }
-  // Takes the ids out of every value that has them; drops values without ids.
-  void Remove(std::span<const SymbolId> touched_values, std::span<const uint32_t> sorted_ids);
+  // The values that are not in the sorted order yet, by their index; empty when they are few enough for Sort.
+  std::vector<std::pair<SymbolId, uint32_t>> ManyUnsorted() const;
+  // Puts an order of ManyUnsorted's values in place; requires that nobody else reads. Does nothing when values have
+  // gone since.
+  void AdoptOrder(std::span<const std::pair<SymbolId, uint32_t>> sorted, const SymbolTable& symbols);
+  // Takes the ids whose bits are set in `gone` out of these values.
+  void Remove(std::span<const SymbolId> touched_values, const std::vector<uint64_t>& gone);
+  // Forgets the values without ids.
+  void DropEmptyValues();
   size_t bytes() const;
 
  private:
   size_t Probe(SymbolId value) const;
   void RebuildSlots();
+  void MergeOrder(size_t old, const SymbolTable& symbols);
 
   SymbolId name_;
   std::vector<Value> values_;
@@ -55,12 +63,16 @@ class PostingsIndex {
   explicit PostingsIndex(const SymbolTable& symbols) : symbols_(symbols) {}
   // All labels of a series at once, so that no reader sees half of them.
   void Add(uint32_t id, LabelTuple labels);
-  // Series that are gone.
+  // Series that are gone. The lock is given away between steps of some milliseconds.
   struct Gone {
-    uint32_t id;
-    std::vector<LabelSymbols> labels;
+    std::vector<uint32_t> ids;
+    std::vector<LabelSymbols> labels;  // of all of them, in any order, with or without repetition
   };
-  void Remove(std::span<const Gone> series);
+  void Remove(Gone gone);
+  // Whether some series has the symbol as a name or a value.
+  bool Uses(SymbolId symbol, std::vector<uint32_t>& ids) const;
+  // Sets the bits of all symbols that some series has.
+  void MarkUsed(std::vector<bool>& symbols) const;
 
   // Holds the index still.
   class ReadLock {

@@ -29,46 +29,47 @@ bool SeriesTable::RestoreSlab(uint32_t id, uint32_t group) {
 }
 
 std::optional<uint32_t> LabelHashTable::Find(uint64_t hash, const std::function<bool(uint32_t)>& same) const {
-  const auto tag = static_cast<uint32_t>(hash >> 32);
+  const uint32_t tag = Tag(hash);
   const std::shared_lock<std::shared_mutex> lock(mutex_);
-  const size_t mask = slots_.size() - 1;
-  for (size_t at = hash & mask; !slots_[at].free(); at = (at + 1) & mask) {
-    if (slots_[at].tag == tag && slots_[at].id != kNoSeriesId && same(slots_[at].id)) return slots_[at].id;
+  for (size_t at = Home(tag); !slots_[at].free(); at = Next(at)) {
+    if (slots_[at].tag == tag && same(slots_[at].id)) return slots_[at].id;
   }
   return std::nullopt;
 }
 
 void LabelHashTable::Add(uint64_t hash, uint32_t id) {
   const std::unique_lock<std::shared_mutex> lock(mutex_);
-  if ((used_ + 1) * 10 > slots_.size() * 7) Rebuild(live_ * 10 > slots_.size() * 4 ? slots_.size() * 2 : slots_.size());
-  const size_t mask = slots_.size() - 1;
-  size_t at = hash & mask;
-  while (slots_[at].id != kNoSeriesId) at = (at + 1) & mask;
-  used_ += slots_[at].free() ? 1 : 0;
-  slots_[at] = Slot{static_cast<uint32_t>(hash >> 32), id};
-  ++live_;
+  if ((used_ + 1) * 4 > slots_.size() * 3) Resize(slots_.size() + slots_.size() / 4);
+  size_t at = Home(Tag(hash));
+  while (!slots_[at].free()) at = Next(at);
+  slots_[at] = Slot{Tag(hash), id};
+  ++used_;
 }
 
 void LabelHashTable::Remove(uint64_t hash, uint32_t id) {
   const std::unique_lock<std::shared_mutex> lock(mutex_);
-  const size_t mask = slots_.size() - 1;
-  for (size_t at = hash & mask; !slots_[at].free(); at = (at + 1) & mask) {
-    if (slots_[at].id != id) continue;
-    slots_[at] = Slot{1, kNoSeriesId};
-    --live_;
-    return;
+  size_t hole = Home(Tag(hash));
+  while (slots_[hole].id != id) {
+    if (slots_[hole].free()) return;
+    hole = Next(hole);
   }
+  // What follows moves up, unless that would put it before its home.
+  for (size_t at = Next(hole); !slots_[at].free(); at = Next(at)) {
+    if (Distance(Home(slots_[at].tag), at) < Distance(hole, at)) continue;
+    slots_[hole] = slots_[at];
+    hole = at;
+  }
+  slots_[hole] = Slot{};
+  if (--used_ * 3 < slots_.size() && slots_.size() > kFirstSlots) Resize(slots_.size() / 2);
 }
 
-void LabelHashTable::Rebuild(size_t size) {
+void LabelHashTable::Resize(size_t size) {
   std::vector<Slot> old(size);
   old.swap(slots_);
-  const size_t mask = size - 1;
-  used_ = live_;
   for (const Slot& slot : old) {
-    if (slot.id == kNoSeriesId) continue;
-    size_t at = series_.cold(slot.id).label_hash & mask;
-    while (slots_[at].id != kNoSeriesId) at = (at + 1) & mask;
+    if (slot.free()) continue;
+    size_t at = Home(slot.tag);
+    while (!slots_[at].free()) at = Next(at);
     slots_[at] = slot;
   }
 }

@@ -81,28 +81,33 @@ class SeriesTable {
 // From the hash of a label set to ids: 8 bytes a slot. Thread-safe.
 class LabelHashTable {
  public:
-  explicit LabelHashTable(const SeriesTable& series) : series_(series), slots_(1024) {}
-  // The id with this hash for which `same(id)` is true.
+  LabelHashTable() : slots_(kFirstSlots) {}
+  // The id with this hash for which `same(id)` is true. What `same` looks at is not given up while it runs: Remove
+  // waits.
   std::optional<uint32_t> Find(uint64_t hash, const std::function<bool(uint32_t)>& same) const;
-  // The series' cold record holds `hash` already.
   void Add(uint64_t hash, uint32_t id);
   void Remove(uint64_t hash, uint32_t id);
+  // Waits until nobody is in a Find that began before.
+  void AwaitReaders() const { const std::unique_lock<std::shared_mutex> lock(mutex_); }
   size_t bytes() const;
 
  private:
   struct Slot {
     uint32_t tag = 0;
     uint32_t id = kNoSeriesId;
-    bool free() const { return id == kNoSeriesId && tag == 0; }
-    bool grave() const { return id == kNoSeriesId && tag != 0; }  // was removed; probing goes on behind it
+    bool free() const { return id == kNoSeriesId; }
   };
-  void Rebuild(size_t size);
+  static constexpr size_t kFirstSlots = 1024;
+  static uint32_t Tag(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
+  // Where a tag belongs: slots lie in the order of their tags, so any number of slots will do.
+  size_t Home(uint32_t tag) const { return (uint64_t{tag} * slots_.size()) >> 32; }
+  size_t Next(size_t at) const { return at + 1 == slots_.size() ? 0 : at + 1; }
+  size_t Distance(size_t from, size_t to) const { return to >= from ? to - from : to + slots_.size() - from; }
+  void Resize(size_t size);
 
-  const SeriesTable& series_;
   mutable std::shared_mutex mutex_;
-  std::vector<Slot> slots_;  // guarded by mutex_; open addressing, power of two
-  size_t used_ = 0;          // guarded by mutex_; graves included
-  size_t live_ = 0;          // guarded by mutex_
+  std::vector<Slot> slots_;  // guarded by mutex_; open addressing
+  size_t used_ = 0;          // guarded by mutex_
 };
 
 }  // namespace epi::tsdb

@@ -12,7 +12,7 @@ std::string_view ViewSymbols::Text(SymbolId id) const {
 }
 
 std::optional<SymbolId> ViewSymbols::Find(std::string_view text) const {
-  if (const auto id = table_.Find(text); id && Knows(*id)) return id;
+  if (const auto id = table_.FindAsOf(text, moment_)) return id;
   const std::shared_lock<std::shared_mutex> lock(mutex_);
   const auto found = own_by_text_.find(text);
   if (found == own_by_text_.end()) return std::nullopt;
