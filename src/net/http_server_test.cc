@@ -145,6 +145,13 @@ TEST(HttpServer, RefusesAmbiguousRequests) {
       {"GET nothing HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
       {"GET / HTTP/1.1\r\nHost: a\r\nBad Header: x\r\n\r\n", "400"},
       {"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", "400"},
+      {"GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", "400"},  // a bare line feed
+      {"GET / HTTP/1.1\nHost: a\n\n", "505"},  // the line feed is read as part of the version
+      {"GET / HTTP/1.1\r\nHost: a\r\nX: b\rY: c\r\n\r\n", "400"},  // a bare carriage return
+      {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n", "400"},
+      {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n", "400"},
+      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n Transfer-Encoding: chunked\r\n\r\nhello", "400"},  // folded
+      {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n chunked, x\r\n\r\n", "501"},
       {"GET / HTTP/2.7\r\nHost: a\r\n\r\n", ""},
       {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "400"},
       {"GET / HTTP/1.1\r\nHost: a\r\nExpect: something\r\n\r\n", "417"},
