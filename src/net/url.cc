@@ -100,6 +100,10 @@ Result<std::string> ParseHost(std::string_view host) {
     if (close == std::string_view::npos) return Fail(ErrorCode::kInvalid, "missing ']' in host");
     if (!IsValidOptionalPort(host.substr(close + 1)))
       return Fail(ErrorCode::kInvalid, "invalid port " + Quoted(host.substr(close + 1)) + " after host");
+    for (const char c : host)
+      if (static_cast<unsigned char>(c) >= 0x80)
+        return Fail(ErrorCode::kInvalid, "invalid character " + Quoted(std::string_view(&c, 1)) + " in host name");
+    EPI_TRY(Unescape(host, false));  // a zone stays as it was written, but its escapes are well formed
     return std::string(host);
   }
   const auto colon = host.rfind(':');

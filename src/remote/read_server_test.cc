@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "chunkenc/float_chunk.h"
+#include "remote/read_request.h"
 #include "remote/snappy_block.h"
 #include "testing/memory_storage.h"
 
@@ -199,6 +200,18 @@ TEST_F(ReadServerTest, ExternalLabelsAreMatchedAndMerged) {
   const auto other = Ask({}, RequestFor(0, 0, {Matcher::Equal("region", "us")}, {}), external);
   ASSERT_TRUE(other);
   EXPECT_TRUE(DecodeSamples(other->body).empty());
+}
+
+TEST(ReadRequestBytes, AFlagThatIsCutOffIsRefusedAndOneInTwoBytesIsRead) {
+  // Query (1) with hints (4) that end behind the tag of "by" (6). On the heap, so that a read too far is seen.
+  const std::vector<char> cut = {0x0a, 0x03, 0x22, 0x01, 0x30};
+  EXPECT_FALSE(DecodeReadRequest({cut.data(), cut.size()}).has_value());
+  const auto by = [](char low, char high) {
+    const std::vector<char> bytes = {0x0a, 0x05, 0x22, 0x03, 0x30, low, high};
+    return DecodeReadRequest({bytes.data(), bytes.size()}).value().queries.at(0).hints.by;
+  };
+  EXPECT_FALSE(by('\x80', '\x00'));
+  EXPECT_TRUE(by('\x80', '\x01'));
 }
 
 TEST_F(ReadServerTest, LimitsAndNonsense) {
