@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "base/result.h"
+#include "net/url.h"
 
 namespace epi::discovery {
 namespace {
@@ -76,43 +77,9 @@ std::string WithSingleSpaces(std::string_view text) {
   return out;
 }
 
-// RFC 3986: everything but the unreserved characters is escaped.
-std::string Encoded(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (letter || c == '-' || c == '.' || c == '_' || c == '~') {
-      out += c;
-      continue;
-    }
-    out += '%';
-    out += "0123456789ABCDEF"[static_cast<unsigned char>(c) >> 4];
-    out += "0123456789ABCDEF"[static_cast<unsigned char>(c) & 15];
-  }
-  return out;
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// What is no escape stays as it is; a plus is a plus.
-std::string Decoded(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? HexDigit(text[i + 1]) : -1;
-    const int low = high >= 0 ? HexDigit(text[i + 2]) : -1;
-    if (low < 0) {
-      out += text[i];
-      continue;
-    }
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
+// What is not escaped well stays as it is; a plus is a plus.
+std::string CanonicalPart(std::string_view text) {
+  return net::EscapeReserved(net::UnescapePath(text).value_or(std::string(text)));
 }
 
 }  // namespace
@@ -133,7 +100,7 @@ std::string CanonicalAwsPath(std::string_view path) {
     }
   }
   std::string out;
-  for (const auto segment : segments) out += "/" + Encoded(segment);
+  for (const auto segment : segments) out += "/" + net::EscapeReserved(segment);
   if (out.empty() || slash_at_end) out += '/';
   return out;
 }
@@ -147,7 +114,7 @@ std::string CanonicalAwsQuery(std::string_view query) {
     if (one.empty()) continue;
     const size_t equals = std::min(one.find('='), one.size());
     const std::string_view value = one.substr(std::min(equals + 1, one.size()));
-    parameters.emplace_back(Encoded(Decoded(one.substr(0, equals))), Encoded(Decoded(value)));
+    parameters.emplace_back(CanonicalPart(one.substr(0, equals)), CanonicalPart(value));
   }
   std::sort(parameters.begin(), parameters.end());
   std::string out;

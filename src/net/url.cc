@@ -310,6 +310,9 @@ std::string EscapePathSegment(std::string_view text) {
 std::string EscapeQuery(std::string_view text) {
   return Escape(text, true, [](char) { return false; });
 }
+std::string EscapeReserved(std::string_view text) {
+  return Escape(text, false, [](char) { return false; });
+}
 std::string EscapePath(std::string_view path) {
   return Escape(path, false, [](char c) { return std::string_view("$&+,/:;=@").find(c) != std::string_view::npos; });
 }

@@ -47,6 +47,8 @@ Result<std::string> UnescapeQuery(std::string_view text);
 // Escapes for a path segment ('/' too) and for a query component (space as '+'), as url.PathEscape and url.QueryEscape.
 std::string EscapePathSegment(std::string_view text);
 std::string EscapeQuery(std::string_view text);
+// Escapes all but RFC 3986's unreserved characters.
+std::string EscapeReserved(std::string_view text);
 // Escapes a whole decoded path for a request line: '/' stays.
 std::string EscapePath(std::string_view path);
 

@@ -44,7 +44,7 @@ void ReadHints(pbf_reader message, SelectHints& hints) {
         hints.grouping.push_back(message.get_string());
         break;
       case 6:
-        hints.by = message.get_uint64() != 0;
+        hints.by = ReadFlag(message);
         break;
       case 7:
         hints.range_ms = message.get_int64();

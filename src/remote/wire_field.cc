@@ -33,4 +33,6 @@ bool NextField(protozero::pbf_reader& message, std::string_view types) {
   return false;
 }
 
+bool ReadFlag(protozero::pbf_reader& message) { return message.get_uint64() != 0; }
+
 }  // namespace epi::remote

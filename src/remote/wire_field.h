@@ -14,5 +14,8 @@ namespace epi::remote {
 // doubles packed or single; ' ' for no such field. Fields that do not fit are skipped, as unknown ones are: the
 // reader's accessors must never meet them. False at the end.
 bool NextField(protozero::pbf_reader& message, std::string_view types);
+// The varint the reader stands at, as a flag. protozero's own get_bool looks at its first byte even where the message
+// ends before it.
+bool ReadFlag(protozero::pbf_reader& message);
 
 }  // namespace epi::remote

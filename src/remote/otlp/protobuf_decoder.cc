@@ -135,7 +135,7 @@ class Decoder {
                           : value == 2 ? Temporality::kCumulative
                                        : Temporality::kUnspecified;
       } else {
-        out.monotonic = message.get_uint64() != 0;
+        out.monotonic = ReadFlag(message);
       }
     }
   }
@@ -382,7 +382,7 @@ class Decoder {
           out = depth == 0 ? PlainText(TextOf(message)) : StringValue(TextOf(message));
           break;
         case 2:
-          out = BoolValue(message.get_uint64() != 0);
+          out = BoolValue(ReadFlag(message));
           break;
         case 3:
           out = IntValue(message.get_int64());
