@@ -52,8 +52,11 @@ double QuantileOf(double q, std::vector<double> values) {
   if (values.empty() || std::isnan(q)) return std::nan("");
   if (q < 0) return -kInfinity;
   if (q > 1) return kInfinity;
-  std::sort(values.begin(), values.end(),
-            [](double a, double b) { return std::isnan(a) ? !std::isnan(b) : !std::isnan(b) && a < b; });
+  // NaN first, and equal zeros by sign.
+  std::sort(values.begin(), values.end(), [](double a, double b) {
+    if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && !std::isnan(b);
+    return a == b ? std::signbit(a) && !std::signbit(b) : a < b;
+  });
   const double n = static_cast<double>(values.size());
   const double rank = q * (n - 1);
   const double low = std::fmax(0, std::floor(rank));

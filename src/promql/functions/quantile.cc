@@ -51,6 +51,14 @@ void SelectRank(std::span<double> values, size_t rank) {
   }
   std::sort(values.begin(), values.end());
 }
+
+// Negative zero counts as smaller than zero here, though they compare as equal: selection leaves open which of them
+// comes first. The zero of that rank.
+[[gnu::noinline]] double ZeroOfRank(std::span<const double> values, size_t rank) {
+  size_t before_zero = 0;
+  for (const double v : values) before_zero += std::isnan(v) || v < 0 || (v == 0 && std::signbit(v)) ? 1 : 0;
+  return rank < before_zero ? -0.0 : 0.0;
+}
 }  // namespace
 
 double Quantile(double q, std::span<double> values) {
@@ -72,7 +80,9 @@ double Quantile(double q, std::span<double> values) {
     std::iter_swap(values.begin() + static_cast<ptrdiff_t>(upper),
                    std::min_element(values.begin() + static_cast<ptrdiff_t>(upper), values.end()));
   }
-  return values[lower] * (1 - weight) + values[upper] * weight;
+  const double low = values[lower] == 0 ? ZeroOfRank(values, lower) : values[lower];
+  const double high = values[upper] == 0 ? ZeroOfRank(values, upper) : values[upper];
+  return low * (1 - weight) + high * weight;
 }
 
 double GoMax(double a, double b) {

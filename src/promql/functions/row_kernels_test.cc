@@ -144,8 +144,10 @@ TEST(DenseKernels, SumsEqualTheScalarOnes) {
 }
 
 double SortedQuantile(double q, std::vector<double> values) {
-  std::sort(values.begin(), values.end(),
-            [](double a, double b) { return std::isnan(a) ? !std::isnan(b) : a < b; });
+  std::sort(values.begin(), values.end(), [](double a, double b) {
+    if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && !std::isnan(b);
+    return a == b ? std::signbit(a) && !std::signbit(b) : a < b;
+  });
   const double last = static_cast<double>(values.size()) - 1;
   const double rank = q * last;
   const double lower = std::max(0.0, std::floor(rank));
@@ -162,6 +164,9 @@ TEST(Quantile, SelectionEqualsSorting) {
     for (double& v : values) v = round % 3 == 0 ? random.Unit() : static_cast<double>(random.Below(kinds));
     if (round % 4 == 0) values[random.Below(values.size())] = std::nan("");
     if (round % 5 == 0) values[random.Below(values.size())] = -kTestInf;
+    if (round % 7 == 0) {
+      for (double& v : values) v = random.Below(3) == 0 ? -0.0 : v < 1 ? 0.0 : v;
+    }
     if (round % 9 == 0) std::sort(values.begin(), values.end());
     const double q = round % 10 == 0 ? static_cast<double>(round % 20 == 0) : random.Unit();
     const double expected = SortedQuantile(q, values);
