@@ -22,10 +22,8 @@
 #include <set>
 #include <thread>
 
-#include "net/access_control.h"
-#include "net/basic_auth.h"
 #include "net/curl_error_text.h"
-#include "net/rate_limit.h"
+#include "net/request_gate.h"
 #include "net/request_head.h"
 #include "net/response_stream.h"
 #include "net/tls_server.h"
@@ -123,6 +121,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void SendContinue();
   void Dispatch();
   void Refuse(int status, std::string_view text);
+  void RefuseLargeBody();
+  void AnswerAndClose(int status, const std::string& body);
   void WatchForGone();
   void CheckGone();
   void StartWrite();
@@ -143,7 +143,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   std::optional<Parser> parser_;
   bool head_seen_ = false;
   bool used_ = false;
-  bool continue_wanted_ = false;
+  uint64_t body_limit_ = 0;
   BudgetCharge head_charge_;
   std::shared_ptr<Exchange> exchange_;
   char linger_buffer_[4096];
@@ -188,8 +188,7 @@ class Server final : public HttpServer {
       EPI_TRY(tls_cache_.Get(settings->tls));
       tls_on_ = true;
     }
-    rate_limit.emplace(settings == nullptr ? 0 : settings->rate_limit_interval_ns,
-                       settings == nullptr ? 0 : settings->rate_limit_burst);
+    gate_.emplace(options.settings, settings.get(), clock, logger);
     for (const auto& address : options.listen_addresses) EPI_TRY(Listen(address));
     workers_.emplace(WorkerPool::Limits{options.quick_workers, options.max_workers, options.max_streams,
                                         options.max_queued_requests});
@@ -218,7 +217,6 @@ class Server final : public HttpServer {
   Clock& clock;
   Logger logger;
   asio::io_context io{1};
-  std::optional<RateLimit> rate_limit;
 
  private:
   Result<void> Listen(const std::string& address);
@@ -227,16 +225,11 @@ class Server final : public HttpServer {
   void AwaitPlace(tcp::acceptor& acceptor);
   bool Evict();
   void Run(Exchange& exchange, Connection& connection);
-  // Answers what needs no handler: broken settings, rate limit, missing password. True when it did.
-  bool AnswerEarly(Exchange& exchange, ResponseStream& response);
 
   Counter& accepted_;
   Counter& closed_;
   TlsContextCache tls_cache_;
-  // Who asks, where that is configured; fills in the request's identity.
-  AccessControl::Outcome WhoAsks(const WebSettings& settings, Request& request);
-  BasicAuthenticator authenticator_;
-  AccessControl access_{clock};
+  std::optional<RequestGate> gate_;
   bool tls_on_ = false;
   std::deque<tcp::acceptor> acceptors_;
   asio::steady_timer retry_timer_;
@@ -315,7 +308,6 @@ void Connection::Handshaken(const error_code& error, const TlsServerSettings& se
 
 void Connection::NextRequest() {
   head_seen_ = false;
-  continue_wanted_ = false;
   exchange_.reset();
   {
     const std::lock_guard lock(mutex_);
@@ -381,7 +373,7 @@ void Connection::Parse() {
 
 void Connection::ParseProblem(const error_code& error) {
   if (error == http::error::header_limit) return Refuse(431, "");
-  if (error == http::error::body_limit) return Refuse(413, "http: request body too large");
+  if (error == http::error::body_limit) return RefuseLargeBody();
   if (error == http::error::bad_version) return Refuse(505, "HTTP version not supported");
   Refuse(400, "malformed HTTP request");
 }
@@ -405,9 +397,9 @@ void Connection::HeadRead() {
   exchange_->admission = server_.dispatcher.Admit(request);
 
   const uint64_t own_limit = exchange_->admission.max_body_bytes;
-  const uint64_t limit = own_limit != 0 ? own_limit : server_.options.max_body_bytes;
-  if (parser_->content_length().value_or(0) > limit) return Refuse(413, "http: request body too large");
-  parser_->body_limit(limit);
+  body_limit_ = own_limit != 0 ? own_limit : server_.options.max_body_bytes;
+  if (parser_->content_length().value_or(0) > body_limit_) return RefuseLargeBody();
+  parser_->body_limit(body_limit_);
   parser_->eager(true);
   Enter(Stage::kBody);
   stream_.expires_after(milliseconds(server_.options.read_timeout_ms));
@@ -446,15 +438,24 @@ void Connection::Dispatch() {
   WatchForGone();
 }
 
-// Answers without a handler and closes: what follows on the connection cannot be trusted or will not be read.
+// As Go's server says that it understands no request.
 void Connection::Refuse(int status, std::string_view text) {
-  parser_.reset();
-  head_charge_.Reset();
   std::string body = StatusText(status, {});
   if (!text.empty()) {
     body += ": ";
     body += text;
   }
+  AnswerAndClose(status, body);
+}
+
+void Connection::RefuseLargeBody() {
+  AnswerAndClose(413, "request body exceeds the " + std::to_string(body_limit_) + " bytes limit\n");
+}
+
+// Answers without a handler and closes: what follows on the connection cannot be trusted or will not be read.
+void Connection::AnswerAndClose(int status, const std::string& body) {
+  parser_.reset();
+  head_charge_.Reset();
   std::string out = "HTTP/1.1 " + StatusText(status, {}) +
                     "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + std::to_string(body.size()) +
                     "\r\nConnection: close\r\n\r\n" + body;
@@ -771,7 +772,7 @@ void Server::Run(Exchange& exchange, Connection& connection) {
   ResponseStream response(exchange, request,
                           {exchange.admission.compression, options.write_buffer_bytes, exchange.keep_alive}, clock);
   try {
-    if (!AnswerEarly(exchange, response)) dispatcher.Serve(exchange.admission, request, response);
+    if (gate_->LetIn(request, response, exchange.settings)) dispatcher.Serve(exchange.admission, request, response);
   } catch (const std::exception& failure) {
     logger.Error("A handler failed", {{"path", request.path}, {"err", failure.what()}});
     if (response.Reset()) {
@@ -782,54 +783,11 @@ void Server::Run(Exchange& exchange, Connection& connection) {
   }
   response.Finish();
   if (exchange.settings != nullptr) {
-    access_.Charge(*exchange.settings, request.identity, request.body.size() + response.body_bytes());
+    gate_->Charge(*exchange.settings, request.identity, request.body.size() + response.body_bytes());
   }
   exchange.body_charge.Reset();
   connection.HandlerDone(response.keep_alive(), response.aborted());
   ExchangeEnded();
-}
-
-bool Server::AnswerEarly(Exchange& exchange, ResponseStream& response) {
-  const auto answer = [&](int status, std::string_view text) {
-    response.SetStatus(status);
-    response.headers().Set("Content-Type", "text/plain; charset=utf-8");
-    response.headers().Set("X-Content-Type-Options", "nosniff");
-    static_cast<void>(response.Write(std::string(text) + "\n"));
-    return true;
-  };
-  const auto settings = Settings();
-  if (!settings) {
-    logger.Error("Unable to parse configuration", {{"err", settings.error().message()}});
-    return answer(500, "Internal Server Error");
-  }
-  if (*settings == nullptr) return false;
-  for (const auto& [name, value] : (*settings)->headers) response.headers().Set(name, value);
-  if (!rate_limit->Take(clock.Monotonic())) return answer(429, "Too Many Requests");
-  exchange.settings = *settings;
-  switch (WhoAsks(**settings, exchange.request)) {
-    case AccessControl::Outcome::kAllowed:
-      return false;
-    case AccessControl::Outcome::kOverLimit:
-      return answer(429, "Too Many Requests");
-    case AccessControl::Outcome::kNoToken:
-    case AccessControl::Outcome::kUnknown:
-      break;
-  }
-  response.headers().Set("WWW-Authenticate", (*settings)->access_tokens.empty() ? "Basic" : "Bearer");
-  return answer(401, "Unauthorized");
-}
-
-AccessControl::Outcome Server::WhoAsks(const WebSettings& settings, Request& request) {
-  using Outcome = AccessControl::Outcome;
-  if (settings.access_tokens.empty() && settings.basic_auth_users.empty()) return Outcome::kAllowed;
-  const auto authorization = request.headers.Get("Authorization");
-  if (!settings.access_tokens.empty()) {
-    const Outcome outcome = access_.Check(settings, authorization, request.identity);
-    if (outcome != Outcome::kNoToken) return outcome;
-  }
-  const bool known =
-      !settings.basic_auth_users.empty() && authenticator_.Check(settings, authorization, request.identity.name);
-  return known ? Outcome::kAllowed : Outcome::kUnknown;
 }
 
 void Server::Stop(int64_t grace_ms) {
