@@ -1,3 +1,10 @@
 #include "app/run.h"
 
+// Read by jemalloc. Without a thread of its own it gives back what a thread has freed only when that thread comes
+// again: workers that wait would keep what their largest request took.
+extern "C" {
+extern const char* const malloc_conf;
+const char* const malloc_conf = "background_thread:true,max_background_threads:1";
+}
+
 int main(int argc, char** argv) { return epi::app::Run(std::vector<std::string>(argv + 1, argv + argc)); }

@@ -4,6 +4,8 @@
 #include <mutex>
 #include <optional>
 
+#include "net/gunzip.h"
+
 namespace epi::discovery {
 namespace {
 
@@ -47,7 +49,10 @@ Result<net::HttpResponse> CallUnlessStopped(net::HttpClient& client, net::HttpRe
 
 Result<std::string> BodyText(const net::HttpResponse& response, uint64_t max_bytes) {
   const std::string_view body = response.body.view();
-  if (response.headers.Get("Content-Encoding") == "gzip") return net::GunzipAll(body, max_bytes);
+  if (response.headers.Get("Content-Encoding") == "gzip") {
+    BudgetCharge unmetered;
+    return net::GunzipAll(body, max_bytes, unmetered);
+  }
   return std::string(body);
 }
 

@@ -1,12 +1,13 @@
+#include "net/gunzip.h"
+
 #include <zlib.h>
 
 #include <algorithm>
-
-#include "net/http_client.h"
+#include <memory>
 
 namespace epi::net {
 
-Result<std::string> GunzipAll(std::string_view compressed, uint64_t max_bytes) {
+Result<std::string> GunzipAll(std::string_view compressed, uint64_t max_bytes, BudgetCharge& charge) {
   constexpr size_t kChunk = 64u << 10;
   constexpr int kGzip = 15 + 16;
   z_stream stream{};
@@ -14,18 +15,26 @@ Result<std::string> GunzipAll(std::string_view compressed, uint64_t max_bytes) {
   const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
   std::string out;
   size_t consumed = 0;
+  int64_t charged = 0;
   while (true) {
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(compressed.data() + consumed));
     stream.avail_in = static_cast<uInt>(std::min<size_t>(compressed.size() - consumed, 1u << 30));
     const uInt offered = stream.avail_in;
     const size_t at = out.size();
+    if (at + kChunk > out.capacity()) {
+      const size_t wanted = std::min<uint64_t>(std::max<size_t>(2 * at, 4 * kChunk), max_bytes + kChunk);
+      EPI_TRY(charge.Add(static_cast<int64_t>(wanted)));
+      out.reserve(wanted);
+      EPI_TRY(charge.Add(-charged));  // the place that it has left
+      charged = static_cast<int64_t>(wanted);
+    }
     out.resize(at + kChunk);
     stream.next_out = reinterpret_cast<Bytef*>(out.data() + at);
     stream.avail_out = kChunk;
     const int code = inflate(&stream, Z_NO_FLUSH);
     out.resize(at + kChunk - stream.avail_out);
     consumed += offered - stream.avail_in;
-    if (out.size() > max_bytes) return Fail(ErrorCode::kLimit, "body size limit exceeded");
+    if (out.size() > max_bytes) return Fail(ErrorCode::kInvalid, "body size limit exceeded");
     if (code == Z_STREAM_END) {
       if (consumed == compressed.size()) return out;
       if (inflateReset(&stream) != Z_OK) return Fail(ErrorCode::kInternal, "zlib cannot restart");

@@ -103,8 +103,4 @@ class HttpClient {
   Result<HttpResponse> Call(HttpRequest request);
 };
 
-// Undoes gzip, never past `max_bytes` (kLimit `body size limit exceeded`); concatenated members are joined. For bodies
-// that are small or rare; scrapes inflate by themselves.
-Result<std::string> GunzipAll(std::string_view compressed, uint64_t max_bytes);
-
 }  // namespace epi::net

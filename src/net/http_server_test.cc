@@ -8,7 +8,7 @@
 #include <mutex>
 #include <thread>
 
-#include "net/http_client.h"
+#include "net/gunzip.h"
 #include "testing/loopback.h"
 
 namespace epi::net {
@@ -145,8 +145,8 @@ TEST(HttpServer, RefusesAmbiguousRequests) {
       {"GET nothing HTTP/1.1\r\nHost: a\r\n\r\n", "400"},
       {"GET / HTTP/1.1\r\nHost: a\r\nBad Header: x\r\n\r\n", "400"},
       {"GET / HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n", "400"},
-      {"GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", "400"},  // a bare line feed
-      {"GET / HTTP/1.1\nHost: a\n\n", "505"},  // the line feed is read as part of the version
+      {"GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", "400"},          // a bare line feed
+      {"GET / HTTP/1.1\nHost: a\n\n", "505"},                      // the line feed is read as part of the version
       {"GET / HTTP/1.1\r\nHost: a\r\nX: b\rY: c\r\n\r\n", "400"},  // a bare carriage return
       {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n", "400"},
       {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n", "400"},
@@ -186,8 +186,9 @@ TEST(HttpServer, BodyLimits) {
   HttpServerOptions options;
   options.max_body_bytes = 100'000;
   TestServer server(Echo, options);
-  EXPECT_THAT(Ask(server.port(), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\n\r\n"),
-              StartsWith("HTTP/1.1 413 "));
+  const auto large = Ask(server.port(), "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\n\r\n");
+  EXPECT_THAT(large, StartsWith("HTTP/1.1 413 "));
+  EXPECT_EQ(BodyOf(large), "request body exceeds the 100000 bytes limit\n");
   RawClient client(server.port());
   client.Send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
   const std::string chunk = "2710\r\n" + std::string(10'000, 'z') + "\r\n";
@@ -320,9 +321,17 @@ TEST(HttpServer, Compression) {
   const auto gzip = client.Get("/", {{"Accept-Encoding", "br, gzip;q=0, gzip"}});
   ASSERT_TRUE(gzip);
   EXPECT_EQ(gzip->get_header_value("Content-Encoding"), "gzip");
-  EXPECT_EQ(GunzipAll(gzip->body, 1u << 20).value_or(""), text);
-  EXPECT_FALSE(GunzipAll(gzip->body, 1000).has_value());
-  EXPECT_FALSE(GunzipAll(std::string_view(gzip->body).substr(0, 50), 1u << 20).has_value());
+  Budget budget("inflated", 4 << 20), small("small", 600'000);
+  const auto inflate = [&](std::string_view body, uint64_t limit, Budget& from) {
+    BudgetCharge charge(from);
+    return GunzipAll(body, limit, charge);
+  };
+  EXPECT_EQ(inflate(gzip->body, 1u << 20, budget).value_or(""), text);
+  EXPECT_EQ(inflate(gzip->body, 1000, budget).error().message(), "body size limit exceeded");
+  EXPECT_FALSE(inflate(std::string_view(gzip->body).substr(0, 50), 1u << 20, budget).has_value());
+  EXPECT_EQ(inflate(gzip->body, 1u << 20, small).error().code(), ErrorCode::kLimit);
+  EXPECT_LE(small.peak(), 600'000);
+  EXPECT_EQ(budget.used(), 0);
   EXPECT_EQ(client.Get("/", {{"Accept-Encoding", "deflate, gzip"}})->get_header_value("Content-Encoding"), "deflate");
   const auto plain = client.Get("/", {{"Accept-Encoding", "identity"}});
   EXPECT_EQ(plain->body, text);

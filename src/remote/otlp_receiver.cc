@@ -6,7 +6,7 @@
 
 #include "model/histogram_validate.h"
 #include "model/utf8.h"
-#include "net/http_client.h"
+#include "net/gunzip.h"
 #include "remote/append_lanes.h"
 #include "remote/otlp/delta_streams.h"
 #include "remote/otlp/export_request.h"
@@ -29,6 +29,11 @@ Counter& WarningCounter(MetricRegistry& metrics, std::string_view category) {
 OtlpAnswer OtlpFailure(int status, std::string text) {
   if (text.empty() || text.back() != '\n') text += '\n';
   return {status, std::move(text)};
+}
+
+// What is wrong with the request will stay so; that there was no room for it beside others will pass.
+OtlpAnswer Undecodable(const Error& error) {
+  return OtlpFailure(error.code() == ErrorCode::kLimit ? 503 : 400, error.message());
 }
 
 std::string JoinedLines(const std::vector<std::string>& lines) {
@@ -93,7 +98,9 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
     if (options_.append_metadata && sample.metadata->type != MetricType::kUnknown) {
       appender_->SetMetadata(ref, *sample.metadata);
     }
-    EPI_TRY(charge_.Add(static_cast<int64_t>(2 * sizeof(Pending))));
+    if (auto charged = charge_.Add(static_cast<int64_t>(2 * sizeof(Pending))); !charged) {
+      return Fail(ErrorCode::kUnavailable, charged.error().message());
+    }
     const bool began = sample.start_time != 0 && sample.start_time < sample.time;
     if (with_zero_samples_ && began) {
       pending_.push_back({ref, sample.start_time, 0, 0, true,
@@ -198,10 +205,13 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
     return true;
   }
 
+  // The samples are in order of time and series by now, and there is one of each.
   bool IsZeroSample(const AppendReport::Refusal& refusal) const {
-    return std::any_of(pending_.begin(), pending_.end(), [&](const Pending& sample) {
-      return sample.is_zero_sample && sample.ref == refusal.ref && sample.time == refusal.time;
-    });
+    const auto key = std::pair(refusal.time, refusal.ref);
+    const auto at = std::lower_bound(
+        pending_.begin(), pending_.end(), key,
+        [](const Pending& sample, const auto& wanted) { return std::pair(sample.time, sample.ref) < wanted; });
+    return at != pending_.end() && std::pair(at->time, at->ref) == key && at->is_zero_sample;
   }
 
   Result<SeriesRef> Resolve(std::span<const LabelView> pairs) {
@@ -272,12 +282,9 @@ OtlpAnswer OtlpReceiver::Receive(std::string_view content_type, std::string_view
   std::string plain;
   BudgetCharge plain_charge(budget);
   if (content_encoding == "gzip") {
-    auto inflated = net::GunzipAll(body, options_.max_decoded_bytes);
-    if (!inflated) return OtlpFailure(400, inflated.error().message());
+    auto inflated = net::GunzipAll(body, options_.max_decoded_bytes, plain_charge);
+    if (!inflated) return Undecodable(inflated.error());
     plain = std::move(*inflated);
-    if (auto charged = plain_charge.Add(static_cast<int64_t>(plain.size())); !charged) {
-      return OtlpFailure(503, charged.error().message());
-    }
     body = plain;
   } else if (!content_encoding.empty()) {
     return OtlpFailure(400, "unsupported compression: " + std::string(content_encoding) +
@@ -289,7 +296,7 @@ OtlpAnswer OtlpReceiver::Receive(std::string_view content_type, std::string_view
   auto request = json ? otlp::DecodeJson(body, budget) : otlp::DecodeProtobuf(body, budget);
   if (!request) {
     logger_.Error("Error decoding OTLP write request", {{"err", request.error().message()}});
-    return OtlpFailure(400, request.error().message());
+    return Undecodable(request.error());
   }
   if (options_.deltas == OtlpReceiverOptions::Deltas::kToCumulative) {
     if (const size_t dropped = deltas_->ToCumulative(*request, clock_.NowMs()); dropped > 0) {

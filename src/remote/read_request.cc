@@ -9,107 +9,119 @@ namespace {
 
 using protozero::pbf_reader;
 
-Result<Matcher> ReadMatcher(pbf_reader message) {
-  int type = 0;
-  std::string name, value;
-  while (NextField(message, "vbb")) {
-    switch (message.tag()) {
-      case 1:
-        type = message.get_enum();
-        break;
-      case 2:
-        name = message.get_string();
-        break;
-      case 3:
-        value = message.get_string();
-        break;
-      default:
-        message.skip();
-    }
-  }
-  if (type < 0 || type > 3) return Fail(ErrorCode::kInvalid, "invalid matcher type");
-  return Matcher::Make(static_cast<MatchType>(type), std::move(name), std::move(value));
-}
+// What the parts take, the growing of lists included. How large the program of an expression may be RE2 limits by
+// itself; this limits how many there are.
+constexpr size_t kQueryBytes = 2 * sizeof(ReadQuery);
+constexpr size_t kMatcherBytes = 2 * sizeof(Matcher);
+constexpr size_t kExpressionBytes = 64 << 10;
+constexpr size_t kTypeBytes = 2 * sizeof(int);
+constexpr size_t kGroupingBytes = 2 * sizeof(std::string);
 
-void ReadHints(pbf_reader message, SelectHints& hints) {
-  while (NextField(message, "vb  bvv")) {
-    switch (message.tag()) {
-      case 1:
-        hints.step_ms = message.get_int64();
-        break;
-      case 2:
-        hints.function = message.get_string();
-        break;
-      case 5:
-        hints.grouping.push_back(message.get_string());
-        break;
-      case 6:
-        hints.by = ReadFlag(message);
-        break;
-      case 7:
-        hints.range_ms = message.get_int64();
-        break;
-      default:
-        message.skip();
-    }
-  }
-}
+class RequestReader {
+ public:
+  explicit RequestReader(MessageMeter& meter) : meter_(meter) {}
 
-Result<ReadQuery> ReadOneQuery(pbf_reader message) {
-  ReadQuery query;
-  query.hints.range = {0, 0};
-  query.hints.sorted = true;
-  while (NextField(message, "vvbb")) {
-    switch (message.tag()) {
-      case 1:
-        query.hints.range.min = message.get_int64();
-        break;
-      case 2:
-        query.hints.range.max = message.get_int64();
-        break;
-      case 3: {
-        EPI_ASSIGN(auto matcher, ReadMatcher(message.get_message()));
-        query.matchers.push_back(std::move(matcher));
-        break;
-      }
-      case 4:
-        ReadHints(message.get_message(), query.hints);
-        break;
-      default:
-        message.skip();
-    }
-  }
-  return query;
-}
-
-Result<ReadRequest> ReadMessage(pbf_reader message) {
-  ReadRequest out;
-  while (NextField(message, "bV")) {
-    switch (message.tag()) {
-      case 1: {
-        EPI_ASSIGN(auto query, ReadOneQuery(message.get_message()));
+  Result<ReadRequest> Read(pbf_reader message) {
+    ReadRequest out;
+    while (NextField(message, "bV")) {
+      if (message.tag() == 1) {
+        if (!meter_.Take(kQueryBytes)) return Full();
+        EPI_ASSIGN(auto query, ReadQueryMessage(message.get_message()));
         out.queries.push_back(std::move(query));
-        break;
+      } else if (message.wire_type() == protozero::pbf_wire_type::length_delimited) {
+        if (!meter_.Take(message.length() * kTypeBytes)) return Full();
+        for (const int type : message.get_packed_enum()) out.accepted_types.push_back(type);
+      } else {
+        if (!meter_.Take(kTypeBytes)) return Full();
+        out.accepted_types.push_back(message.get_enum());
       }
-      case 2:
-        if (message.wire_type() == protozero::pbf_wire_type::length_delimited) {
-          for (const int type : message.get_packed_enum()) out.accepted_types.push_back(type);
-        } else {
-          out.accepted_types.push_back(message.get_enum());
-        }
-        break;
-      default:
-        message.skip();
     }
+    return out;
   }
-  return out;
-}
+
+ private:
+  tl::unexpected<Error> Full() const { return Fail(meter_.outcome().error()); }
+
+  Result<ReadQuery> ReadQueryMessage(pbf_reader message) {
+    ReadQuery query;
+    query.hints.range = {0, 0};
+    query.hints.sorted = true;
+    while (NextField(message, "vvbb")) {
+      switch (message.tag()) {
+        case 1:
+          query.hints.range.min = message.get_int64();
+          break;
+        case 2:
+          query.hints.range.max = message.get_int64();
+          break;
+        case 3: {
+          EPI_ASSIGN(auto matcher, ReadMatcher(message.get_message()));
+          query.matchers.push_back(std::move(matcher));
+          break;
+        }
+        default:
+          EPI_TRY(ReadHints(message.get_message(), query.hints));
+      }
+    }
+    return query;
+  }
+
+  Result<Matcher> ReadMatcher(pbf_reader message) {
+    if (!meter_.Take(kMatcherBytes + message.length())) return Full();
+    int type = 0;
+    std::string name, value;
+    while (NextField(message, "vbb")) {
+      switch (message.tag()) {
+        case 1:
+          type = message.get_enum();
+          break;
+        case 2:
+          name = message.get_string();
+          break;
+        default:
+          value = message.get_string();
+      }
+    }
+    if (type < 0 || type > 3) return Fail(ErrorCode::kInvalid, "invalid matcher type");
+    const auto match = static_cast<MatchType>(type);
+    const bool compiles = match == MatchType::kRegexp || match == MatchType::kNotRegexp;
+    if (compiles && !meter_.Take(kExpressionBytes)) return Full();
+    return Matcher::Make(match, std::move(name), std::move(value));
+  }
+
+  Result<void> ReadHints(pbf_reader message, SelectHints& hints) {
+    while (NextField(message, "vb  bvv")) {
+      switch (message.tag()) {
+        case 1:
+          hints.step_ms = message.get_int64();
+          break;
+        case 2:
+          hints.function = message.get_string();
+          break;
+        case 5: {
+          const auto label = message.get_view();
+          if (!meter_.Take(kGroupingBytes + label.size())) return Full();
+          hints.grouping.emplace_back(label.data(), label.size());
+          break;
+        }
+        case 6:
+          hints.by = ReadFlag(message);
+          break;
+        default:
+          hints.range_ms = message.get_int64();
+      }
+    }
+    return {};
+  }
+
+  MessageMeter& meter_;
+};
 
 }  // namespace
 
-Result<ReadRequest> DecodeReadRequest(std::string_view bytes) {
+Result<ReadRequest> DecodeReadRequest(std::string_view bytes, MessageMeter& meter) {
   try {
-    return ReadMessage(pbf_reader(bytes.data(), bytes.size()));
+    return RequestReader(meter).Read(pbf_reader(bytes.data(), bytes.size()));
   } catch (const protozero::exception& wrong) {
     return Fail(ErrorCode::kInvalid, std::string("proto: prometheus.ReadRequest: ") + wrong.what());
   }

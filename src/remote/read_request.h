@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "model/matcher.h"
+#include "remote/message_meter.h"
 #include "storage/view.h"
 
 namespace epi::remote {
@@ -24,8 +25,12 @@ struct ReadRequest {
   std::vector<int> accepted_types;  // as sent, in order of preference; empty means samples
 };
 
-// kInvalid for bytes that are no such message and for matchers that do not compile.
-Result<ReadRequest> DecodeReadRequest(std::string_view bytes);
+// A few bytes can name a query or an expression to compile: what a request becomes stays below this.
+inline constexpr int64_t kMaxReadRequestMemory = int64_t{64} << 20;
+
+// kInvalid for bytes that are no such message, for matchers that do not compile and for requests that take too much;
+// kLimit when the meter's budget has no room.
+Result<ReadRequest> DecodeReadRequest(std::string_view bytes, MessageMeter& meter);
 // The first of `accepted` that we can answer. kInvalid with Prometheus's text when there is none.
 Result<ReadResponseType> ChooseResponseType(const std::vector<int>& accepted);
 

@@ -186,8 +186,10 @@ void ReadServer::SetExternalLabels(Labels labels) {
 Result<void> ReadServer::Read(std::string_view body, std::stop_token stop, Budget& budget, ReadSink& sink,
                               const Storage* storage) {
   EPI_ASSIGN(const auto slot, Slot::Take(*this, stop));
-  EPI_ASSIGN(const auto plain, SnappyDecode(body, options_.max_decoded_bytes));
-  EPI_ASSIGN(const auto request, DecodeReadRequest(plain));
+  BudgetCharge plain_charge(budget);
+  EPI_ASSIGN(const auto plain, SnappyDecode(body, options_.max_decoded_bytes, plain_charge));
+  MessageMeter meter(budget, kMaxReadRequestMemory);
+  EPI_ASSIGN(const auto request, DecodeReadRequest(plain, meter));
   EPI_ASSIGN(const auto type, ChooseResponseType(request.accepted_types));
   std::shared_ptr<const Labels> external;
   {

@@ -38,9 +38,9 @@ class ReadServer {
   ReadServer(ReadServerOptions options, const Storage& storage);  // storage outlives the server
   // Added to every answer and taken out of the matchers; replaced as a whole on reload.
   void SetExternalLabels(Labels labels);
-  // Errors before Begin: kInvalid (400), kLimit (400, a samples limit), others (500); after it the stream just ends.
-  // `body` is snappy-compressed. Memory is charged to `budget`.
-  // `storage`, where given, is read instead of the server's own: a part of it.
+  // Errors before Begin: kInvalid (400), kLimit (503, no room in `budget`), others (500); after it the stream just
+  // ends. `body` is snappy-compressed. Memory is charged to `budget`. `storage`, where given, is read instead of the
+  // server's own: a part of it.
   Result<void> Read(std::string_view body, std::stop_token stop, Budget& budget, ReadSink& sink,
                     const Storage* storage = nullptr);
 

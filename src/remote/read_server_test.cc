@@ -64,7 +64,8 @@ std::pair<std::string, std::string> ReadLabel(protozero::pbf_reader label) {
 
 // Series of all results of a samples response.
 std::vector<Series> DecodeSamples(const std::string& body) {
-  const std::string plain = SnappyDecode(body, 1 << 30).value();
+  BudgetCharge unmetered;
+  const std::string plain = SnappyDecode(body, 1 << 30, unmetered).value();
   std::vector<Series> out;
   protozero::pbf_reader response(plain);
   while (response.next(1)) {
@@ -202,13 +203,44 @@ TEST_F(ReadServerTest, ExternalLabelsAreMatchedAndMerged) {
   EXPECT_TRUE(DecodeSamples(other->body).empty());
 }
 
+Result<ReadRequest> Decode(std::string_view bytes) {
+  Budget budget("test");
+  MessageMeter meter(budget, kMaxReadRequestMemory);
+  return DecodeReadRequest(bytes, meter);
+}
+
+TEST(ReadRequestBytes, SmallMessagesThatNameManyObjectsAreRefused) {
+  const auto repeated = [](std::string_view part, size_t times) {
+    std::string out;
+    for (size_t i = 0; i < times; ++i) out += part;
+    return out;
+  };
+  const auto query = [](const std::string& parts) {
+    std::string out;
+    protozero::pbf_writer(out).add_message(1, parts);
+    return out;
+  };
+  const std::string_view none("\x0a\x00", 2), matcher("\x1a\x00", 2), expression("\x1a\x02\x08\x02", 4);
+  const std::string groupings = repeated(std::string_view("\x2a\x00", 2), 2'000'000);
+  std::string hints;
+  protozero::pbf_writer(hints).add_message(4, groupings);
+  for (const auto& bytes :
+       {repeated(none, 1'000'000), query(repeated(matcher, 1'000'000)), query(repeated(expression, 2'000)),
+        query(hints), repeated(std::string_view("\x10\x00", 2), 10'000'000)}) {
+    const auto request = Decode(bytes);
+    ASSERT_FALSE(request.has_value());
+    EXPECT_EQ(request.error().message(), "the request takes more than 67108864 bytes of memory");
+    EXPECT_EQ(request.error().code(), ErrorCode::kInvalid);
+  }
+}
+
 TEST(ReadRequestBytes, AFlagThatIsCutOffIsRefusedAndOneInTwoBytesIsRead) {
   // Query (1) with hints (4) that end behind the tag of "by" (6). On the heap, so that a read too far is seen.
   const std::vector<char> cut = {0x0a, 0x03, 0x22, 0x01, 0x30};
-  EXPECT_FALSE(DecodeReadRequest({cut.data(), cut.size()}).has_value());
+  EXPECT_FALSE(Decode({cut.data(), cut.size()}).has_value());
   const auto by = [](char low, char high) {
     const std::vector<char> bytes = {0x0a, 0x05, 0x22, 0x03, 0x30, low, high};
-    return DecodeReadRequest({bytes.data(), bytes.size()}).value().queries.at(0).hints.by;
+    return Decode({bytes.data(), bytes.size()}).value().queries.at(0).hints.by;
   };
   EXPECT_FALSE(by('\x80', '\x00'));
   EXPECT_TRUE(by('\x80', '\x01'));

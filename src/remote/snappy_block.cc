@@ -4,16 +4,17 @@
 
 namespace epi::remote {
 
-Result<std::string> SnappyDecode(std::string_view compressed, uint64_t max_bytes) {
+Result<std::string> SnappyDecode(std::string_view compressed, uint64_t max_bytes, BudgetCharge& charge) {
   size_t size = 0;
   if (!snappy::GetUncompressedLength(compressed.data(), compressed.size(), &size)) {
     return Fail(ErrorCode::kInvalid, "snappy: corrupt input");
   }
   if (size > max_bytes) {
-    return Fail(ErrorCode::kLimit, "decoded size exceeds the " + std::to_string(max_bytes) + " bytes limit");
+    return Fail(ErrorCode::kInvalid, "decoded size exceeds the " + std::to_string(max_bytes) + " bytes limit");
   }
   // No snappy element produces more than 64 bytes from 3; a larger promise is a lie that would only cost memory.
   if (size > compressed.size() * 64 + 64) return Fail(ErrorCode::kInvalid, "snappy: corrupt input");
+  EPI_TRY(charge.Add(static_cast<int64_t>(size)));
   std::string out(size, '\0');
   if (!snappy::RawUncompress(compressed.data(), compressed.size(), out.data())) {
     return Fail(ErrorCode::kInvalid, "snappy: corrupt input");

@@ -10,9 +10,9 @@
 
 namespace epi::remote {
 
-// Undoes the compression. The declared size is checked against `max_bytes` before anything is allocated: kLimit
-// `decoded size exceeds the N bytes limit`. kInvalid for damaged input.
-Result<std::string> SnappyDecode(std::string_view compressed, uint64_t max_bytes);
+// Undoes the compression. The declared size is checked and charged before anything is allocated: kInvalid `decoded size
+// exceeds the N bytes limit` and for damaged input, kLimit when `charge` has no room for it.
+Result<std::string> SnappyDecode(std::string_view compressed, uint64_t max_bytes, BudgetCharge& charge);
 std::string SnappyEncode(std::string_view plain);
 
 }  // namespace epi::remote

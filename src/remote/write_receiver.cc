@@ -49,6 +49,9 @@ std::string LabelProblem(const std::vector<LabelView>& pairs) {
   return "invalid labels for series, labels " + PairsText(pairs) + ", duplicated label " + std::string(*twice);
 }
 
+// What is wrong with the request will stay so; that there was no room for it beside others will pass.
+int StatusOfUndecodable(const Error& error) { return error.code() == ErrorCode::kLimit ? 503 : 400; }
+
 Result<void> ReduceToStorableSchema(WireHistogram& histogram) {
   const int32_t schema = histogram.integer ? histogram.integer->schema : histogram.floats->schema;
   if (schema <= kExponentialSchemaMax || schema > kReducibleSchemaMax) return {};
@@ -61,8 +64,13 @@ Result<void> ReduceToStorableSchema(WireHistogram& histogram) {
 // One request from its decoded bytes to its answer.
 class WriteReceiver::Request {
  public:
-  Request(WriteReceiver& owner, WriteMessage message, std::string_view bytes)
-      : owner_(owner), options_(owner.options_), message_(message), bytes_(bytes), now_(owner.clock_.NowMs()) {
+  Request(WriteReceiver& owner, WriteMessage message, std::string_view bytes, Budget& budget)
+      : owner_(owner),
+        options_(owner.options_),
+        message_(message),
+        bytes_(bytes),
+        budget_(budget),
+        now_(owner.clock_.NowMs()) {
     answer_.has_written = v2();
   }
 
@@ -86,6 +94,11 @@ class WriteReceiver::Request {
     SeriesRef ref;
     size_t series;
   };
+  struct Refused {
+    SeriesRef ref;
+    RejectReason reason;
+    size_t series = 0;  // its place in the request, once that is known
+  };
 
   bool v2() const { return message_ == WriteMessage::kV2; }
 
@@ -96,12 +109,13 @@ class WriteReceiver::Request {
     added_.clear();
     zero_samples_.clear();
     appender_->Rollback();
-    WriteRequestReader reader(message_, bytes_);
+    MessageMeter meter(budget_, kMaxWriteRequestMemory);
+    WriteRequestReader reader(message_, bytes_, meter);
     WireSeries series;
     for (size_t index = 0;; ++index) {
       auto more = reader.Next(series);
       if (!more) {
-        answer_ = Answer(400, more.error().message());
+        answer_ = Answer(StatusOfUndecodable(more.error()), more.error().message());
         return true;
       }
       if (!*more) break;
@@ -224,22 +238,19 @@ class WriteReceiver::Request {
   WriteAnswer Judge(const AppendReport& report) {
     uint64_t refused_samples = 0;
     uint64_t refused_histograms = 0;
-    std::string text;
+    std::sort(zero_samples_.begin(), zero_samples_.end());
+    std::vector<Refused> refused;
     for (const auto& refusal : report.refusals) {
       if (refusal.reason == RejectReason::kExemplar) continue;
-      if (std::find(zero_samples_.begin(), zero_samples_.end(), std::pair(refusal.ref, refusal.time)) !=
-          zero_samples_.end()) {
+      if (std::binary_search(zero_samples_.begin(), zero_samples_.end(), std::pair(refusal.ref, refusal.time)))
         continue;
-      }
       ++(refusal.is_histogram ? refused_histograms : refused_samples);
-      text = std::string(RejectReasonText(refusal.reason));
-      if (v2()) {
-        const auto at =
-            std::find_if(added_.begin(), added_.end(), [&](const Added& a) { return a.ref == refusal.ref; });
-        if (at != added_.end()) lines_.emplace_back(at->series, text + " for series " + TextOf(at->series));
-      } else if (lines_.empty()) {
-        lines_.emplace_back(0, text);
-      }
+      refused.push_back({refusal.ref, refusal.reason});
+    }
+    if (v2()) {
+      AddLines(std::move(refused));
+    } else if (!refused.empty()) {
+      lines_.emplace_back(0, RejectReasonText(refused.front().reason));
     }
     WriteAnswer out;
     if (!lines_.empty()) {
@@ -258,14 +269,28 @@ class WriteReceiver::Request {
     return out;
   }
 
-  // Reads the request again for the labels of one series: only failing requests pay for texts.
-  std::string TextOf(size_t wanted) const {
-    WriteRequestReader reader(message_, bytes_);
-    WireSeries series;
-    for (size_t index = 0; index <= wanted; ++index) {
-      if (auto more = reader.Next(series); !more || !*more) return {};
+  // A line for each refusal, by the first series of the request that it can belong to. Reads the request again for the
+  // labels: only failing requests pay for texts.
+  void AddLines(std::vector<Refused> refused) {
+    std::stable_sort(added_.begin(), added_.end(), [](const Added& a, const Added& b) { return a.ref < b.ref; });
+    for (auto& refusal : refused) {
+      refusal.series = std::lower_bound(added_.begin(), added_.end(), refusal.ref, [](const Added& a, SeriesRef ref) {
+                         return a.ref < ref;
+                       })->series;
     }
-    return PairsText(series.labels);
+    std::stable_sort(refused.begin(), refused.end(),
+                     [](const Refused& a, const Refused& b) { return a.series < b.series; });
+    MessageMeter meter(budget_, kMaxWriteRequestMemory);
+    WriteRequestReader reader(message_, bytes_, meter);
+    WireSeries series;
+    size_t read = 0;
+    for (const auto& refusal : refused) {
+      for (; read <= refusal.series; ++read) {
+        if (auto more = reader.Next(series); !more || !*more) return;
+      }
+      lines_.emplace_back(refusal.series,
+                          std::string(RejectReasonText(refusal.reason)) + " for series " + PairsText(series.labels));
+    }
   }
 
   WriteAnswer Answer(int status, std::string text) const {
@@ -285,6 +310,7 @@ class WriteReceiver::Request {
   const WriteReceiverOptions& options_;
   WriteMessage message_;
   std::string_view bytes_;
+  Budget& budget_;
   TimestampMs now_;
   std::unique_ptr<BatchAppender> appender_;
   WriteAnswer answer_;
@@ -307,7 +333,7 @@ WriteReceiver::WriteReceiver(WriteReceiverOptions options, Storage& storage, Clo
 WriteReceiver::~WriteReceiver() = default;
 
 WriteAnswer WriteReceiver::Receive(std::string_view content_type, std::string_view content_encoding,
-                                   std::string_view body) {
+                                   std::string_view body, Budget& budget) {
   WriteAnswer out;
   const auto message = NegotiateWrite(content_type, content_encoding, options_.accepted);
   if (!message) {
@@ -316,15 +342,16 @@ WriteAnswer WriteReceiver::Receive(std::string_view content_type, std::string_vi
     out.body = message.error().message() + "\n";
     return out;
   }
-  const auto plain = SnappyDecode(body, options_.max_decoded_bytes);
+  BudgetCharge charge(budget);
+  const auto plain = SnappyDecode(body, options_.max_decoded_bytes, charge);
   if (!plain) {
     logger_.Error("Error decompressing remote write request", {{"err", plain.error().message()}});
-    out.status = 400;
+    out.status = StatusOfUndecodable(plain.error());
     out.body = plain.error().message() + "\n";
     out.has_written = *message == WriteMessage::kV2;
     return out;
   }
-  return Request(*this, *message, *plain).Run();
+  return Request(*this, *message, *plain, budget).Run();
 }
 
 }  // namespace epi::remote

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/budget.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "remote/write_request.h"
@@ -46,8 +47,10 @@ class WriteReceiver {
   // All outlive the receiver.
   WriteReceiver(WriteReceiverOptions options, Storage& storage, Clock& clock, MetricRegistry& metrics, Logger logger);
   ~WriteReceiver();
-  // The body is snappy-compressed.
-  WriteAnswer Receive(std::string_view content_type, std::string_view content_encoding, std::string_view body);
+  // The body is snappy-compressed. What it becomes is charged to `budget`: 503 when there is no room, as it may come
+  // again; 400 when it would never fit.
+  WriteAnswer Receive(std::string_view content_type, std::string_view content_encoding, std::string_view body,
+                      Budget& budget);
 
  private:
   class Request;

@@ -108,7 +108,13 @@ class WriteReceiverTest : public ::testing::Test {
     receiver_ = std::make_unique<WriteReceiver>(std::move(options), storage_, clock_, metrics_, Logger());
     return *receiver_;
   }
+  WriteAnswer Send(WriteReceiver& receiver, std::string_view type, std::string_view encoding, std::string_view body) {
+    auto answer = receiver.Receive(type, encoding, body, budget_);
+    EXPECT_EQ(budget_.used(), 0);
+    return answer;
+  }
   testing::MemoryStorage storage_;
+  Budget budget_{"test"};
   testing::SimulatedClock clock_;
   MetricRegistry metrics_;
   std::unique_ptr<WriteReceiver> receiver_;
@@ -116,7 +122,7 @@ class WriteReceiverTest : public ::testing::Test {
 
 TEST_F(WriteReceiverTest, StoresAndAnswers204) {
   const auto body = SeriesV1({{"__name__", "up"}, {"job", "a"}}, {{1000, 1}, {2000, 0}});
-  EXPECT_EQ(Receiver().Receive("application/x-protobuf", "snappy", SnappyEncode(body)).status, 204);
+  EXPECT_EQ(Send(Receiver(), "application/x-protobuf", "snappy", SnappyEncode(body)).status, 204);
   const auto samples = storage_.Samples({{"__name__", "up"}, {"job", "a"}});
   ASSERT_EQ(samples.size(), 2u);
   EXPECT_EQ(samples[1].t, 2000);
@@ -125,9 +131,9 @@ TEST_F(WriteReceiverTest, StoresAndAnswers204) {
 
 TEST_F(WriteReceiverTest, Version1RollsBackTheWholeRequest) {
   auto& receiver = Receiver();
-  ASSERT_EQ(receiver.Receive("", "snappy", SnappyEncode(SeriesV1({{"__name__", "a"}}, {{5000, 1}}))).status, 204);
+  ASSERT_EQ(Send(receiver, "", "snappy", SnappyEncode(SeriesV1({{"__name__", "a"}}, {{5000, 1}}))).status, 204);
   const auto late = SeriesV1({{"__name__", "b"}}, {{6000, 1}}) + SeriesV1({{"__name__", "a"}}, {{4000, 2}});
-  const auto answer = receiver.Receive("", "snappy", SnappyEncode(late));
+  const auto answer = Send(receiver, "", "snappy", SnappyEncode(late));
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(answer.body, "out of order sample\n");
   EXPECT_TRUE(storage_.Samples({{"__name__", "b"}}).empty());
@@ -138,22 +144,22 @@ TEST_F(WriteReceiverTest, Version1SkipsSeriesWithInvalidLabels) {
   const auto body = SeriesV1({{"job", "nameless"}}, {{1, 1}}) +
                     SeriesV1({{"__name__", "x"}, {"a", "1"}, {"a", "2"}}, {{1, 1}}) +
                     SeriesV1({{"__name__", "ok"}}, {{1, 1}});
-  EXPECT_EQ(Receiver().Receive("", "", SnappyEncode(body)).status, 204);
+  EXPECT_EQ(Send(Receiver(), "", "", SnappyEncode(body)).status, 204);
   EXPECT_EQ(storage_.SeriesLabels(), std::vector<Labels>({Labels{{"__name__", "ok"}}}));
 }
 
 TEST_F(WriteReceiverTest, SamplesFarInTheFutureAreRefused) {
   const auto body = SeriesV1({{"__name__", "x"}}, {{clock_.NowMs() + 600'001, 1}});
-  const auto answer = Receiver().Receive("", "", SnappyEncode(body));
+  const auto answer = Send(Receiver(), "", "", SnappyEncode(body));
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(answer.body, "out of bounds: timestamp is too far in the future\n");
 }
 
 TEST_F(WriteReceiverTest, AnUnknownRefIsInternedAgain) {
   auto& receiver = Receiver();
-  ASSERT_EQ(receiver.Receive("", "", SnappyEncode(SeriesV1({{"__name__", "a"}}, {{5000, 1}}))).status, 204);
+  ASSERT_EQ(Send(receiver, "", "", SnappyEncode(SeriesV1({{"__name__", "a"}}, {{5000, 1}}))).status, 204);
   storage_.Clear();
-  ASSERT_EQ(receiver.Receive("", "", SnappyEncode(SeriesV1({{"__name__", "a"}}, {{6000, 2}}))).status, 204);
+  ASSERT_EQ(Send(receiver, "", "", SnappyEncode(SeriesV1({{"__name__", "a"}}, {{6000, 2}}))).status, 204);
   EXPECT_EQ(storage_.Samples({{"__name__", "a"}}).size(), 1u);
 }
 
@@ -162,7 +168,7 @@ TEST_F(WriteReceiverTest, EveryTruncationIsAnsweredAndNothingIsStoredInPart) {
   const size_t whole = SeriesV1({{"__name__", "a"}}, {{5000, 1}}).size();
   for (size_t cut = 1; cut < body.size(); ++cut) {
     storage_.Clear();
-    const auto answer = Receiver().Receive("", "", SnappyEncode(body.substr(0, cut)));
+    const auto answer = Send(Receiver(), "", "", SnappyEncode(body.substr(0, cut)));
     if (cut == whole) continue;  // ends between two series: a request of its own
     EXPECT_EQ(answer.status, 400) << cut;
     EXPECT_TRUE(storage_.Samples({{"__name__", "a"}}).empty()) << cut;
@@ -172,9 +178,68 @@ TEST_F(WriteReceiverTest, EveryTruncationIsAnsweredAndNothingIsStoredInPart) {
 TEST_F(WriteReceiverTest, BombsAndLiesAreRefusedBeforeTheyCost) {
   std::string lie;
   for (const int byte : {0xff, 0xff, 0xff, 0xff, 0x0f}) lie += static_cast<char>(byte);  // declares 4 GiB
-  EXPECT_EQ(Receiver().Receive("", "", lie).body, "decoded size exceeds the 33554432 bytes limit\n");
-  EXPECT_EQ(Receiver().Receive("", "", std::string("\x80\x80\x80\x01\x00", 5)).body, "snappy: corrupt input\n");
-  EXPECT_EQ(Receiver().Receive("", "", "").status, 400);
+  EXPECT_EQ(Send(Receiver(), "", "", lie).body, "decoded size exceeds the 33554432 bytes limit\n");
+  EXPECT_EQ(Send(Receiver(), "", "", std::string("\x80\x80\x80\x01\x00", 5)).body, "snappy: corrupt input\n");
+  EXPECT_EQ(Send(Receiver(), "", "", "").status, 400);
+}
+
+// What costs two bytes each on the wire must not cost hundreds of megabytes here.
+TEST_F(WriteReceiverTest, SmallMessagesThatNameManyObjectsAreRefused) {
+  struct Case {
+    std::string_view what;
+    std::string_view type;
+    std::string part;  // repeated
+    size_t times;
+    int series;  // field of the request that all parts are in; 0: they are the request's own
+  };
+  const Case cases[] = {
+      {"samples", "", Field(2, ""), 5'000'000, 1},          {"histograms", "", Field(4, ""), 3'000'000, 1},
+      {"exemplars", "", Field(3, ""), 3'000'000, 1},        {"labels", "", Field(1, ""), 10'000'000, 1},
+      {"references", kV2Type, Varint(1, 0), 16'000'000, 5}, {"symbols", kV2Type, Field(4, ""), 16'000'000, 0},
+      {"series", kV2Type, Field(5, ""), 3'000'000, 0},
+  };
+  for (const auto& c : cases) {
+    std::string body;
+    for (size_t i = 0; i < c.times; ++i) body += c.part;
+    if (c.series != 0) body = Field(c.series, body);
+    const auto compressed = SnappyEncode(body);
+    EXPECT_LT(compressed.size(), 4u << 20) << c.what;
+    const auto answer = Send(Receiver(), c.type, "", compressed);
+    EXPECT_EQ(answer.status, 400) << c.what;
+    EXPECT_EQ(answer.body, "the request takes more than 536870912 bytes of memory\n") << c.what;
+  }
+}
+
+TEST_F(WriteReceiverTest, WithoutRoomItMayComeAgain) {
+  Budget small("small", 1 << 20);
+  std::string series;
+  for (int i = 0; i < 20'000; ++i) series += Field(2, Double(1, i) + Varint(2, 1000 + static_cast<uint64_t>(i)));
+  const auto body = SnappyEncode(Field(1, Field(1, Field(1, "__name__") + Field(2, "m")) + series));
+  const auto refused = Receiver().Receive("", "", body, small);
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_LE(small.peak(), 1 << 20);
+  EXPECT_EQ(small.used(), 0);
+  EXPECT_TRUE(storage_.Samples({{"__name__", "m"}}).empty());
+  EXPECT_EQ(Send(Receiver(), "", "", body).status, 204);
+}
+
+// One line for each refused sample, named by its own series; a hundred thousand of them take no longer than reading the
+// request twice.
+TEST_F(WriteReceiverTest, EveryRefusalOfALargeRequestIsNamed) {
+  constexpr int kSeries = 50'000;
+  std::string symbols = Field(4, "") + Field(4, "__name__"), series;
+  for (int i = 0; i < kSeries; ++i) {
+    symbols += Field(4, "m" + std::to_string(i));
+    std::string refs = Varint(1, 1).substr(1) + Varint(1, static_cast<uint64_t>(i) + 2).substr(1);
+    series +=
+        Field(5, Field(1, refs) + Field(2, Double(1, 1) + Varint(2, 5000)) + Field(2, Double(1, 1) + Varint(2, 4000)));
+  }
+  const auto answer = Send(Receiver(), kV2Type, "snappy", SnappyEncode(symbols + series));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.samples_written, kSeries);
+  EXPECT_EQ(std::count(answer.body.begin(), answer.body.end(), '\n'), kSeries);
+  EXPECT_TRUE(answer.body.starts_with("out of order sample for series {__name__=\"m0\"}\n"));
+  EXPECT_TRUE(answer.body.ends_with("out of order sample for series {__name__=\"m49999\"}\n"));
 }
 
 TEST_F(WriteReceiverTest, HeaderCases) {
@@ -195,7 +260,7 @@ TEST_F(WriteReceiverTest, HeaderCases) {
                                     : "prometheus.WriteRequest";
     TableStorage table;
     WriteReceiver receiver(options, table, clock_, metrics_, Logger());
-    const auto answer = receiver.Receive(header("Content-Type"), header("Content-Encoding"), bodies.at(message));
+    const auto answer = Send(receiver, header("Content-Type"), header("Content-Encoding"), bodies.at(message));
     EXPECT_EQ(answer.status, c["code"].get<int>()) << c.dump() << answer.body;
     if (c.contains("error_text")) {
       EXPECT_EQ(answer.body, c["error_text"].get<std::string>() + "\n") << c["id"];
@@ -222,7 +287,7 @@ TEST_F(WriteReceiverTest, Version2Cases) {
       table.commit_error = Error(ErrorCode::kInternal, c["storage_error"].begin().value().get<std::string>());
     }
     WriteReceiver receiver(options, table, clock_, metrics_, Logger());
-    const auto answer = receiver.Receive(kV2Type, "snappy", SnappyEncode(Bytes(c["protobuf_base64"])));
+    const auto answer = Send(receiver, kV2Type, "snappy", SnappyEncode(Bytes(c["protobuf_base64"])));
     EXPECT_EQ(answer.status, c["code"].get<int>()) << c["name"] << answer.body;
     EXPECT_EQ(answer.body, c.value("body", std::string())) << c["name"];
     if (c.contains("expected_labels")) {

@@ -5,6 +5,7 @@
 #include <protozero/pbf_reader.hpp>
 
 #include "remote/wire_field.h"
+#include "storage/appender.h"
 
 namespace epi::remote {
 namespace {
@@ -12,6 +13,29 @@ namespace {
 using protozero::pbf_reader;
 
 std::string_view View(protozero::data_view v) { return {v.data(), v.size()}; }
+
+// What an object takes until its series is committed, three times its place in lists, which move as they grow; and what
+// each byte of its message becomes at most: a delta of one byte takes eight, a label of two bytes is a view of 32.
+struct Cost {
+  size_t object;
+  size_t per_byte;
+};
+constexpr size_t kListed = 3;
+constexpr Cost kSampleCost = {kListed * (sizeof(WireSample) + sizeof(BatchAppender::TimedSample)), 0};
+constexpr Cost kHistogramCost = {
+    kListed * (sizeof(WireHistogram) + sizeof(BatchAppender::HistogramSample)) + sizeof(Histogram), 10};
+constexpr Cost kExemplarCost = {kListed * (sizeof(WireExemplar) + sizeof(BatchAppender::PendingExemplar)), 32};
+constexpr Cost kSymbolCost = {kListed * sizeof(std::string_view), 0};
+// A series that is refused costs a line of the answer.
+constexpr Cost kSeriesCost = {256, 0};
+
+// Labels are kept for one series at a time.
+constexpr size_t kLabelBytes = kListed * sizeof(LabelView);
+constexpr size_t kRefBytes = kListed * sizeof(uint32_t) + kLabelBytes / 2;
+
+bool Afford(MessageMeter& meter, const Cost& cost, size_t message_bytes = 0) {
+  return meter.Take(cost.object + cost.per_byte * message_bytes);
+}
 
 // Repeated scalars come packed or one by one; both are legal.
 template <typename T, typename Packed, typename One>
@@ -213,23 +237,24 @@ WireExemplar ReadExemplarV1(pbf_reader message) {
   return out;
 }
 
-void ReadSeriesV1(pbf_reader message, WireSeries& out) {
+void ReadSeriesV1(pbf_reader message, MessageMeter& meter, WireSeries& out) {
+  constexpr Cost kCosts[] = {{0, 0}, kSampleCost, kExemplarCost, kHistogramCost};
   while (NextField(message, "bbbb")) {
-    switch (message.tag()) {
+    const auto tag = message.tag();
+    const auto part = message.get_view();
+    if (!Afford(meter, kCosts[tag - 1], part.size()) || !meter.Borrow(out.labels.size() * kLabelBytes)) return;
+    switch (tag) {
       case 1:
-        out.labels.push_back(ReadLabel(message.get_message()));
+        out.labels.push_back(ReadLabel(pbf_reader(part)));
         break;
       case 2:
-        out.samples.push_back(ReadSample(message.get_message()));
+        out.samples.push_back(ReadSample(pbf_reader(part)));
         break;
       case 3:
-        out.exemplars.push_back(ReadExemplarV1(message.get_message()));
-        break;
-      case 4:
-        out.histograms.push_back(ReadHistogram(message.get_message()));
+        out.exemplars.push_back(ReadExemplarV1(pbf_reader(part)));
         break;
       default:
-        message.skip();
+        out.histograms.push_back(ReadHistogram(pbf_reader(part)));
     }
   }
 }
@@ -256,28 +281,34 @@ std::string ResolveLabels(const std::vector<uint32_t>& refs, const std::vector<s
 
 class SeriesReaderV2 {
  public:
-  SeriesReaderV2(const std::vector<std::string_view>& symbols, WireSeries& out) : symbols_(symbols), out_(out) {}
+  SeriesReaderV2(const std::vector<std::string_view>& symbols, MessageMeter& meter, WireSeries& out)
+      : symbols_(symbols), meter_(meter), out_(out) {}
 
   void Read(pbf_reader message) {
     while (NextField(message, "Vbbbb")) {
-      switch (message.tag()) {
-        case 1:
-          AppendRefs(message, refs_);
-          break;
+      if (message.tag() == 1) {
+        // Packed ones come many at once, and take a byte each at least.
+        const bool packed = message.wire_type() == protozero::pbf_wire_type::length_delimited;
+        if (!meter_.Borrow((refs_.size() + (packed ? message.length() : 1)) * kRefBytes)) return;
+        AppendRefs(message, refs_);
+        continue;
+      }
+      const auto tag = message.tag();
+      const auto part = message.get_view();
+      constexpr Cost kCosts[] = {kSampleCost, kHistogramCost, kExemplarCost, Cost{0, 0}};
+      if (!Afford(meter_, kCosts[tag - 2], part.size())) return;
+      switch (tag) {
         case 2:
-          out_.samples.push_back(ReadSample(message.get_message()));
+          out_.samples.push_back(ReadSample(pbf_reader(part)));
           break;
         case 3:
-          out_.histograms.push_back(ReadHistogram(message.get_message()));
+          out_.histograms.push_back(ReadHistogram(pbf_reader(part)));
           break;
         case 4:
-          out_.exemplars.push_back(ReadExemplar(message.get_message()));
-          break;
-        case 5:
-          ReadMetadata(message.get_message());
+          out_.exemplars.push_back(ReadExemplar(pbf_reader(part)));
           break;
         default:
-          message.skip();
+          ReadMetadata(pbf_reader(part));
       }
     }
     if (auto wrong = ResolveLabels(refs_, symbols_, out_.labels); !wrong.empty()) {
@@ -350,6 +381,7 @@ class SeriesReaderV2 {
   }
 
   const std::vector<std::string_view>& symbols_;
+  MessageMeter& meter_;
   WireSeries& out_;
   std::vector<uint32_t> refs_;
   uint32_t help_ref_ = 0;
@@ -382,36 +414,40 @@ struct WriteRequestReader::State {
   WriteMessage message;
   pbf_reader reader;
   std::string_view bytes;
+  MessageMeter& meter;
   std::vector<std::string_view> symbols;
   bool started = false;
 
   // Symbols may stand behind the series that use them: a first pass collects them.
   void CollectSymbols() {
     pbf_reader scan(bytes.data(), bytes.size());
-    while (NextField(scan, "   b")) symbols.push_back(View(scan.get_view()));
+    while (NextField(scan, "   b") && Afford(meter, kSymbolCost)) symbols.push_back(View(scan.get_view()));
   }
 
   bool Next(WireSeries& series) {
     if (!started && message == WriteMessage::kV2) CollectSymbols();
     started = true;
+    if (!Afford(meter, kSeriesCost)) return false;
     if (!NextField(reader, message == WriteMessage::kV1 ? "b" : "    b")) return false;
     if (message == WriteMessage::kV1) {
-      ReadSeriesV1(reader.get_message(), series);
+      ReadSeriesV1(reader.get_message(), meter, series);
     } else {
-      SeriesReaderV2(symbols, series).Read(reader.get_message());
+      SeriesReaderV2(symbols, meter, series).Read(reader.get_message());
     }
     return true;
   }
 };
 
-WriteRequestReader::WriteRequestReader(WriteMessage message, std::string_view bytes)
-    : state_(new State{message, pbf_reader(bytes.data(), bytes.size()), bytes, {}, false}) {}
+WriteRequestReader::WriteRequestReader(WriteMessage message, std::string_view bytes, MessageMeter& meter)
+    : state_(new State{message, pbf_reader(bytes.data(), bytes.size()), bytes, meter, {}, false}) {}
 WriteRequestReader::~WriteRequestReader() = default;
 
 Result<bool> WriteRequestReader::Next(WireSeries& series) {
   series.Clear();
   try {
-    return state_->Next(series);
+    const bool more = state_->Next(series);
+    if (state_->meter.failed()) return Fail(state_->meter.outcome().error());
+    return more;
   } catch (const protozero::exception& wrong) {
     return Fail(ErrorCode::kInvalid, "proto: " + std::string(WriteMessageName(state_->message)) + ": " + wrong.what());
   }

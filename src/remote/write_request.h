@@ -14,6 +14,7 @@
 #include "model/histogram.h"
 #include "model/labels.h"
 #include "model/sample.h"
+#include "remote/message_meter.h"
 
 namespace epi::remote {
 
@@ -55,13 +56,18 @@ struct WireSeries {
   void Clear();
 };
 
-// `bytes` outlives the reader. Never throws, never reads outside; memory is bounded by the size of `bytes`.
+// A few bytes can name a large object. What the series of a request take here and in the batch they become stays below
+// this; a request of the largest size needs half of it.
+inline constexpr int64_t kMaxWriteRequestMemory = int64_t{512} << 20;
+
+// `bytes` and `meter` outlive the reader. Never throws, never reads outside.
 class WriteRequestReader {
  public:
-  WriteRequestReader(WriteMessage message, std::string_view bytes);
+  // Everything read is counted by `meter`, also when `series` is used again: its samples go on into a batch.
+  WriteRequestReader(WriteMessage message, std::string_view bytes, MessageMeter& meter);
   ~WriteRequestReader();
-  // Fills `series` with the next one; false at the end. kInvalid for bytes that are no such message; what was read
-  // before stands, so a caller that must be atomic commits only after a clean end.
+  // Fills `series` with the next one; false at the end. kInvalid for bytes that are no such message, or the meter's
+  // error; what was read before stands, so a caller that must be atomic commits only after a clean end.
   Result<bool> Next(WireSeries& series);
 
  private:

@@ -8,9 +8,12 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  (void)epi::remote::SnappyDecode(bytes, 1 << 20);
+  epi::Budget budget("fuzz");
+  epi::BudgetCharge charge(budget);
+  (void)epi::remote::SnappyDecode(bytes, 1 << 20, charge);
   for (const auto message : {epi::remote::WriteMessage::kV1, epi::remote::WriteMessage::kV2}) {
-    epi::remote::WriteRequestReader reader(message, bytes);
+    epi::remote::MessageMeter meter(budget, epi::remote::kMaxWriteRequestMemory);
+    epi::remote::WriteRequestReader reader(message, bytes, meter);
     epi::remote::WireSeries series;
     for (auto more = reader.Next(series); more && *more; more = reader.Next(series)) {
     }

@@ -171,7 +171,10 @@ TEST_F(AccessTest, RemoteReadKeepsToTheScope) {
   query += std::string("\x1a") + static_cast<char>(matcher.size()) + matcher;
   const std::string message = std::string("\x0a") + static_cast<char>(query.size()) + query;
   const std::string body = remote::SnappyEncode(message);
-  const auto plain = [&](const Answer& answer) { return remote::SnappyDecode(answer.body, 1 << 20).value_or(""); };
+  const auto plain = [&](const Answer& answer) {
+    BudgetCharge unmetered;
+    return remote::SnappyDecode(answer.body, 1 << 20, unmetered).value_or("");
+  };
   EXPECT_NE(plain(Ask("POST", "/api/v1/read", body)).find("only_b"), std::string::npos);
   identity.label_scope = {"{team=\"a\"}"};
   const auto answer = Ask("POST", "/api/v1/read", body);

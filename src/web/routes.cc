@@ -26,9 +26,10 @@ Result<void> Bind(net::HandlerContext& context, const net::Request& request, net
   return function(static_cast<Services&>(context), request, response);
 }
 
-constexpr uint64_t kFormBytes = 10u << 20;   // what Go's ParseForm reads
-constexpr uint64_t kWriteBytes = 64u << 20;  // compressed; the decoded size has a limit of its own
-constexpr uint64_t kReadBytes = 32u << 20;
+constexpr uint64_t kFormBytes = 10u << 20;  // what Go's ParseForm reads
+// As they come; what they inflate to has limits of its own.
+constexpr uint64_t kRemoteBytes = 32u << 20;
+constexpr uint64_t kImportBytes = 64u << 20;
 
 constexpr Param kTimeout = {"timeout", "duration", false, false, "Evaluation timeout; at most --query.timeout."};
 constexpr Param kLimit = {"limit", "integer", false, false, "Maximum number of returned series or entries; 0: all."};
@@ -173,7 +174,7 @@ constexpr Route Import(std::string_view path, net::Handler handler, std::string_
                        std::span<const Param> params) {
   Route route = ServerApi(kPostMethod, path, handler, doc, params);
   route.role = Role::kWrite;
-  route.max_body_bytes = kWriteBytes;
+  route.max_body_bytes = kImportBytes;
   return route;
 }
 
@@ -285,9 +286,9 @@ constexpr Route kRoutes[] = {
     Admin("/api/v1/admin/tsdb/delete_series", &Bind<ServeDeleteSeries>, "Deletes samples.", kDeleteParams),
     Admin("/api/v1/admin/tsdb/clean_tombstones", &Bind<ServeCleanTombstones>, "Removes deleted samples from disk."),
     Admin("/api/v1/admin/tsdb/snapshot", &Bind<ServeSnapshot>, "Makes a snapshot of the database.", kSnapshotParams),
-    Ingest("/api/v1/write", &Bind<ServeRemoteWrite>, "Remote write, 1.0 and 2.0.", Role::kWrite, kWriteBytes),
-    Ingest("/api/v1/read", &Bind<ServeRemoteRead>, "Remote read.", Role::kRead, kReadBytes),
-    Ingest("/api/v1/otlp/v1/metrics", &Bind<ServeOtlpWrite>, "OTLP metrics.", Role::kWrite, kWriteBytes),
+    Ingest("/api/v1/write", &Bind<ServeRemoteWrite>, "Remote write, 1.0 and 2.0.", Role::kWrite, kRemoteBytes),
+    Ingest("/api/v1/read", &Bind<ServeRemoteRead>, "Remote read.", Role::kRead, kRemoteBytes),
+    Ingest("/api/v1/otlp/v1/metrics", &Bind<ServeOtlpWrite>, "OTLP metrics.", Role::kWrite, kRemoteBytes),
     Import("/api/v1/import/prometheus", &Bind<ServeImportText>, "Import of exposition text of any age.",
            kImportTextParams),
     Import("/api/v1/import", &Bind<ServeImportLines>, "Import of series as lines of JSON.", kImportParams),

@@ -51,6 +51,11 @@ def wait_until(what, condition, seconds=30, step=0.02):
     raise AssertionError(f"{what}: not within {seconds} s")
 
 
+def resident_mib(pid, field="VmRSS"):
+    with open(f"/proc/{pid}/status") as status:
+        return next((int(line.split()[1]) / 1024 for line in status if line.startswith(field + ":")), 0)
+
+
 class Process:
     """A child that is ended at the latest when the `with` block is left."""
 

@@ -5,11 +5,11 @@
 """
 import gzip
 import json
-import struct
 import sys
 import time
 
 from harness import Scratch, Server
+from wire import otlp_request
 
 failures = []
 
@@ -19,52 +19,6 @@ def check(what, actual, expected):
     print(("ok    " if good else "WRONG ") + what + ("" if good else f": {actual!r}, not {expected!r}"), flush=True)
     if not good:
         failures.append(what)
-
-
-def varint(n):
-    out = b""
-    while n >= 0x80:
-        out += bytes([n & 0x7F | 0x80])
-        n >>= 7
-    return out + bytes([n])
-
-
-def field(number, data):
-    """A length-delimited field: text, bytes of a message, or packed values."""
-    data = data.encode() if isinstance(data, str) else data
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def fixed(number, value):
-    return varint(number << 3 | 1) + struct.pack("<Q", value)
-
-
-def double(number, value):
-    return varint(number << 3 | 1) + struct.pack("<d", value)
-
-
-def number_field(number, value):
-    return varint(number << 3) + varint(value)
-
-
-def attribute(number, key, value):
-    return field(number, field(1, key) + field(2, field(1, value)))
-
-
-def protobuf_request(now_ns):
-    point = fixed(2, now_ns - 10**10) + fixed(3, now_ns) + double(4, 12.5) + attribute(7, "http.route", "/x")
-    counter = field(1, "requests") + field(3, "1") + field(7, field(1, point) + number_field(2, 2) + number_field(3, 1))
-    histogram_point = (fixed(2, now_ns - 10**10) + fixed(3, now_ns) + fixed(4, 3) + double(5, 4.5)
-                       + field(6, struct.pack("<3Q", 1, 1, 1)) + field(7, struct.pack("<2d", 1, 2.5)))
-    histogram = field(1, "latency") + field(3, "s") + field(9, field(1, histogram_point) + number_field(2, 2))
-    exponential_point = (fixed(3, now_ns) + fixed(4, 6) + double(5, 9) + number_field(6, 0) + fixed(7, 1)
-                         + field(8, number_field(1, 4) + field(2, varint(2) + varint(3))))
-    exponential = field(1, "sizes") + field(3, "By") + field(10, field(1, exponential_point) + number_field(2, 2))
-    scope = field(1, field(1, "lib") + field(2, "1.0"))
-    metrics = field(2, counter) + field(2, histogram) + field(2, exponential)
-    resource = field(1, attribute(1, "service.name", "shop") + attribute(1, "service.namespace", "eu")
-                     + attribute(1, "service.instance.id", "i-1") + attribute(1, "host.name", "box"))
-    return field(1, resource + field(2, scope + metrics))
 
 
 def json_request(now_ns):
@@ -99,9 +53,9 @@ def run(binary, folder):
         server.wait_ready()
         now_ns = time.time_ns() // 10**6 * 10**6
         as_protobuf = {"Content-Type": "application/x-protobuf"}
-        status, body, _ = server.request("POST", path, protobuf_request(now_ns), as_protobuf)
+        status, body, _ = server.request("POST", path, otlp_request(now_ns), as_protobuf)
         check("protobuf", (status, body), (200, b""))
-        check("again, compressed", server.request("POST", path, gzip.compress(protobuf_request(now_ns)), {
+        check("again, compressed", server.request("POST", path, gzip.compress(otlp_request(now_ns)), {
             **as_protobuf, "Content-Encoding": "gzip"})[0], 200)
         check("json", server.request("POST", path, json_request(now_ns), {"Content-Type": "application/json"})[0], 200)
         check("counter", labels(server, "requests_total"), [{
@@ -119,10 +73,10 @@ def run(binary, folder):
                 ("other type", 400, b"", {"Content-Type": "text/plain"}),
                 ("other compression", 400, b"", {**as_protobuf, "Content-Encoding": "zstd"}),
                 ("garbage", 400, b"\xff\xff\xff", as_protobuf),
-                ("cut", 400, protobuf_request(now_ns)[:100], as_protobuf),
+                ("cut", 400, otlp_request(now_ns)[:100], as_protobuf),
                 ("bomb", 400, gzip.compress(bytes(64 << 20)), {**as_protobuf, "Content-Encoding": "gzip"}),
-                ("an hour ahead", 400, protobuf_request(now_ns + 3600 * 10**9), as_protobuf),
-                ("an hour ago", 400, protobuf_request(now_ns - 3600 * 10**9), as_protobuf)]:
+                ("an hour ahead", 400, otlp_request(now_ns + 3600 * 10**9), as_protobuf),
+                ("an hour ago", 400, otlp_request(now_ns - 3600 * 10**9), as_protobuf)]:
             check(what, server.request("POST", path, body, headers)[0], status)
         check("GET", server.request("GET", path)[0], 405)
         check("stop", server.stop(), 0)

@@ -88,8 +88,9 @@ struct ExportRequest {
 // A small message can name many objects; the tree of one request never grows beyond this.
 inline constexpr int64_t kMaxTreeBytes = int64_t{256} << 20;
 
-// The tree is charged to `budget`, which outlives it. kInvalid for bytes that are no such message, kLimit when the tree
-// would grow too large. Views in the result point into `bytes` (protobuf) or into ExportRequest::text (JSON).
+// The tree is charged to `budget`, which outlives it. kInvalid for bytes that are no such message or name too much,
+// kLimit when `budget` has no room. Views in the result point into `bytes` (protobuf) or into ExportRequest::text
+// (JSON).
 Result<ExportRequest> DecodeProtobuf(std::string_view bytes, Budget& budget);
 Result<ExportRequest> DecodeJson(std::string_view bytes, Budget& budget);
 

@@ -5,9 +5,9 @@
 
 #include "model/number_format.h"
 #include "net/base64.h"
+#include "remote/message_meter.h"
 #include "remote/otlp/any_value.h"
 #include "remote/otlp/export_request.h"
-#include "remote/otlp/tree_meter.h"
 
 namespace epi::remote::otlp {
 namespace {
@@ -42,7 +42,7 @@ std::string LowerHex(std::string_view hex) {
 
 class JsonDecoder {
  public:
-  explicit JsonDecoder(Budget& budget) : meter_(budget) {}
+  explicit JsonDecoder(Budget& budget) : meter_(budget, kMaxTreeBytes) {}
 
   Result<ExportRequest> Decode(std::string_view bytes) {
     ExportRequest out;
@@ -421,7 +421,7 @@ class JsonDecoder {
     return MapValue(map);
   }
 
-  TreeMeter meter_;
+  MessageMeter meter_;
   std::string malformed_;
 };
 

@@ -1,9 +1,9 @@
 #include <bit>
 #include <protozero/pbf_reader.hpp>
 
+#include "remote/message_meter.h"
 #include "remote/otlp/any_value.h"
 #include "remote/otlp/export_request.h"
-#include "remote/otlp/tree_meter.h"
 #include "remote/wire_field.h"
 
 namespace epi::remote::otlp {
@@ -33,7 +33,7 @@ std::string HexText(std::string_view bytes) {
 // One request. Sizes are metered as objects are made; a failed meter ends every loop.
 class Decoder {
  public:
-  explicit Decoder(Budget& budget) : meter_(budget) {}
+  explicit Decoder(Budget& budget) : meter_(budget, kMaxTreeBytes) {}
 
   Result<ExportRequest> Decode(std::string_view bytes) {
     ExportRequest out;
@@ -432,7 +432,7 @@ class Decoder {
     return MapValue(map);
   }
 
-  TreeMeter meter_;
+  MessageMeter meter_;
   const char* malformed_ = nullptr;
 };
 

@@ -40,8 +40,8 @@ Result<void> ServeRemoteWrite(Services& services, const net::Request& request, n
   if (!services.options.enable_remote_write_receiver || services.write_receiver == nullptr)
     return PlainError(response, 404,
                       "remote write receiver needs to be enabled with --web.enable-remote-write-receiver");
-  const auto answer = services.write_receiver->Receive(request.headers.Get("Content-Type"),
-                                                       request.headers.Get("Content-Encoding"), request.body);
+  const auto answer = services.write_receiver->Receive(
+      request.headers.Get("Content-Type"), request.headers.Get("Content-Encoding"), request.body, *request.budget);
   response.SetStatus(answer.status);
   if (answer.has_written) {
     response.headers().Set("X-Prometheus-Remote-Write-Samples-Written", std::to_string(answer.samples_written));
@@ -63,8 +63,8 @@ Result<void> ServeRemoteRead(Services& services, const net::Request& request, ne
   auto served = services.read_server->Read(request.body, request.stop, *request.budget, sink, part);
   if (served || sink.begun()) return served;
   const ErrorCode code = served.error().code();
-  const bool bad = code == ErrorCode::kInvalid || code == ErrorCode::kLimit;
-  return PlainError(response, bad ? 400 : 500, served.error().message());
+  const int status = code == ErrorCode::kInvalid ? 400 : code == ErrorCode::kLimit ? 503 : 500;
+  return PlainError(response, status, served.error().message());
 }
 
 Result<void> ServeOtlpWrite(Services& services, const net::Request& request, net::ResponseWriter& response) {

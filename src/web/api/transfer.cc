@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "model/histogram_validate.h"
-#include "net/http_client.h"
+#include "net/gunzip.h"
 #include "remote/json_lines.h"
 #include "scrape/parse/format.h"
 #include "web/api/answer.h"
@@ -24,8 +24,7 @@ Result<std::string_view> PlainBody(const net::Request& request, std::string& pla
   const auto coding = request.headers.Get("Content-Encoding");
   if (coding.empty() || coding == "identity") return std::string_view(request.body);
   if (coding != "gzip") return Fail(ErrorCode::kInvalid, "unsupported compression: " + std::string(coding));
-  EPI_ASSIGN(plain, net::GunzipAll(request.body, kMaxImportBytes));
-  EPI_TRY(charge.Add(static_cast<int64_t>(plain.size())));
+  EPI_ASSIGN(plain, net::GunzipAll(request.body, kMaxImportBytes, charge));
   return std::string_view(plain);
 }
 
