@@ -22,7 +22,8 @@ Result<std::string> GunzipAll(std::string_view compressed, uint64_t max_bytes, B
     const uInt offered = stream.avail_in;
     const size_t at = out.size();
     if (at + kChunk > out.capacity()) {
-      const size_t wanted = std::min<uint64_t>(std::max<size_t>(2 * at, 4 * kChunk), max_bytes + kChunk);
+      // The last step goes all the way, so that at most half of the limit is moved.
+      const size_t wanted = 4 * at > max_bytes ? max_bytes + kChunk : std::max<size_t>(2 * at, 4 * kChunk);
       EPI_TRY(charge.Add(static_cast<int64_t>(wanted)));
       out.reserve(wanted);
       EPI_TRY(charge.Add(-charged));  // the place that it has left
