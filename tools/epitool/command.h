@@ -42,6 +42,7 @@ extern const Command kTestRules;
 extern const Command kTsdbAnalyze;
 extern const Command kTsdbCreateBlocksOpenMetrics;
 extern const Command kTsdbDump;
+extern const Command kTsdbDumpOpenMetrics;
 extern const Command kTsdbFlushHead;
 extern const Command kTsdbList;
 extern const Command kTsdbVerify;

@@ -9,10 +9,20 @@
 namespace epi::tool {
 namespace {
 
-const Command* const kCommands[] = {
-    &kCheckConfig,   &kCheckMetrics, &kCheckRules,  &kCheckServiceDiscovery,       &kCreateBlocksFromRules,
-    &kRulesBacktest, &kTestRules,    &kTsdbAnalyze, &kTsdbCreateBlocksOpenMetrics, &kTsdbDump,
-    &kTsdbFlushHead, &kTsdbList,     &kTsdbVerify};
+const Command* const kCommands[] = {&kCheckConfig,
+                                    &kCheckMetrics,
+                                    &kCheckRules,
+                                    &kCheckServiceDiscovery,
+                                    &kCreateBlocksFromRules,
+                                    &kRulesBacktest,
+                                    &kTestRules,
+                                    &kTsdbAnalyze,
+                                    &kTsdbCreateBlocksOpenMetrics,
+                                    &kTsdbDump,
+                                    &kTsdbDumpOpenMetrics,
+                                    &kTsdbFlushHead,
+                                    &kTsdbList,
+                                    &kTsdbVerify};
 
 std::vector<std::string> Split(std::string_view words) {
   std::vector<std::string> out;

@@ -1,67 +1,27 @@
-// tsdb dump: every sample of a data directory as text, those of the head too.
-#include <charconv>
+// tsdb dump: every sample of a data directory as text, or its series as JSON.
 #include <ostream>
-#include <string>
-#include <vector>
 
-#include "epitool/command.h"
-#include "epitool/tsdb_directory.h"
-#include "promql/parser/parser.h"
-#include "tsdb/block/block_report.h"
-#include "tsdb/block/merge_selections.h"
+#include "epitool/dump_data.h"
 
 namespace epi::tool {
 namespace {
 
 constexpr FlagSpec kDumpFlags[] = {
-    {"sandbox-dir-root", true, "",
-     "Root directory where a sandbox directory will be created for the copy of the head (default is the database "
-     "path). The sandbox is cleaned up at the end."},
-    {"min-time", true, "-9223372036854775808", "Minimum timestamp to dump, in milliseconds since the Unix epoch."},
-    {"max-time", true, "9223372036854775807", "Maximum timestamp to dump, in milliseconds since the Unix epoch."},
-    {"match", true, "{__name__=~'(?s:.*)'}", "Series selector. Can be specified multiple times.", true},
+    kSandboxRootFlag,
+    kMinTimeFlag,
+    kMaxTimeFlag,
+    kMatchFlag,
+    {"format", true, "prom", "Output format of the dump (prom (default) or seriesjson)."},
 };
 
-Result<TimestampMs> TimeFlag(const Arguments& arguments, std::string_view name) {
-  const std::string_view text = arguments.Value(name);
-  TimestampMs time = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), time);
-  if (error == std::errc() && end == text.data() + text.size()) return time;
-  return Fail(ErrorCode::kInvalid, "strconv.ParseInt: parsing \"" + std::string(text) + "\": invalid syntax");
-}
-
-Result<void> Dump(const Arguments& arguments, Console& console) {
-  SelectHints hints;
-  EPI_ASSIGN(hints.range.min, TimeFlag(arguments, "min-time"));
-  EPI_ASSIGN(hints.range.max, TimeFlag(arguments, "max-time"));
-  hints.sorted = true;
-  auto selectors = arguments.Values("match");
-  if (selectors.empty()) selectors.emplace_back(arguments.Value("match"));
-  std::vector<std::vector<Matcher>> matcher_sets;
-  for (const auto& selector : selectors) {
-    EPI_ASSIGN(auto matchers, promql::ParseMetricSelector(selector));
-    matcher_sets.push_back(std::move(matchers));
-  }
-  const std::string directory = DataDirectoryArgument(arguments);
-  const std::string root(arguments.Value("sandbox-dir-root"));
-  EPI_ASSIGN(const auto sandbox, SandboxDb::Open(console.files, directory, root.empty() ? directory : root));
-  EPI_ASSIGN(const auto view, sandbox->db().OpenView(hints.range));
-  Budget budget("dump");
-  std::vector<std::unique_ptr<SeriesSelection>> selections;
-  for (const auto& matchers : matcher_sets) {
-    EPI_ASSIGN(auto selection, view->Select(matchers, hints, budget));
-    selections.push_back(std::move(selection));
-  }
-  EPI_ASSIGN(const auto merged, tsdb::MergeSelections(std::move(selections), view->symbols()));
-  return tsdb::DumpSamples(*merged, view->symbols(), [&](std::string_view text) -> Result<void> {
-    console.out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    if (!console.out) return Fail(ErrorCode::kIo, "the output cannot be written");
-    return {};
-  });
-}
-
 int RunDump(const Arguments& arguments, Console& console) {
-  if (const auto done = Dump(arguments, console); !done) {
+  const std::string_view format = arguments.Value("format");
+  if (format != "prom" && format != "seriesjson") {
+    console.err << "epitool: error: enum value must be one of prom,seriesjson, got '" << format << "', try --help\n";
+    return kFailure;
+  }
+  const auto form = format == "prom" ? tsdb::DumpForm::kSamples : tsdb::DumpForm::kSeries;
+  if (const auto done = DumpData(arguments, form, console); !done) {
     console.err << done.error().message() << "\n";
     return kFailure;
   }
@@ -71,7 +31,8 @@ int RunDump(const Arguments& arguments, Console& console) {
 
 }  // namespace
 
-const Command kTsdbDump = {"tsdb dump", "[<db path>]", "Dump data (series+samples) from a TSDB.", kDumpFlags, 0,
-                           1,           RunDump};
+const Command kTsdbDump = {
+    "tsdb dump", "[<db path>]", "Dump data (series+samples or optionally just series) from a TSDB.", kDumpFlags, 0,
+    1,           RunDump};
 
 }  // namespace epi::tool

@@ -5,8 +5,6 @@
 #include <map>
 
 #include "model/duration.h"
-#include "model/histogram_format.h"
-#include "model/number_format.h"
 #include "tsdb/block/matcher_postings.h"
 
 namespace epi::tsdb {
@@ -211,41 +209,6 @@ Result<std::string> AnalyzeBlockText(const Block& block, const AnalyzeOptions& o
   AppendList(out, "Highest cardinality metric names", std::move(metrics), options.limit);
   if (options.extended) AppendFullness(out, analysis.chunk_samples);
   return out;
-}
-
-Result<void> DumpSamples(const SeriesSelection& selection, const SymbolSpace& symbols,
-                         const std::function<Result<void>(std::string_view)>& write) {
-  constexpr size_t kWriteBytes = 1 << 16;
-  SeriesBatch batch;
-  std::string out;
-  for (size_t first = 0; first < selection.size(); first += SeriesBatch::kMaxSeries) {
-    const size_t count = std::min(SeriesBatch::kMaxSeries, selection.size() - first);
-    EPI_TRY(selection.Read(first, count, batch));
-    for (size_t i = 0; i < count; ++i) {
-      const std::string labels = ToLabels(selection.labels(first + i), symbols).ToString();
-      const auto& series = batch.series[i];
-      size_t point = 0;
-      for (size_t s = 0; s < series.t.size() || point < series.histograms.size();) {
-        const bool histogram =
-            point < series.histograms.size() && (s == series.t.size() || series.histograms[point].t < series.t[s]);
-        out += labels;
-        out += ' ';
-        if (histogram) {
-          out += HistogramToString(*series.histograms[point].h);
-        } else {
-          AppendFloatGeneral(out, series.v[s]);
-        }
-        out += ' ';
-        out += std::to_string(histogram ? series.histograms[point].t : series.t[s]);
-        out += '\n';
-        ++(histogram ? point : s);
-        if (out.size() < kWriteBytes) continue;
-        EPI_TRY(write(out));
-        out.clear();
-      }
-    }
-  }
-  return out.empty() ? Result<void>{} : write(out);
 }
 
 }  // namespace epi::tsdb

@@ -1,4 +1,4 @@
-// Blocks as tables and lists for people: what `tsdb list`, `tsdb analyze` and `tsdb dump` print, in promtool's form.
+// Blocks as tables and lists for people: what `tsdb list` and `tsdb analyze` print, in promtool's form.
 #pragma once
 
 #include <functional>
@@ -27,10 +27,5 @@ struct AnalyzeOptions {
 };
 // Equal numbers are ordered by text.
 Result<std::string> AnalyzeBlockText(const Block& block, const AnalyzeOptions& options);
-
-// Calls `write` with lines `{labels} value time_ms`, a value being a number or Prometheus's text of a histogram, in
-// order of time.
-Result<void> DumpSamples(const SeriesSelection& selection, const SymbolSpace& symbols,
-                         const std::function<Result<void>(std::string_view)>& write);
 
 }  // namespace epi::tsdb

@@ -9,6 +9,7 @@
 #include "testing/temp_dir.h"
 #include "tsdb/block/backfill.h"
 #include "tsdb/block/block_report.h"
+#include "tsdb/block/dump.h"
 #include "tsdb/block/verify_block.h"
 
 namespace epi::tsdb {
@@ -125,7 +126,7 @@ TEST(BlockReport, DumpIsPromtools) {
   const auto selection = (*block)->Select({}, SelectHints{}, symbols, budget);
   ASSERT_TRUE(selection.has_value());
   std::string out;
-  ASSERT_TRUE(DumpSamples(**selection, symbols, [&](std::string_view text) -> Result<void> {
+  ASSERT_TRUE(DumpSeries(**selection, symbols, DumpForm::kSamples, [&](std::string_view text) -> Result<void> {
                 out += text;
                 return {};
               }).has_value());

@@ -1,0 +1,55 @@
+#include "epitool/dump_data.h"
+
+#include <charconv>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "epitool/tsdb_directory.h"
+#include "promql/parser/parser.h"
+#include "tsdb/block/merge_selections.h"
+
+namespace epi::tool {
+namespace {
+
+Result<TimestampMs> TimeFlag(const Arguments& arguments, std::string_view name) {
+  const std::string_view text = arguments.Value(name);
+  TimestampMs time = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), time);
+  if (error == std::errc() && end == text.data() + text.size()) return time;
+  return Fail(ErrorCode::kInvalid, "strconv.ParseInt: parsing \"" + std::string(text) + "\": invalid syntax");
+}
+
+}  // namespace
+
+Result<void> DumpData(const Arguments& arguments, tsdb::DumpForm form, Console& console) {
+  SelectHints hints;
+  EPI_ASSIGN(hints.range.min, TimeFlag(arguments, "min-time"));
+  EPI_ASSIGN(hints.range.max, TimeFlag(arguments, "max-time"));
+  hints.sorted = true;
+  auto selectors = arguments.Values("match");
+  if (selectors.empty()) selectors.emplace_back(arguments.Value("match"));
+  std::vector<std::vector<Matcher>> matcher_sets;
+  for (const auto& selector : selectors) {
+    EPI_ASSIGN(auto matchers, promql::ParseMetricSelector(selector));
+    matcher_sets.push_back(std::move(matchers));
+  }
+  const std::string directory = DataDirectoryArgument(arguments);
+  const std::string root(arguments.Value("sandbox-dir-root"));
+  EPI_ASSIGN(const auto sandbox, SandboxDb::Open(console.files, directory, root.empty() ? directory : root));
+  EPI_ASSIGN(const auto view, sandbox->db().OpenView(hints.range));
+  Budget budget("dump");
+  std::vector<std::unique_ptr<SeriesSelection>> selections;
+  for (const auto& matchers : matcher_sets) {
+    EPI_ASSIGN(auto selection, view->Select(matchers, hints, budget));
+    selections.push_back(std::move(selection));
+  }
+  EPI_ASSIGN(const auto merged, tsdb::MergeSelections(std::move(selections), view->symbols()));
+  return tsdb::DumpSeries(*merged, view->symbols(), form, [&](std::string_view text) -> Result<void> {
+    console.out.write(text.data(), static_cast<std::streamsize>(text.size()));
+    if (!console.out) return Fail(ErrorCode::kIo, "the output cannot be written");
+    return {};
+  });
+}
+
+}  // namespace epi::tool
