@@ -76,7 +76,6 @@ Result<void> RuleManager::Load(const RuleConfig& config) {
     restore = !loaded_;
   }
   std::map<std::string, RunnerPtr> next;
-  std::vector<RunnerPtr> order;
   for (GroupSettings& group : settings) {
     const std::string key = GroupKey(group.file, group.spec.name);
     const auto known = old.find(key);
@@ -92,7 +91,6 @@ Result<void> RuleManager::Load(const RuleConfig& config) {
       }
       EPI_ASSIGN(runner->group, Group::Make(std::move(group), options_, restore, runner->metrics.get()));
     }
-    order.push_back(runner);
     next.emplace(key, std::move(runner));
   }
   auto surroundings = std::make_shared<GroupSurroundings>();
@@ -111,14 +109,13 @@ Result<void> RuleManager::Load(const RuleConfig& config) {
   }
   if (options_.journal != nullptr) {
     std::vector<std::shared_ptr<const RuleId>> ids;
-    for (const RunnerPtr& runner : order) {
-      for (const auto& rule : runner->group->rules()) {
+    for (const auto& entry : next) {
+      for (const auto& rule : entry.second->group->rules()) {
         if (rule->alerting()) ids.push_back(rule->id());
       }
     }
     options_.journal->KeepRules(ids);
   }
-  for (size_t i = 0; i < order.size(); ++i) order[i]->place = i;
   runners_ = std::move(next);
   loaded_ = true;
   for (const auto& entry : runners_) {
@@ -249,7 +246,8 @@ std::vector<RuleManager::RunnerPtr> RuleManager::Ordered() const {
   std::sort(runners.begin(), runners.end(), [](const RunnerPtr& a, const RunnerPtr& b) {
     const std::string& file_a = a->group->settings().file;
     const std::string& file_b = b->group->settings().file;
-    return file_a != file_b ? file_a < file_b : a->place < b->place;
+    if (file_a != file_b) return file_a < file_b;
+    return a->group->settings().spec.name < b->group->settings().spec.name;
   });
   return runners;
 }

@@ -44,7 +44,7 @@ class RuleManager {
   // Waits for running iterations. No stale markers are written. Idempotent.
   void Stop();
 
-  // By file, then in the order of the file.
+  // By file, then by name.
   std::vector<GroupStatus> Groups() const;
   // What the groups are made of, in the same order.
   std::vector<GroupSettings> Settings() const;
@@ -56,7 +56,6 @@ class RuleManager {
   struct Runner {
     std::shared_ptr<GroupMetrics> metrics;
     std::unique_ptr<Group> group;
-    size_t place = 0;     // in its file
     int64_t slot_ns = 0;  // of the next iteration, or the one running
     bool started = false;
     bool busy = false;
@@ -73,7 +72,7 @@ class RuleManager {
   };
 
   Result<std::vector<GroupSettings>> ReadFiles(const RuleConfig& config) const;
-  std::vector<RunnerPtr> Ordered() const;     // by file, then in the order of the file
+  std::vector<RunnerPtr> Ordered() const;     // by file, then by name
   void Schedule(Due due);                     // with mutex_ held
   void StartRunner(const RunnerPtr& runner);  // with mutex_ held
   void StopRunner(const RunnerPtr& runner, std::unique_lock<std::mutex>& lock);

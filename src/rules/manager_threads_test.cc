@@ -109,6 +109,18 @@ TEST_F(ManagerTest, RenamedGroupsKeepTheirSeriesAlive) {
   EXPECT_EQ(fixture_.At({{"__name__", "r"}}, fixture_.clock.NowMs()), "1.00");
 }
 
+TEST_F(ManagerTest, GroupsAreListedByFileAndName) {
+  const auto write = [&](const std::string& file, const std::string& text) {
+    ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(directory_.path() + "/" + file, text));
+  };
+  write("b.yml", "groups:\n- {name: z, rules: []}\n- {name: a, rules: []}\n- {name: B, rules: []}\n");
+  write("a.yml", "groups:\n- {name: m, rules: []}\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  std::string names;
+  for (const GroupStatus& group : manager_->Groups()) names += group.name;
+  EXPECT_EQ(names, "mBaz");
+}
+
 // Answers like the engine, but the next question takes a while.
 class SlowQuerier final : public RuleQuerier {
  public:
