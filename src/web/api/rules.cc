@@ -47,6 +47,10 @@ Result<Page> ReadPage(const net::Request& request) {
     return page;
   }
   const auto number = ParseGoInteger(text);
+  if (number && *number != static_cast<int32_t>(*number)) {
+    return bad("group_limit", "group_limit needs to be a valid number: strconv.ParseInt: parsing \"" +
+                                  std::string(text) + "\": value out of range");
+  }
   if (!number) {
     std::string why = number.error().message();
     why.replace(0, std::string_view("strconv.Atoi").size(), "strconv.ParseInt");

@@ -40,6 +40,19 @@ TEST_F(RulesEndpointsTest, BacktestTellsWhatWouldHaveHappened) {
   EXPECT_EQ(kinds, (std::vector<std::string>{"pending", "firing", "resolved"}));
 }
 
+TEST_F(RulesEndpointsTest, GroupLimitsAreNumbersOf32Bits) {
+  const auto error = [this](const std::string& limit) {
+    return Ask("GET", "/api/v1/rules?group_limit=" + limit).Json().value("error", "");
+  };
+  EXPECT_EQ(error("2147483647"), "");
+  EXPECT_EQ(error("2147483648"),
+            "invalid parameter \"group_limit\": group_limit needs to be a valid number: strconv.ParseInt: parsing "
+            "\"2147483648\": value out of range");
+  EXPECT_EQ(error("1_0"),
+            "invalid parameter \"group_limit\": group_limit needs to be a valid number: strconv.ParseInt: parsing "
+            "\"1_0\": invalid syntax");
+}
+
 TEST_F(RulesEndpointsTest, BacktestStreamsItsProgress) {
   const std::string form = "progress=true&start=60&end=90000&rules=" + net::EscapeQuery(kSlowRule);
   const Answer answer = Ask("POST", "/api/v1/rules/backtest", form);
