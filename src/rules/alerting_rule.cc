@@ -192,6 +192,16 @@ void AlertingRule::AppendSamples(const Alert& alert, TimestampMs t, std::vector<
   out.push_back({std::move(for_state), t, static_cast<double>(seconds), nullptr});
 }
 
+// For an alert that fires although `for` has not passed: it was raised meanwhile.
+void AlertingRule::ReturnToPendingIfDue(Alert& alert, const RuleContext& context) const {
+  if (alert.state != AlertState::kFiring || context.time - alert.active_at >= hold_ms_) return;
+  alert.state = AlertState::kPending;
+  alert.fired_at.reset();
+  alert.last_sent_at.reset();
+  alert.keep_firing_since.reset();
+  Note(AlertEventKind::kBackToPending, alert, context);
+}
+
 bool AlertingRule::Advance(Alert& alert, bool present, const RuleContext& context) {
   const TimestampMs now = context.time;
   if (present) {
@@ -200,11 +210,7 @@ bool AlertingRule::Advance(Alert& alert, bool present, const RuleContext& contex
       alert.keep_firing_since.reset();
       Note(AlertEventKind::kMetAgain, alert, context);
     }
-    if (alert.state == AlertState::kFiring && now - alert.active_at < hold_ms_) {
-      alert.state = AlertState::kPending;  // `for` was raised meanwhile
-      alert.fired_at.reset();
-      Note(AlertEventKind::kBackToPending, alert, context);
-    }
+    ReturnToPendingIfDue(alert, context);
     if (alert.state == AlertState::kPending && now - alert.active_at >= hold_ms_) {
       alert.state = AlertState::kFiring;
       alert.fired_at = now;
@@ -226,7 +232,10 @@ bool AlertingRule::Advance(Alert& alert, bool present, const RuleContext& contex
       alert.keep_firing_since = now;
       Note(AlertEventKind::kKeptFiring, alert, context);
     }
-    if (now - *alert.keep_firing_since < keep_firing_ms_) return true;
+    if (now - *alert.keep_firing_since < keep_firing_ms_) {
+      ReturnToPendingIfDue(alert, context);
+      return true;
+    }
   }
   alert.state = AlertState::kInactive;
   alert.resolved_at = now;

@@ -80,6 +80,7 @@ class AlertingRule final : public Rule {
   Result<std::vector<Alert>> PresentAlerts(const RuleContext& context, promql::VectorValue vector) const;
   // Moves one alert on; false: it is to be forgotten.
   bool Advance(Alert& alert, bool present, const RuleContext& context);
+  void ReturnToPendingIfDue(Alert& alert, const RuleContext& context) const;
   void Note(AlertEventKind kind, Alert& alert, const RuleContext& context) const;
   void AppendSamples(const Alert& alert, TimestampMs t, std::vector<RuleSample>& out) const;
 

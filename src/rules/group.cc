@@ -138,6 +138,7 @@ void Group::Iterate(TimestampMs slot, const GroupSurroundings& surroundings) {
   }
   if (metrics_ == nullptr) return;
   metrics_->all.group_duration.Observe(seconds);
+  metrics_->all.group_duration_histogram.Observe(seconds);
   metrics_->last_duration.Set(seconds);
   metrics_->last_rule_duration_sum.Set(rule_seconds);
   metrics_->last_samples.Set(static_cast<double>(stored_));
@@ -181,7 +182,9 @@ void Group::EvaluateRule(size_t index, RuleContext context) {
   }
   const double seconds = static_cast<double>(clock.Monotonic() - start) / kNsPerSecond;
   rule.SetEvaluation(seconds, start_wall);
-  if (metrics_ != nullptr) metrics_->all.evaluation_duration.Observe(seconds);
+  if (metrics_ == nullptr) return;
+  metrics_->all.evaluation_duration.Observe(seconds);
+  metrics_->all.evaluation_duration_histogram.Observe(seconds);
 }
 
 void Group::NoteEvents(const Rule& rule, RuleHealth before, TimestampMs time, std::vector<AlertEvent> events) {
@@ -232,6 +235,7 @@ void Group::Store(size_t index, std::vector<RuleSample> samples, const RuleConte
   const auto outcome = writer_.Write(samples, context.SampleTime(), previous_[index]);
   if (!outcome) {
     rule.SetHealth(RuleHealth::kErr, outcome.error().message());
+    if (metrics_ != nullptr) metrics_->failures.Increment();
     logger_.Warn("Rule sample appending failed", {{"name", settings_.spec.name},
                                                   {"file", settings_.file},
                                                   {"rule", rule.name()},

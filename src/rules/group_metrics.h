@@ -13,7 +13,9 @@ struct RuleMetrics {
   explicit RuleMetrics(MetricRegistry& registry);
   MetricRegistry& registry;
   Observer& evaluation_duration;
+  Observer& evaluation_duration_histogram;
   Observer& group_duration;
+  Observer& group_duration_histogram;
   TemplateCounters templates;
 };
 

@@ -2,6 +2,7 @@
 
 #include "rules/dependencies.h"
 #include "rules/group.h"
+#include "rules/group_metrics.h"
 #include "rules/recording_rule.h"
 #include "testing/conformance.h"
 #include "testing/rules_fixture.h"
@@ -23,12 +24,12 @@ RuleFile Parsed(const std::string& text) {
 
 class GroupTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Group> Make(const std::string& rules, bool restore = false) {
+  std::unique_ptr<Group> Make(const std::string& rules, bool restore = false, GroupMetrics* metrics = nullptr) {
     GroupSettings settings;
     settings.file = "f.yml";
     settings.spec = Parsed("groups:\n- name: g\n" + rules).groups.at(0);
     settings.query_offset_ms = settings.spec.query_offset_ms.value_or(0);
-    auto group = Group::Make(std::move(settings), fixture_.options, restore, nullptr);
+    auto group = Group::Make(std::move(settings), fixture_.options, restore, metrics);
     EXPECT_TRUE(group) << group.error().message();
     return std::move(*group);
   }
@@ -162,6 +163,61 @@ TEST_F(GroupTest, PendingAlertsVanishSilentlyAndResolvedOnesComeBackAnew) {
   ASSERT_EQ(alerts.size(), 1u);
   EXPECT_EQ(alerts[0].active_at, kStart + 2 * kMinute);
   EXPECT_FALSE(alerts[0].resolved_at.has_value());
+}
+
+TEST_F(GroupTest, RaisingForTakesAFiringAlertBackToPending) {
+  const auto rules = [](const std::string& hold) {
+    return "  rules:\n  - {alert: Down, expr: up == 0, keep_firing_for: 1h, for: " + hold + "}\n";
+  };
+  for (const double met : {0.0, 1.0}) {  // met still, or only kept firing
+    auto before = Make(rules("0s"));
+    Up(kStart, 0);
+    before->Iterate(kStart, surroundings_);
+    EXPECT_EQ(fixture_.alerts.Take().size(), 1u);
+    auto group = Make(rules("2m"));
+    group->CopyState(*before);
+    Up(kStart + kMinute, met);
+    group->Iterate(kStart + kMinute, surroundings_);
+    EXPECT_EQ(Alerting(*group).state(), AlertState::kPending) << met;
+    EXPECT_TRUE(fixture_.alerts.Take().empty());
+    if (met == 0) {
+      // It fires anew, so it is sent anew, however recently it was sent before.
+      fixture_.options.resend_delay_ms = 60 * kMinute;
+      Up(kStart + 2 * kMinute, 0);
+      group->Iterate(kStart + 2 * kMinute, surroundings_);
+      const auto sent = fixture_.alerts.Take();
+      ASSERT_EQ(sent.size(), 1u);
+      EXPECT_EQ(*sent[0].fired_at, kStart + 2 * kMinute);
+    } else {
+      Up(kStart + 2 * kMinute, 1);
+      group->Iterate(kStart + 2 * kMinute, surroundings_);
+      EXPECT_EQ(Alerting(*group).active_count(), 0u);
+    }
+    fixture_.storage.Clear();
+  }
+}
+
+TEST_F(GroupTest, MetricsCountWhatFailsAndTimeEverything) {
+  MetricRegistry registry;
+  RuleMetrics all(registry);
+  GroupMetrics metrics(all, "f.yml;g");
+  auto group = Make("  rules:\n  - {record: r, expr: up}\n  - {record: s, expr: up + on() up}\n", false, &metrics);
+  Up(kStart, 1);
+  Up(kStart, 1, {{"__name__", "up"}, {"instance", "b"}});
+  group->Iterate(kStart, surroundings_);
+  EXPECT_EQ(metrics.evaluations.Value(), 2);
+  EXPECT_EQ(metrics.failures.Value(), 1);
+  fixture_.storage.FailCommits(Error(ErrorCode::kIo, "disk full"));
+  group->Iterate(kStart + kMinute, surroundings_);
+  EXPECT_EQ(metrics.failures.Value(), 3);  // what cannot be stored is a failure too
+  EXPECT_EQ(group->rules()[0]->outcome().last_error, "disk full");
+  const std::string text = registry.Expose(MetricRegistry::Format::kText004);
+  for (const std::string line :
+       {"prometheus_rule_evaluation_duration_seconds_count 4", "prometheus_rule_group_duration_seconds_count 2",
+        "prometheus_rule_evaluation_duration_histogram_seconds_bucket{le=\"10\"} 4",
+        "prometheus_rule_group_duration_histogram_seconds_bucket{le=\"0.01\"} 2"}) {
+    EXPECT_NE(text.find(line + "\n"), std::string::npos) << line;
+  }
 }
 
 TEST_F(GroupTest, TemplateErrorsBecomeText) {

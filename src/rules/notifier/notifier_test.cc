@@ -85,6 +85,17 @@ class NotifierTest : public ::testing::Test {
     return SendLoop::Make({kUrl, nullptr, 10'000, limits}, client_, &registry_, {});
   }
   double Metric(const std::string& name) { return registry_.AddCounter(name, "", {{"alertmanager", kUrl}}).Value(); }
+  // How many requests were timed, by the summary and by the histogram.
+  std::string Timed() const {
+    const std::string text = registry_.Expose(MetricRegistry::Format::kText004);
+    std::string out;
+    for (const std::string name : {"latency_seconds_count", "latency_histogram_seconds_count"}) {
+      const std::string line = "prometheus_notifications_" + name + "{alertmanager=\"" + kUrl + "\"} ";
+      const size_t at = text.find(line);
+      out += at == std::string::npos ? "-" : text.substr(at + line.size(), 1);
+    }
+    return out;
+  }
   std::vector<std::string> NamesOf(const net::HttpRequest& request) {
     std::vector<std::string> out;
     for (const json& alert : json::parse(request.body)) out.push_back(alert.at("labels").at("alertname"));
@@ -112,6 +123,7 @@ TEST_F(NotifierTest, BatchesGoOutOneAfterTheOther) {
   EXPECT_EQ(requests[0].method, "POST");
   EXPECT_EQ(requests[0].headers.Get("Content-Type"), "application/json");
   EXPECT_EQ(Metric("prometheus_notifications_sent_total"), 3);
+  EXPECT_EQ(Timed(), "22");
 }
 
 TEST_F(NotifierTest, FailedBatchesAreCountedAndDropped) {
@@ -126,6 +138,7 @@ TEST_F(NotifierTest, FailedBatchesAreCountedAndDropped) {
   EXPECT_EQ(Metric("prometheus_notifications_errors_total"), 1);
   EXPECT_EQ(Metric("prometheus_notifications_dropped_total"), 1);
   EXPECT_EQ(Metric("prometheus_notifications_sent_total"), 0);
+  EXPECT_EQ(Timed(), "00");
 }
 
 TEST_F(NotifierTest, FullQueuesDropTheOldest) {

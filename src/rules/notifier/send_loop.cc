@@ -9,6 +9,7 @@ constexpr const char* kSent = "prometheus_notifications_sent_total";
 constexpr const char* kErrors = "prometheus_notifications_errors_total";
 constexpr const char* kDropped = "prometheus_notifications_dropped_total";
 constexpr const char* kLatency = "prometheus_notifications_latency_seconds";
+constexpr const char* kLatencyHistogram = "prometheus_notifications_latency_histogram_seconds";
 constexpr const char* kQueueLength = "prometheus_notifications_queue_length";
 
 }  // namespace
@@ -22,10 +23,13 @@ AlertmanagerMetrics::AlertmanagerMetrics(MetricRegistry& metric_registry, const 
           kDropped, "Total number of alerts dropped due to errors when sending to Alertmanager.", labels)),
       latency(registry.AddSummary(kLatency, "Latency quantiles for sending alert notifications.", {0.5, 0.9, 0.99},
                                   labels)),
+      latency_histogram(registry.AddHistogram(kLatencyHistogram, "Latency histogram for sending alert notifications.",
+                                              {.01, .1, 1, 10}, labels)),
       queue_length(registry.AddGauge(kQueueLength, "The number of alert notifications in the queue.", labels)) {}
 
 AlertmanagerMetrics::~AlertmanagerMetrics() {
-  for (const char* name : {kSent, kErrors, kDropped, kLatency, kQueueLength}) registry.Remove(name, labels);
+  for (const char* name : {kSent, kErrors, kDropped, kLatency, kLatencyHistogram, kQueueLength})
+    registry.Remove(name, labels);
 }
 
 SendLoop::SendLoop(Settings settings, net::HttpClient& client, MetricRegistry* metrics, Logger logger)
@@ -137,7 +141,11 @@ void SendLoop::Sent(size_t count, const Origins& origins, const Result<net::Http
     logger_.Error("Error sending alerts", {{"alertmanager", settings_.url}, {"count", count}, {"err", error}});
   }
   if (metrics_ != nullptr) {
-    if (result) metrics_->latency.Observe(static_cast<double>(result->elapsed_ns) / 1e9);
+    if (error.empty()) {
+      const double seconds = static_cast<double>(result->elapsed_ns) / 1e9;
+      metrics_->latency.Observe(seconds);
+      metrics_->latency_histogram.Observe(seconds);
+    }
     (error.empty() ? metrics_->sent : metrics_->errors).Increment(number);
   }
   if (!error.empty()) Drop(count);

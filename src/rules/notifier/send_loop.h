@@ -36,6 +36,7 @@ struct AlertmanagerMetrics {
   Counter& errors;
   Counter& dropped;
   Observer& latency;
+  Observer& latency_histogram;
   Gauge& queue_length;
 };
 
