@@ -35,9 +35,13 @@ bool CryptMatches(const std::string& hash, const std::string& password) {
 }  // namespace
 
 bool IsBcryptHash(std::string_view hash) {
+  constexpr std::string_view kVariants = "abxy", kDigits = "0123456789";
+  constexpr std::string_view kAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   if (hash.size() != 60 || hash[0] != '$' || hash[1] != '2' || hash[3] != '$' || hash[6] != '$') return false;
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  return std::string_view("abxy").find(hash[2]) != std::string_view::npos && digit(hash[4]) && digit(hash[5]);
+  if (kVariants.find(hash[2]) == std::string_view::npos) return false;
+  const auto cost = hash.substr(4, 2);
+  if (cost.find_first_not_of(kDigits) != std::string_view::npos || cost < "04" || cost > "31") return false;
+  return hash.substr(7).find_first_not_of(kAlphabet) == std::string_view::npos;
 }
 
 bool BasicAuthenticator::Verify(const std::string& hash, const std::string& password) {

@@ -10,7 +10,8 @@
 
 namespace epi::net {
 
-// Whether a hash has the form that crypt(3) takes for bcrypt: $2a$, $2b$, $2x$ or $2y$, cost, 53 characters.
+// Whether a hash has the form that crypt(3) takes for bcrypt: $2a$, $2b$, $2x$ or $2y$, a cost of 04 to 31, and
+// 53 characters of its alphabet.
 bool IsBcryptHash(std::string_view hash);
 
 // Thread-safe. A first check of a password takes tens of milliseconds: not for the reactor.
