@@ -144,6 +144,11 @@ TEST(AnchoredRegex, LongLiteralListsStaySets) {
   EXPECT_EQ(regex->prefix(), "pod-");
   EXPECT_TRUE(regex->Matches("pod-2999"));
   EXPECT_FALSE(regex->Matches("pod-3000"));
+  // As many as info() makes of its targets.
+  while (pattern.size() < 2'000'000) pattern += "|" + std::to_string(pattern.size());
+  const auto longer = Regex(pattern);
+  EXPECT_GT(longer->set_matches().size(), 200'000u);
+  EXPECT_TRUE(longer->Matches("pod-2999"));
 }
 
 // The shortcuts against RE2 itself, over patterns built from the pieces they look for.

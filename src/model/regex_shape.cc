@@ -19,7 +19,7 @@ constexpr size_t kMaxGapAlternatives = 32;
 constexpr size_t kMaxParts = 64;
 constexpr size_t kMaxProductBytes = 64 * 1024;
 // A written-out list of literals may be longer: it becomes a hash set.
-constexpr size_t kMaxLiteralAlternatives = 100'000;
+constexpr size_t kMaxLiteralAlternatives = 1'000'000;
 // Deeper groups are left to the automaton; keeps the recursion small.
 constexpr int kMaxDepth = 64;
 
