@@ -143,6 +143,15 @@ bool IsAboutBuckets(const std::string& note) {
   return false;
 }
 
+// Between two of them counter resets are found while reading, so that more elements are dropped for conflicting ones
+// than the naive evaluator, which goes by the hints in storage, drops.
+bool DropsForResets(const std::string& query, const std::vector<std::string>& engine_warnings) {
+  return ReadsWithoutBuckets(query) &&
+         std::any_of(engine_warnings.begin(), engine_warnings.end(), [](const std::string& note) {
+           return note.find("conflicting counter resets") != std::string::npos;
+         });
+}
+
 // A part of a query that @ makes the same at every step is evaluated at the first one, and with it a parameter of an
 // aggregation that is not the same: of that, too, the naive evaluator knows nothing.
 std::set<std::string> WithoutQuantile(const std::set<std::string>& notes) {
@@ -239,6 +248,10 @@ class FuzzRun {
       ++report_.compared;
       if (Canonical(*naive).empty()) ++report_.empty;
       difference = naive::Difference(*naive, engine->value);
+      if (!difference.empty() && DropsForResets(query.text, engine->warnings)) {
+        ++report_.skipped;
+        return;
+      }
       if (difference.empty()) difference = CompareNotes(notes, *engine, spec);
     } else {
       ++report_.failed_alike;

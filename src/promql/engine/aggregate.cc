@@ -11,7 +11,8 @@
 
 namespace epi::promql {
 
-void Grouping::Build(const SeriesList& input, const AggregateOptions& options, LabelStore& labels) {
+Result<void> Grouping::Build(const SeriesList& input, const AggregateOptions& options, QueryState& query) {
+  LabelStore& labels = query.labels;
   std::vector<std::string> names = options.grouping;
   // without() drops the metric name besides what it lists.
   if (options.without) names.emplace_back(kMetricName);
@@ -19,11 +20,13 @@ void Grouping::Build(const SeriesList& input, const AggregateOptions& options, L
   group_of.resize(input.size());
   if (!options.without && options.grouping.empty()) {
     if (!input.empty()) groups.emplace_back();
-    return;
+    return {};
   }
   TupleMap<uint32_t> found;
   LabelBuffer key;
+  Checkpoints checkpoints(query);
   for (size_t i = 0; i < input.size(); ++i) {
+    EPI_TRY(checkpoints.Pass(Checkpoints::kPerLabelSet));
     selector.Apply(input[i].labels, key);
     auto at = found.find(LabelTuple(key));
     if (at == found.end()) {
@@ -33,12 +36,13 @@ void Grouping::Build(const SeriesList& input, const AggregateOptions& options, L
     }
     group_of[i] = at->second;
   }
+  return {};
 }
 
 Result<void> FoldOperator::Prepare() {
   EPI_TRY(child_->Prepare());
   if (param_) EPI_TRY(param_->Prepare());
-  grouping_.Build(child_->series(), options_, query_.labels);
+  EPI_TRY(grouping_.Build(child_->series(), options_, query_));
   series_ = grouping_.groups;
   // A group loses its name in the end when one of its elements would. Where only some series would, that depends on
   // which of them have points.
@@ -67,6 +71,7 @@ Result<bool> FoldOperator::Produce(Block& block) {
     block.SetSeries(r, group);
     if (fold_) {
       fold_->Finish(group, block, r);
+      EPI_TRY(checkpoints_.Pass(grid_.count + block.histograms(r).size() * Checkpoints::kPerHistogram));
     } else {
       EPI_TRY(QuantileRow(group, block, r));
     }
@@ -96,6 +101,7 @@ Result<void> FoldOperator::Consume() {
       const std::string_view metric =
           row.histograms->empty() || nameless ? std::string_view() : query_.labels.MetricName(from.labels);
       fold_->Add(group, row, metric);
+      EPI_TRY(checkpoints_.Pass(grid_.count + row.histograms->size() * Checkpoints::kPerHistogram));
     }
   }
   return {};
@@ -128,18 +134,11 @@ Result<void> FoldOperator::ConsumeForQuantile() {
 }
 
 Result<void> FoldOperator::QuantileRow(uint32_t group, Block& block, size_t row) {
-  // Values sorted between two looks at whether the answer is still wanted: some milliseconds. One group can hold all
-  // series at all steps.
-  constexpr size_t kValuesPerCheck = size_t{1} << 16;
-  size_t unchecked = 0;
+  // One group can hold all series at all steps.
   std::vector<double> values;
   for (size_t k = 0; k < grid_.count; ++k) {
     values.clear();
-    unchecked += group_rows_[group].size();
-    if (unchecked >= kValuesPerCheck) {
-      unchecked = 0;
-      EPI_TRY(query_.Check());
-    }
+    EPI_TRY(checkpoints_.Pass(group_rows_[group].size()));
     for (const uint32_t i : group_rows_[group]) {
       const RowView from = matrix_.row(i);
       if (TestBit(from.bits, k)) values.push_back(from.values[k]);
@@ -172,7 +171,8 @@ Result<void> CountValuesOperator::Prepare() {
   const SymbolId value_name = query_.labels.Intern(options.value_label);
   TupleMap<uint32_t> found;
   LabelBuffer key;
-  const auto count = [&](LabelTuple labels, size_t step, std::string_view value) {
+  int64_t elements = 0;
+  const auto count = [&](LabelTuple labels, size_t step, std::string_view value) -> Result<void> {
     LabelBuffer with(labels.begin(), labels.end());
     query_.labels.Set(with, value_name, query_.labels.Intern(value));
     selector.Apply(with, key);
@@ -181,18 +181,29 @@ Result<void> CountValuesOperator::Prepare() {
       const LabelTuple stored = query_.labels.Store(key);
       at = found.emplace(stored, static_cast<uint32_t>(series_.size())).first;
       series_.push_back({stored, false});
-      counts_.emplace_back(grid_.count, 0);
+      steps_.emplace_back();
+      ++elements;
     }
-    ++counts_[at->second][step];
+    steps_[at->second].push_back(static_cast<uint32_t>(step));
+    ++elements;
+    // Finding the text and its label set costs as much as several of the latter.
+    return checkpoints_.Pass(4 * Checkpoints::kPerLabelSet);
   };
   for (size_t i = 0; i < matrix.size(); ++i) {
     const RowView row = matrix.row(i);
     const LabelTuple labels = child_->series()[row.series].labels;
-    ForEachBit(row.bits, WordsFor(grid_.count), [&](size_t k) { count(labels, k, FormatFloatPlain(row.values[k])); });
-    for (const auto& at : *row.histograms) count(labels, at.step, HistogramToString(*at.h));
-    EPI_TRY(query_.Check());
+    Result<void> counted;
+    ForEachBit(row.bits, WordsFor(grid_.count), [&](size_t k) {
+      if (counted) counted = count(labels, k, FormatFloatPlain(row.values[k]));
+    });
+    EPI_TRY(counted);
+    for (const auto& at : *row.histograms) {
+      EPI_TRY(checkpoints_.Pass(4 * Checkpoints::kPerHistogram));
+      EPI_TRY(count(labels, at.step, HistogramToString(*at.h)));
+    }
+    bytes_.Set(elements * static_cast<int64_t>(sizeof(uint32_t) + sizeof(SeriesLabels)));
   }
-  return {};
+  return query_.Check();
 }
 
 Result<bool> CountValuesOperator::Produce(Block& block) {
@@ -201,10 +212,9 @@ Result<bool> CountValuesOperator::Produce(Block& block) {
   block.Reset(count, grid_.count, query_.meter);
   for (size_t r = 0; r < count; ++r) {
     block.SetSeries(r, static_cast<uint32_t>(next_ + r));
-    const auto& counts = counts_[next_ + r];
-    for (size_t k = 0; k < grid_.count; ++k) {
-      if (counts[k] == 0) continue;
-      block.values(r)[k] = counts[k];
+    for (const uint32_t k : steps_[next_ + r]) {
+      const double before = TestBit(block.bits(r), k) ? block.values(r)[k] : 0;
+      block.values(r)[k] = before + 1;
       SetBit(block.bits(r), k);
     }
     block.CountFloats(r);

@@ -26,7 +26,7 @@ struct AggregateOptions {
 struct Grouping {
   std::vector<uint32_t> group_of;  // per series
   SeriesList groups;
-  void Build(const SeriesList& input, const AggregateOptions& options, LabelStore& labels);
+  Result<void> Build(const SeriesList& input, const AggregateOptions& options, QueryState& query);
 };
 
 // Accumulators of one aggregation over all groups.
@@ -83,8 +83,8 @@ class ChooseOperator final : public Operator {
   Result<bool> Produce(Block& block) override;
   Result<void> Choose();
   Result<bool> CheckParameter();
-  void ChooseAtStep(size_t step, double parameter, std::vector<uint32_t>* order);
-  void ChooseTile(size_t base);
+  Result<void> ChooseAtStep(size_t step, double parameter, std::vector<uint32_t>* order);
+  Result<void> ChooseTile(size_t base);
   // One annotation for every histogram left out at one of the tile's steps; `wanted` is k at each.
   void NoteHistograms(const RowView& row, size_t base, const size_t* wanted);
   bool InRatio(double ratio, uint32_t row) const;
@@ -98,6 +98,7 @@ class ChooseOperator final : public Operator {
   std::vector<uint64_t> chosen_;       // bits, rows x words
   std::vector<double> ratio_offsets_;  // limit_ratio: per row
   std::vector<uint32_t> order_;        // rows to put out
+  MeteredBytes bytes_{&query_.meter};
   bool done_ = false;
   size_t next_ = 0;
 };
@@ -115,7 +116,8 @@ class CountValuesOperator final : public Operator {
   Result<bool> Produce(Block& block) override;
   OperatorPtr child_;
   const AggregateOptions options_;
-  std::vector<std::vector<uint32_t>> counts_;  // per output series, per step
+  std::vector<std::vector<uint32_t>> steps_;  // per output series, a step for each element it counts
+  MeteredBytes bytes_{&query_.meter};
   size_t next_ = 0;
 };
 

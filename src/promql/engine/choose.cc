@@ -6,6 +6,7 @@
 #include "base/xxhash64.h"
 #include "model/number_format.h"
 #include "promql/engine/aggregate.h"
+#include "promql/engine/sort_while_wanted.h"
 #include "promql/functions/quantile.h"
 
 namespace epi::promql {
@@ -42,11 +43,16 @@ class ChoiceHeap {
     const bool better = (top_wanted ? worst < item.v : worst > item.v) || (std::isnan(worst) && !std::isnan(item.v));
     if (better) ReplaceTop(item, k);
   }
-  // The best first. Insertion sort: stable, and safe with an order that NaN makes inconsistent.
-  void SortBestFirst() {
-    for (size_t i = 1; i < items_.size(); ++i) {
-      for (size_t j = i; j > 0 && Less(items_[j - 1], items_[j]); --j) std::swap(items_[j], items_[j - 1]);
-    }
+  // The best first, NaN last and those the other way round, as Prometheus's insertion sort leaves them.
+  Result<void> SortBestFirst(const QueryState& query) {
+    const auto better = [this](const Chosen& a, const Chosen& b) {
+      if (std::isnan(a.v) || std::isnan(b.v)) return std::isnan(b.v) && !std::isnan(a.v);
+      return reverse_ ? a.v < b.v : a.v > b.v;
+    };
+    EPI_TRY(SortWhileWanted(items_, better, query));
+    const auto first_nan = std::find_if(items_.begin(), items_.end(), [](const Chosen& c) { return std::isnan(c.v); });
+    std::reverse(first_nan, items_.end());
+    return {};
   }
   const std::vector<Chosen>& items() const { return items_; }
 
@@ -107,7 +113,7 @@ Result<void> ChooseOperator::Prepare() {
   EPI_TRY(child_->Prepare());
   EPI_TRY(param_->Prepare());
   series_ = child_->series();
-  grouping_.Build(series_, options_, query_.labels);
+  EPI_TRY(grouping_.Build(series_, options_, query_));
   return query_.meter.status();
 }
 
@@ -148,7 +154,7 @@ bool ChooseOperator::InRatio(double ratio, uint32_t row) const {
   return ratio >= 0 ? offset < ratio : offset >= 1.0 + ratio;
 }
 
-void ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uint32_t>* order) {
+Result<void> ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uint32_t>* order) {
   const bool top = options_.op == AggregateOp::kTopk;
   const bool by_value = top || options_.op == AggregateOp::kBottomk;
   const bool by_ratio = options_.op == AggregateOp::kLimitRatio;
@@ -156,15 +162,16 @@ void ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uin
   size_t k = 0;
   if (!by_ratio) {
     k = parameter < 1 ? 0 : static_cast<size_t>(std::min(parameter, static_cast<double>(rows)));
-    if (k == 0) return;
+    if (k == 0) return {};
   } else if (parameter == 0) {
-    return;
+    return {};
   }
   const double ratio = std::clamp(parameter, -1.0, 1.0);
   std::vector<ChoiceHeap> heaps(grouping_.groups.size(), ChoiceHeap(options_.op == AggregateOp::kBottomk));
   std::vector<uint32_t> group_order;
   std::vector<bool> seen(grouping_.groups.size(), false);
   for (uint32_t i = 0; i < rows; ++i) {
+    EPI_TRY(checkpoints_.Pass());
     const RowView row = matrix_.row(i);
     const bool is_float = TestBit(row.bits, step);
     const bool is_histogram =
@@ -196,9 +203,10 @@ void ChooseOperator::ChooseAtStep(size_t step, double parameter, std::vector<uin
   };
   std::sort(group_order.begin(), group_order.end());
   for (const uint32_t group : group_order) {
-    if (order != nullptr && by_value) heaps[group].SortBestFirst();
+    if (order != nullptr && by_value) EPI_TRY(heaps[group].SortBestFirst(query_));
     for (const Chosen& item : heaps[group].items()) choose(item.row);
   }
+  return {};
 }
 
 void ChooseOperator::NoteHistograms(const RowView& row, size_t base, const size_t* wanted) {
@@ -210,7 +218,7 @@ void ChooseOperator::NoteHistograms(const RowView& row, size_t base, const size_
 
 // topk and bottomk of a range, up to 64 steps at once: rows are walked along their values instead of across them. Each
 // step's heap sees the rows in the same order as one step after the other would show them.
-void ChooseOperator::ChooseTile(size_t base) {
+Result<void> ChooseOperator::ChooseTile(size_t base) {
   const bool top = options_.op == AggregateOp::kTopk;
   const auto rows = static_cast<uint32_t>(matrix_.size());
   const size_t steps = std::min(kTile, grid_.count - base);
@@ -222,9 +230,10 @@ void ChooseOperator::ChooseTile(size_t base) {
     wanted[s] = static_cast<size_t>(std::min(parameter, static_cast<double>(rows)));
     any |= static_cast<uint64_t>(wanted[s] > 0) << s;
   }
-  if (any == 0) return;
+  if (any == 0) return {};
   std::vector<ChoiceHeap> heaps(grouping_.groups.size() * kTile, ChoiceHeap(options_.op == AggregateOp::kBottomk));
   for (uint32_t i = 0; i < rows; ++i) {
+    EPI_TRY(checkpoints_.Pass(kTile));
     const RowView row = matrix_.row(i);
     if (!row.histograms->empty()) NoteHistograms(row, base, wanted);
     ChoiceHeap* of_group = heaps.data() + grouping_.group_of[row.series] * kTile;
@@ -238,6 +247,7 @@ void ChooseOperator::ChooseTile(size_t base) {
   for (size_t h = 0; h < heaps.size(); ++h) {
     for (const Chosen& item : heaps[h].items()) SetBit(chosen_.data() + item.row * words, base + h % kTile);
   }
+  return {};
 }
 
 Result<void> ChooseOperator::Choose() {
@@ -246,9 +256,12 @@ Result<void> ChooseOperator::Choose() {
   EPI_ASSIGN(const bool any, CheckParameter());
   if (!any) return {};
   const size_t words = WordsFor(grid_.count);
+  bytes_.Set(static_cast<int64_t>(matrix_.size() * (words + 1) * sizeof(uint64_t)));
+  EPI_TRY(query_.meter.status());
   chosen_.assign(matrix_.size() * words, 0);
   if (options_.op == AggregateOp::kLimitRatio) {
     for (size_t i = 0; i < matrix_.size(); ++i) {
+      EPI_TRY(checkpoints_.Pass(4 * Checkpoints::kPerLabelSet));
       ratio_offsets_.push_back(RatioOffset(series_[matrix_.row(i).series].labels, query_.labels));
     }
   }
@@ -257,10 +270,10 @@ Result<void> ChooseOperator::Choose() {
   for (size_t k = 0; k < grid_.count; k += tiles ? kTile : 1) {
     EPI_TRY(query_.Check());
     if (tiles) {
-      ChooseTile(k);
+      EPI_TRY(ChooseTile(k));
       continue;
     }
-    ChooseAtStep(k, param_values_[k], grid_.instant() ? &order_ : nullptr);
+    EPI_TRY(ChooseAtStep(k, param_values_[k], grid_.instant() ? &order_ : nullptr));
   }
   if (grid_.instant()) return {};
   for (uint32_t i = 0; i < matrix_.size(); ++i) {

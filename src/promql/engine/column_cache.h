@@ -14,19 +14,25 @@
 
 namespace epi::promql {
 
+// Consecutive steps that are computed without a look at whether the query is still wanted.
+struct Stretch {
+  size_t first = 0;  // step
+  StepGrid grid;
+  Windows windows;  // of these steps
+  RateTerms rate_terms;
+  LineTerms line_terms;
+};
+
 struct Column {
   std::vector<TimestampMs> times;
   Windows windows;
-  RateTerms rate_terms;
-  LineTerms line_terms;
-  std::vector<int32_t> picks;  // instant selectors: index of the sample a step sees, or -1
+  std::vector<Stretch> stretches;  // range functions: all steps
+  std::vector<int32_t> picks;      // instant selectors: index of the sample a step sees, or -1
   bool picks_every_step = false;
   std::vector<uint32_t> fresh;  // samples of the window that the step before did not see
   uint32_t widest = 0;          // window
   uint32_t last = 0;            // window at the last step
   int64_t uses = 0;             // series since the counts were last flushed
-
-  void ForgetTerms() { rate_terms.ready = line_terms.ready = false; }
 };
 
 // Columns met by one worker. Columns of a batch are known by id, and the latest one is recognised in the next batch by
@@ -57,7 +63,6 @@ struct ColumnCache {
     std::erase_if(batch, [&](const auto& entry) { return entry.second == &slot.data; });
     if (slot.in_use) flush(slot.data);
     slot.data.times.assign(samples.t.begin(), samples.t.end());
-    slot.data.ForgetTerms();
     slot.data.uses = 0;
     slot.in_use = true;
     fill(slot.data);

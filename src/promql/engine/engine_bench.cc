@@ -124,12 +124,14 @@ void BM_RateRow(benchmark::State& state) {
   windows.Compute(
       times.size(), [&](size_t i) { return times[i]; }, grid, spec);
   RateTerms terms;
+  LineTerms no_lines;
   std::vector<double> out(steps);
   std::vector<uint64_t> bits(WordsFor(steps), 0);
   Annotations notes;
   RangeContext context{notes, {}, {}, 300, false, false, false, {}};
   for (auto _ : state) {
-    RateRow({grid, spec, times, v.data(), windows, terms, nullptr, nullptr, out.data(), bits.data()}, context);
+    RateRow({grid, spec, times, v.data(), windows, terms, no_lines, nullptr, nullptr, out.data(), bits.data()},
+            context);
     benchmark::DoNotOptimize(out.data());
     benchmark::ClobberMemory();
   }

@@ -73,32 +73,6 @@ TEST(EngineThreads, ResultsAreTheSameForAnyNumber) {
   }
 }
 
-// Every look at whether a query is still wanted asks for the time.
-class CountingClock final : public Clock {
- public:
-  TimestampMs NowMs() const override { return 0; }
-  int64_t NowNs() const override { return 0; }
-  MonotonicNs Monotonic() const override { return ++asked; }
-  bool WaitUntil(std::unique_lock<std::mutex>&, std::condition_variable&, MonotonicNs,
-                 const std::function<bool()>& done) override {
-    return done();
-  }
-  mutable std::atomic<int64_t> asked{0};
-};
-
-TEST(EngineThreads, OneLargeGroupIsNotSortedWithoutLooking) {
-  const auto looks = [](const char* text) {
-    CountingClock clock;
-    EngineOptions options;
-    options.clock = &clock;
-    const auto result = Engine(options).Run(QuerySpec::Range(text, 2 * kMinute, 10 * kMinute, 120), Store());
-    EXPECT_TRUE(result) << text;
-    return clock.asked.load();
-  };
-  // 4001 steps of 300 series, no more than 65 536 values and the rest of a step at a time.
-  EXPECT_GE(looks("quantile(0.5, requests_total)") - looks("sum(requests_total)"), 4001 * 300 / (65'536 + 300));
-}
-
 TEST(EngineThreads, QueriesRunBesideEachOther) {
   ThreadPool pool(2);
   EngineOptions options;

@@ -8,16 +8,18 @@
 
 namespace epi::promql {
 
-void HistogramValueOperator::MapLabels() {
+Result<void> HistogramValueOperator::MapLabels() {
   for (auto& series : series_) {
     if (!query_.features.delayed_name_removal) {
       series.labels = query_.labels.Drop(series.labels, query_.labels.metric_name());
     }
     series.drop_name = true;
+    EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
   }
+  return {};
 }
 
-void HistogramValueOperator::MapRow(Block& block, size_t row) {
+Result<void> HistogramValueOperator::MapRow(Block& block, size_t row) {
   std::fill_n(block.bits(row), block.words(), uint64_t{0});
   for (const auto& at : block.histograms(row)) {
     block.values(row)[at.step] = kernel_(*at.h);
@@ -25,6 +27,7 @@ void HistogramValueOperator::MapRow(Block& block, size_t row) {
   }
   block.SetFloatCount(row, static_cast<uint32_t>(block.histograms(row).size()));
   block.histograms(row).clear();
+  return {};
 }
 
 Result<void> BucketOperator::Prepare() {
@@ -33,17 +36,18 @@ Result<void> BucketOperator::Prepare() {
     EPI_ASSIGN(auto values, DrainScalar(*inputs_[input], query_));
     scalars_.push_back(std::move(values));
   }
-  GroupSeries();
-  AnnounceOutputs();
+  EPI_TRY(GroupSeries());
+  EPI_TRY(AnnounceOutputs());
   return query_.meter.status();
 }
 
-void BucketOperator::GroupSeries() {
+Result<void> BucketOperator::GroupSeries() {
   LabelStore& labels = query_.labels;
   const SeriesList& input = inputs_[options_.vector_input]->series();
   TupleMap<uint32_t> found;
   LabelBuffer key;
   for (uint32_t i = 0; i < input.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
     const auto upper = ParseGoFloat(labels.Get(input[i].labels, labels.bucket()));
     if (!upper) {
       bad_bounds_.push_back(i);
@@ -65,14 +69,16 @@ void BucketOperator::GroupSeries() {
                      [](const auto& a, const auto& b) { return a.upper < b.upper; });
   }
   for (uint32_t i = 0; i < input.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
     if (const auto at = found.find(input[i].labels); at != found.end()) classics_[at->second].native = i;
   }
+  return {};
 }
 
-void BucketOperator::AnnounceOutputs() {
+Result<void> BucketOperator::AnnounceOutputs() {
   LabelStore& labels = query_.labels;
   const SeriesList& input = inputs_[options_.vector_input]->series();
-  const auto announce = [&](LabelTuple from, Output output) {
+  const auto announce = [&](LabelTuple from, Output output) -> Result<void> {
     if (!query_.features.delayed_name_removal) from = labels.DropMetadata(from);
     if (options_.what == What::kQuantiles) {
       std::string text;
@@ -81,10 +87,12 @@ void BucketOperator::AnnounceOutputs() {
     }
     series_.push_back({from, true});
     outputs_.push_back(output);
+    return checkpoints_.Pass(Checkpoints::kPerLabelSet);
   };
-  const auto announce_all = [&](size_t argument, double only) {
-    for (uint32_t i = 0; i < input.size(); ++i) announce(input[i].labels, {true, i, argument, only});
-    for (uint32_t i = 0; i < classics_.size(); ++i) announce(classics_[i].key, {false, i, argument, only});
+  const auto announce_all = [&](size_t argument, double only) -> Result<void> {
+    for (uint32_t i = 0; i < input.size(); ++i) EPI_TRY(announce(input[i].labels, {true, i, argument, only}));
+    for (uint32_t i = 0; i < classics_.size(); ++i) EPI_TRY(announce(classics_[i].key, {false, i, argument, only}));
+    return {};
   };
   if (options_.what != What::kQuantiles) return announce_all(0, 0);
   for (size_t argument = 0; argument < scalars_.size(); ++argument) {
@@ -93,8 +101,9 @@ void BucketOperator::AnnounceOutputs() {
               [](double a, double b) { return a < b || (std::isnan(b) && !std::isnan(a)); });
     const auto same = [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); };
     values.erase(std::unique(values.begin(), values.end(), same), values.end());
-    for (const double only : values) announce_all(argument, only);
+    for (const double only : values) EPI_TRY(announce_all(argument, only));
   }
+  return {};
 }
 
 bool BucketOperator::ArgumentAt(size_t argument, double only, size_t step, double& out) const {
@@ -192,7 +201,7 @@ void BucketOperator::NoteForced() {
   }
 }
 
-void BucketOperator::ClassicRow(size_t index, size_t argument, double only, Block& block, size_t row) {
+Result<void> BucketOperator::ClassicRow(size_t index, size_t argument, double only, Block& block, size_t row) {
   const Classic& classic = classics_[index];
   std::vector<RowView> rows;
   std::vector<double> uppers;
@@ -205,6 +214,7 @@ void BucketOperator::ClassicRow(size_t index, size_t argument, double only, Bloc
       classic.native != kNone && !clashes_[classic.native].empty() ? &clashes_[classic.native] : nullptr;
   std::vector<ClassicBucket> buckets;
   for (size_t k = 0; k < grid_.count; ++k) {
+    EPI_TRY(checkpoints_.Pass(rows.size() + 1));
     double first = 0;
     if (!ArgumentAt(argument, only, k, first) || (clash != nullptr && TestBit(clash->data(), k))) continue;
     buckets.clear();
@@ -224,13 +234,15 @@ void BucketOperator::ClassicRow(size_t index, size_t argument, double only, Bloc
     SetBit(block.bits(row), k);
   }
   block.CountFloats(row);
+  return {};
 }
 
-void BucketOperator::NativeRow(uint32_t series, size_t argument, double only, Block& block, size_t row) {
-  if (row_of_[series] == kNone) return;
+Result<void> BucketOperator::NativeRow(uint32_t series, size_t argument, double only, Block& block, size_t row) {
+  if (row_of_[series] == kNone) return {};
   const LabelTuple labels = inputs_[options_.vector_input]->series()[series].labels;
   const std::vector<uint64_t>& clash = clashes_[series];
   for (const auto& at : *matrix_.row(row_of_[series]).histograms) {
+    EPI_TRY(checkpoints_.Pass(Checkpoints::kPerHistogram));
     double first = 0;
     if (!ArgumentAt(argument, only, at.step, first) || (!clash.empty() && TestBit(clash.data(), at.step))) continue;
     const HistogramAnswer answer = options_.what == What::kFraction
@@ -241,6 +253,7 @@ void BucketOperator::NativeRow(uint32_t series, size_t argument, double only, Bl
     SetBit(block.bits(row), at.step);
   }
   block.CountFloats(row);
+  return {};
 }
 
 bool BucketOperator::HasPoints(const Output& output) const {
@@ -276,11 +289,8 @@ Result<bool> BucketOperator::Produce(Block& block) {
   for (size_t r = 0; r < count; ++r) {
     const Output& output = outputs_[live_[next_ + r]];
     block.SetSeries(r, live_[next_ + r]);
-    if (output.native) {
-      NativeRow(output.source, output.argument, output.only, block, r);
-    } else {
-      ClassicRow(output.source, output.argument, output.only, block, r);
-    }
+    EPI_TRY(output.native ? NativeRow(output.source, output.argument, output.only, block, r)
+                          : ClassicRow(output.source, output.argument, output.only, block, r));
   }
   next_ += count;
   return true;

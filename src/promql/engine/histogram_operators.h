@@ -18,8 +18,8 @@ class HistogramValueOperator final : public RowOperator {
       : RowOperator(query, grid, std::move(inputs), 0), kernel_(kernel) {}
 
  private:
-  void MapLabels() override;
-  void MapRow(Block& block, size_t row) override;
+  Result<void> MapLabels() override;
+  Result<void> MapRow(Block& block, size_t row) override;
   const HistogramKernel kernel_;
 };
 
@@ -53,13 +53,13 @@ class BucketOperator final : public StepwiseOperator {
   static constexpr uint32_t kNone = ~uint32_t{0};
 
   Result<bool> Produce(Block& block) override;
-  void GroupSeries();
-  void AnnounceOutputs();
+  Result<void> GroupSeries();
+  Result<void> AnnounceOutputs();
   void NoteBadBounds();
   // Steps at which a classic and a native histogram of the same labels stand side by side: neither counts.
   void FindClashes();
-  void ClassicRow(size_t classic, size_t argument, double only, Block& block, size_t row);
-  void NativeRow(uint32_t series, size_t argument, double only, Block& block, size_t row);
+  Result<void> ClassicRow(size_t classic, size_t argument, double only, Block& block, size_t row);
+  Result<void> NativeRow(uint32_t series, size_t argument, double only, Block& block, size_t row);
   // The quantile or bounds of an output at a step; false when another output stands for it.
   bool ArgumentAt(size_t argument, double only, size_t step, double& out) const;
   std::string_view MetricFor(LabelTuple labels) const;

@@ -47,6 +47,7 @@ Result<void> InfoOperator::Prepare() {
   EPI_TRY(base_.Drain(*child_, query_));
   const std::vector<Matcher> names = NameMatchers();
   for (uint32_t i = 0; i < base_.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
     const std::string_view name = query_.labels.MetricName(child_->series()[base_.row(i).series].labels);
     ignored_.push_back(std::all_of(names.begin(), names.end(), [&](const Matcher& m) { return m.Matches(name); }));
   }
@@ -67,6 +68,7 @@ Result<void> InfoOperator::SelectInfoSeries() {
     const SymbolId name = labels.Intern(label);
     std::set<std::string> values;
     for (uint32_t i = 0; i < base_.size(); ++i) {
+      EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
       if (ignored_[i]) continue;
       const std::string_view value = labels.Get(child_->series()[base_.row(i).series].labels, name);
       if (!value.empty()) values.insert(QuoteRegex(value));
@@ -74,8 +76,10 @@ Result<void> InfoOperator::SelectInfoSeries() {
     if (values.empty()) continue;
     std::string pattern;
     for (const auto& value : values) pattern += (pattern.empty() ? "" : "|") + value;
+    EPI_TRY(query_.Check());
     EPI_ASSIGN(Matcher matcher, Matcher::Make(MatchType::kRegexp, std::string(label), std::move(pattern)));
     matchers.push_back(std::move(matcher));
+    EPI_TRY(query_.Check());
   }
   if (matchers.empty()) return {};
   for (const auto& [name, list] : data_matchers_) matchers.insert(matchers.end(), list.begin(), list.end());
@@ -96,6 +100,7 @@ Result<void> InfoOperator::SelectInfoSeries() {
   const std::vector<std::string> names(kIdentifyingLabels.begin(), kIdentifyingLabels.end());
   const LabelSelector selector(names, true, labels);
   for (uint32_t i = 0; i < info_rows_.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
     const LabelTuple tuple = InfoLabels(i);
     if (!info_rows_.row(i).histograms->empty()) {
       return Fail(ErrorCode::kExecution,
@@ -117,6 +122,7 @@ Result<void> InfoOperator::CheckDuplicates() {
   for (const auto& [metric, by_signature] : by_metric_) {
     for (const auto& [signature, rows] : by_signature) {
       for (size_t k = 0; rows.size() > 1 && k < grid_.count; ++k) {
+        EPI_TRY(checkpoints_.Pass(rows.size()));
         uint32_t newest = ~uint32_t{0};
         for (const uint32_t row : rows) {
           const RowView info = info_rows_.row(row);
@@ -209,6 +215,10 @@ Result<void> InfoOperator::EnrichRow(uint32_t index) {
   std::optional<Error> error;
   ForEachBit(present.data(), words, [&](size_t k) {
     if (error) return;
+    if (const auto wanted = checkpoints_.Pass(Checkpoints::kPerLabelSet); !wanted) {
+      error = wanted.error();
+      return;
+    }
     std::vector<uint32_t> used = InfoRowsAt(candidates, k);
     auto at = part_of.find(used);
     if (at == part_of.end()) {

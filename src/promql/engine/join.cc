@@ -1,9 +1,11 @@
 #include "promql/engine/join.h"
 
 #include <algorithm>
+#include <array>
 
 #include "promql/engine/binary_kernels.h"
 #include "promql/engine/merge_operator.h"
+#include "promql/engine/sort_while_wanted.h"
 
 namespace epi::promql {
 namespace {
@@ -39,27 +41,30 @@ Result<void> JoinOperator::Prepare() {
   left_series_ = many.series();
   right_series_ = one.series();
   Signatures signatures;
-  signatures.Build(options_.matching, left_series_, left_, right_series_, right_, query_.labels);
+  EPI_TRY(signatures.Build(options_.matching, left_series_, left_, right_series_, right_, query_));
   left_signature_ = std::move(signatures.left);
   right_signature_ = std::move(signatures.right);
   matches_.resize(signatures.count);
-  BuildMatches();
-  BuildPairs();
+  EPI_TRY(BuildMatches());
   EPI_TRY(FindConflicts());
+  EPI_TRY(BuildPairs());
+  EPI_TRY(FindEqualResults());
   return query_.meter.status();
 }
 
-void JoinOperator::BuildMatches() {
+Result<void> JoinOperator::BuildMatches() {
   const size_t words = WordsFor(grid_.count);
   std::vector<uint64_t> any_left(words, 0);
   std::vector<uint64_t> any_right(words, 0);
   std::vector<uint64_t> steps(words);
   for (uint32_t i = 0; i < left_.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass(words));
     matches_[left_signature_[i]].left.push_back(i);
     PresentSteps(left_.row(i), steps);
     for (size_t w = 0; w < words; ++w) any_left[w] |= steps[w];
   }
   for (uint32_t i = 0; i < right_.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass(words));
     matches_[right_signature_[i]].right.push_back(i);
     PresentSteps(right_.row(i), steps);
     for (size_t w = 0; w < words; ++w) any_right[w] |= steps[w];
@@ -68,45 +73,68 @@ void JoinOperator::BuildMatches() {
   const bool fill = options_.matching.fill_left || options_.matching.fill_right;
   both_sides_.resize(words);
   for (size_t w = 0; w < words; ++w) both_sides_[w] = fill ? any_left[w] | any_right[w] : any_left[w] & any_right[w];
+  return {};
 }
 
-// Looks for steps at which a match is ambiguous. Only signatures with several series on a side can have any; the first
-// such step decides what is reported, as when evaluating step by step.
+Result<void> JoinOperator::AddOverlaps(const Matrix& matrix, std::span<const uint32_t> rows,
+                                       std::vector<uint64_t>& overlaps) {
+  if (rows.size() < 2) return {};
+  const size_t words = overlaps.size();
+  std::vector<uint64_t>& seen = other_;
+  std::vector<uint64_t>& steps = steps_;
+  seen.assign(words, 0);
+  steps.resize(words);
+  for (const uint32_t row : rows) {
+    EPI_TRY(checkpoints_.Pass(words));
+    PresentSteps(matrix.row(row), steps);
+    for (size_t w = 0; w < words; ++w) {
+      overlaps[w] |= seen[w] & steps[w] & both_sides_[w];
+      seen[w] |= steps[w];
+    }
+  }
+  return {};
+}
+
+// Only signatures with several series on a side can be ambiguous; the first step that is decides what is reported, as
+// when evaluating step by step.
 Result<void> JoinOperator::FindConflicts() {
-  const size_t words = WordsFor(grid_.count);
-  std::vector<uint64_t> suspects(words, 0);
-  std::vector<uint64_t> seen(words);
-  std::vector<uint64_t> steps(words);
-  const auto overlap = [&](const Matrix& matrix, const std::vector<uint32_t>& rows) {
-    if (rows.size() < 2) return;
-    std::fill(seen.begin(), seen.end(), 0);
-    for (const uint32_t row : rows) {
-      PresentSteps(matrix.row(row), steps);
-      for (size_t w = 0; w < words; ++w) {
-        suspects[w] |= seen[w] & steps[w] & both_sides_[w];
-        seen[w] |= steps[w];
-      }
-    }
-  };
   const bool one_to_one = options_.matching.card == MatchCardinality::kOneToOne;
+  std::vector<uint64_t> suspects(both_sides_.size(), 0);
   for (const Match& match : matches_) {
-    overlap(right_, match.right);
-    if (one_to_one && (!match.right.empty() || options_.matching.fill_right)) overlap(left_, match.left);
+    EPI_TRY(AddOverlaps(right_, match.right, suspects));
+    if (one_to_one && (!match.right.empty() || options_.matching.fill_right))
+      EPI_TRY(AddOverlaps(left_, match.left, suspects));
   }
-  if (!one_to_one) {
-    // Several of the many may match, as long as their results differ in labels.
-    TupleMap<uint32_t> first_pair;
-    for (uint32_t i = 0; i < pairs_.size(); ++i) {
-      const auto [at, fresh] = first_pair.try_emplace(series_[pairs_[i].output].labels, i);
-      const Pair& before = pairs_[at->second];
-      if (fresh || pairs_[i].left == kFill || before.left == kFill || pairs_[i].left == before.left) continue;
-      if (left_signature_[pairs_[i].left] == left_signature_[before.left])
-        overlap(left_, {before.left, pairs_[i].left});
-    }
+  if (one_to_one) return CheckSteps(suspects);
+  // The first of them is wrong for sure, but one before may be wrong for what only pairs show.
+  bool found = false;
+  for (size_t w = 0; w < suspects.size(); ++w) {
+    const uint64_t upto_first = suspects[w] ^ (suspects[w] - 1);
+    const bool here = !found && suspects[w] != 0;
+    suspects[w] = found ? 0 : here ? both_sides_[w] & upto_first : both_sides_[w];
+    found = found || here;
   }
-  if (!AnyBit(suspects)) return {};
+  return found ? CheckSteps(suspects) : Result<void>();
+}
+
+Result<void> JoinOperator::FindEqualResults() {
+  if (options_.matching.card == MatchCardinality::kOneToOne) return {};
+  std::vector<uint64_t> suspects(both_sides_.size(), 0);
+  TupleMap<uint32_t> first_pair;
+  for (uint32_t i = 0; i < pairs_.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
+    const auto [at, fresh] = first_pair.try_emplace(series_[pairs_[i].output].labels, i);
+    const Pair& before = pairs_[at->second];
+    if (fresh || pairs_[i].left == kFill || before.left == kFill || pairs_[i].left == before.left) continue;
+    if (left_signature_[pairs_[i].left] != left_signature_[before.left]) continue;
+    EPI_TRY(AddOverlaps(left_, std::array{before.left, pairs_[i].left}, suspects));
+  }
+  return CheckSteps(suspects);
+}
+
+Result<void> JoinOperator::CheckSteps(const std::vector<uint64_t>& steps) {
   Result<void> result;
-  ForEachBit(suspects.data(), words, [&](size_t k) {
+  ForEachBit(steps.data(), steps.size(), [&](size_t k) {
     if (result) result = query_.Check();
     if (result) result = CheckStep(k);
   });
@@ -115,16 +143,23 @@ Result<void> JoinOperator::FindConflicts() {
 
 // What a step-by-step evaluation finds wrong at one step.
 Result<void> JoinOperator::CheckStep(size_t step) {
-  const auto present = [step](const RowView& row) {
-    return TestBit(row.bits, step) || std::any_of(row.histograms->begin(), row.histograms->end(),
-                                                  [step](const HistogramAt& at) { return at.step == step; });
+  const auto histogram = [step](const RowView& row) {
+    const auto at = std::lower_bound(row.histograms->begin(), row.histograms->end(), step,
+                                     [](const HistogramAt& h, size_t k) { return h.step < k; });
+    return static_cast<size_t>(at - row.histograms->begin());
   };
-  const auto operand = [step](const RowView& row) {
-    size_t next = 0;
+  const auto present = [&](const RowView& row) {
+    if (TestBit(row.bits, step)) return true;
+    const size_t at = histogram(row);
+    return at < row.histograms->size() && (*row.histograms)[at].step == step;
+  };
+  const auto operand = [&](const RowView& row) {
+    size_t next = histogram(row);
     return OperandAt(row, step, next);
   };
   std::vector<uint32_t> one(matches_.size(), kFill);
   for (uint32_t i = 0; i < right_.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass());
     if (!present(right_.row(i))) continue;
     uint32_t& slot = one[right_signature_[i]];
     if (slot == kFill) {
@@ -142,9 +177,10 @@ Result<void> JoinOperator::CheckStep(size_t step) {
   }
   const bool one_to_one = options_.matching.card == MatchCardinality::kOneToOne;
   std::vector<bool> matched(matches_.size(), false);
-  std::vector<std::vector<LabelTuple>> results(one_to_one ? 0 : matches_.size());
+  std::vector<TupleMap<bool>> results(one_to_one ? 0 : matches_.size());
   Annotations ignored;
   for (uint32_t i = 0; i < left_.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
     const RowView left = left_.row(i);
     if (!present(left)) continue;
     const uint32_t signature = left_signature_[i];
@@ -167,11 +203,9 @@ Result<void> JoinOperator::CheckStep(size_t step) {
     }
     const LabelTuple labels =
         ResultLabels(LeftLabels(i), right == kFill ? MatchLabels(LeftLabels(i)) : RightLabels(right));
-    auto& before = results[signature];
-    if (std::any_of(before.begin(), before.end(), [&](LabelTuple t) { return TupleEqual()(t, labels); })) {
+    if (!results[signature].try_emplace(labels, true).second) {
       return Fail(ErrorCode::kExecution, "multiple matches for labels: grouping labels must ensure unique matches");
     }
-    before.push_back(labels);
   }
   return {};
 }
@@ -218,23 +252,38 @@ uint32_t JoinOperator::OutputFor(LabelTuple left, LabelTuple right) {
   return at->second;
 }
 
-void JoinOperator::BuildPairs() {
+Result<void> JoinOperator::AddPair(Pair pair) {
+  if (pairs_.size() == pairs_.capacity()) {
+    constexpr size_t kFirst = 64;
+    const size_t room = std::max(kFirst, 2 * pairs_.capacity());
+    // The pairs and what is kept for each output.
+    bytes_.Set(static_cast<int64_t>(room * (sizeof(Pair) + sizeof(SeriesLabels) + sizeof(LabelTuple))));
+    EPI_TRY(query_.Check());
+    pairs_.reserve(room);
+  }
+  pairs_.push_back(pair);
+  return checkpoints_.Pass(2 * Checkpoints::kPerLabelSet);
+}
+
+Result<void> JoinOperator::BuildPairs() {
   for (uint32_t i = 0; i < left_.size(); ++i) {
     for (const uint32_t right : matches_[left_signature_[i]].right) {
-      pairs_.push_back({i, right, OutputFor(LeftLabels(i), RightLabels(right))});
+      EPI_TRY(AddPair({i, right, OutputFor(LeftLabels(i), RightLabels(right))}));
     }
     if (options_.matching.fill_right)
-      pairs_.push_back({i, kFill, OutputFor(LeftLabels(i), MatchLabels(LeftLabels(i)))});
+      EPI_TRY(AddPair({i, kFill, OutputFor(LeftLabels(i), MatchLabels(LeftLabels(i)))}));
   }
   if (options_.matching.fill_left) {
     for (uint32_t i = 0; i < right_.size(); ++i) {
-      pairs_.push_back({kFill, i, OutputFor(MatchLabels(RightLabels(i)), RightLabels(i))});
+      EPI_TRY(AddPair({kFill, i, OutputFor(MatchLabels(RightLabels(i)), RightLabels(i))}));
     }
   }
-  std::stable_sort(pairs_.begin(), pairs_.end(), [](const Pair& a, const Pair& b) { return a.output < b.output; });
+  const auto before = [](const Pair& a, const Pair& b) { return a.output < b.output; };
+  if (std::is_sorted(pairs_.begin(), pairs_.end(), before)) return {};
+  return SortWhileWanted(pairs_, before, query_);
 }
 
-void JoinOperator::PairSteps(const Pair& pair, std::vector<uint64_t>& steps) {
+Result<void> JoinOperator::PairSteps(const Pair& pair, std::vector<uint64_t>& steps) {
   const size_t words = steps.size();
   std::vector<uint64_t>& other = other_;
   other.resize(words);
@@ -246,16 +295,18 @@ void JoinOperator::PairSteps(const Pair& pair, std::vector<uint64_t>& steps) {
   if (pair.left != kFill && pair.right != kFill) {
     PresentSteps(right_.row(pair.right), other);
     for (size_t w = 0; w < words; ++w) steps[w] &= other[w];
-    return;
+    return {};
   }
   // A fill value stands in where no series of the other side matches.
   const bool fill_right = pair.right == kFill;
   const Match& match = matches_[fill_right ? left_signature_[pair.left] : right_signature_[pair.right]];
   for (const uint32_t row : fill_right ? match.right : match.left) {
+    EPI_TRY(checkpoints_.Pass(words));
     PresentSteps(fill_right ? right_.row(row) : left_.row(row), other);
     if (!fill_right) DropUndefinedSteps(left_.row(row), right_.row(pair.right), other);
     for (size_t w = 0; w < words; ++w) steps[w] &= ~other[w];
   }
+  return {};
 }
 
 void JoinOperator::DropUndefinedSteps(const RowView& left, const RowView& right, std::vector<uint64_t>& steps) const {
@@ -328,7 +379,7 @@ Result<void> JoinOperator::ComputePair(const Pair& pair, bool first, Block& bloc
   const size_t words = block.words();
   std::vector<uint64_t>& steps = steps_;
   steps.resize(words);
-  PairSteps(pair, steps);
+  EPI_TRY(PairSteps(pair, steps));
   if (!AnyBit(steps)) return {};
   const bool trims = !IsArithmetic(options_.op) && !IsComparison(options_.op);
   if (first && pair.left != kFill && pair.right != kFill && !trims) {
@@ -419,6 +470,8 @@ Result<bool> JoinOperator::Produce(Block& block) {
     const bool first = i == next_pair_ || pairs_[i].output != pairs_[i - 1].output;
     if (first && i > next_pair_) ++row;
     block.SetSeries(row, pairs_[i].output);
+    const bool histograms = pairs_[i].left != kFill && !left_.row(pairs_[i].left).histograms->empty();
+    EPI_TRY(checkpoints_.Pass(grid_.count * (histograms ? Checkpoints::kPerHistogram : 1)));
     EPI_TRY(ComputePair(pairs_[i], first, block, row));
   }
   for (size_t r = 0; r < outputs; ++r) block.CountFloats(r);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -23,8 +24,8 @@ struct Signatures {
   std::vector<uint32_t> left;  // per row of the left matrix
   std::vector<uint32_t> right;
   uint32_t count = 0;
-  void Build(const VectorMatching& matching, const SeriesList& left_series, const Matrix& left_rows,
-             const SeriesList& right_series, const Matrix& right_rows, LabelStore& labels);
+  Result<void> Build(const VectorMatching& matching, const SeriesList& left_series, const Matrix& left_rows,
+                     const SeriesList& right_series, const Matrix& right_rows, QueryState& query);
 };
 
 // and, or, unless.
@@ -43,6 +44,7 @@ class SetOperator final : public StepwiseOperator {
   Matrix right_;
   Signatures signatures_;
   std::vector<uint64_t> masks_;  // bits, signatures x words: steps at which the deciding side has an element
+  MeteredBytes bytes_{&query_.meter};
   bool matched_ = false;
   size_t next_ = 0;
 };
@@ -71,10 +73,17 @@ class JoinOperator final : public StepwiseOperator {
   };
 
   Result<bool> Produce(Block& block) override;
-  void BuildMatches();
+  Result<void> BuildMatches();
+  // Ambiguous matches that show in the rows alone; before BuildPairs, which they could make endless.
   Result<void> FindConflicts();
+  // Several of the many whose results have equal labels.
+  Result<void> FindEqualResults();
+  // Adds the steps at which two of these rows have an element and both sides have any.
+  Result<void> AddOverlaps(const Matrix& matrix, std::span<const uint32_t> rows, std::vector<uint64_t>& overlaps);
+  Result<void> CheckSteps(const std::vector<uint64_t>& steps);
   Result<void> CheckStep(size_t step);
-  void BuildPairs();
+  Result<void> BuildPairs();
+  Result<void> AddPair(Pair pair);
   uint32_t OutputFor(LabelTuple left, LabelTuple right);
   LabelTuple ResultLabels(LabelTuple left, LabelTuple right) const;
   LabelTuple MatchLabels(LabelTuple labels) const;
@@ -84,7 +93,7 @@ class JoinOperator final : public StepwiseOperator {
   void ComputeFloats(const double* left, const double* right, const std::vector<uint64_t>& both, Block& block,
                      size_t row);
   // Steps at which both rows of a pair have an element; a fill value is there where the other side has no match.
-  void PairSteps(const Pair& pair, std::vector<uint64_t>& steps);
+  Result<void> PairSteps(const Pair& pair, std::vector<uint64_t>& steps);
   // Takes away the steps at which the two rows have operands that do not go together: there they count as not matched.
   void DropUndefinedSteps(const RowView& left, const RowView& right, std::vector<uint64_t>& steps) const;
   static void PresentSteps(const RowView& row, std::vector<uint64_t>& steps);
@@ -103,6 +112,7 @@ class JoinOperator final : public StepwiseOperator {
   std::vector<uint64_t> both_sides_;  // steps at which either side has any element
   std::vector<Pair> pairs_;           // sorted by output
   TupleMap<uint32_t> outputs_;
+  MeteredBytes bytes_{&query_.meter};
   size_t next_pair_ = 0;
   // Kept from pair to pair.
   std::vector<uint64_t> steps_;

@@ -48,16 +48,6 @@ bool LabelStore::HasTypeOrUnit(LabelTuple labels) const {
                      [this](const LabelSymbols& label) { return label.name == type_ || label.name == unit_; });
 }
 
-void LabelStore::DropNames(SeriesList& series, bool unneeded) {
-  if (unneeded && std::none_of(series.begin(), series.end(),
-                               [this](const SeriesLabels& one) { return HasTypeOrUnit(one.labels); })) {
-    return;
-  }
-  for (auto& one : series) {
-    if (one.drop_name) one.labels = DropMetadata(one.labels);
-  }
-}
-
 LabelTuple LabelStore::Drop(LabelTuple labels, SymbolId name) {
   if (Find(labels, name) == nullptr) return labels;
   LabelBuffer kept;

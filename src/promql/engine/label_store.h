@@ -43,9 +43,8 @@ class LabelStore {
   LabelTuple Store(LabelTuple labels);
   // Without __name__, __type__, __unit__; the tuple itself when it has none of them.
   LabelTuple DropMetadata(LabelTuple labels);
-  // Does so for the series that lose their name; all of them keep it when nothing above looks at it (`unneeded`), as
-  // long as none has one of the other two.
-  void DropNames(SeriesList& series, bool unneeded);
+  // Whether it has __type__ or __unit__.
+  bool HasTypeOrUnit(LabelTuple labels) const;
   // Whether DropMetadata ever took away more than names.
   bool dropped_type_or_unit() const { return dropped_type_or_unit_; }
   // Without one label.
@@ -64,8 +63,6 @@ class LabelStore {
   int Compare(LabelTuple a, LabelTuple b) const;
 
  private:
-  bool HasTypeOrUnit(LabelTuple labels) const;
-
   const SymbolSpace& symbols_;
   SymbolId name_;
   SymbolId type_;

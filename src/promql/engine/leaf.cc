@@ -10,21 +10,6 @@ namespace {
 // Pieces in flight for each working thread: enough that a slow one does not leave the others idle for long.
 constexpr size_t kPiecesPerThread = 2;
 
-// Samples decoded at a time: times and values of that many, once as storage decodes them and once merged, stay in the
-// second-level cache until they are used.
-constexpr size_t kSamplesPerRead = size_t{1} << 14;
-
-size_t SamplesIn(const SourceBatch& batch) {
-  size_t samples = 0;
-  for (const auto& series : batch.samples) samples += series.t.size() + series.histograms.size();
-  return samples;
-}
-
-// How many series to read next, from what `series` before had.
-size_t SeriesPerRead(size_t series, size_t samples) {
-  return std::clamp(kSamplesPerRead * series / std::max<size_t>(samples, 1), size_t{1}, SeriesBatch::kMaxSeries);
-}
-
 }  // namespace
 
 Result<bool> LeafOperator::Produce(Block& block) {
@@ -71,18 +56,10 @@ void LeafOperator::ComputePiece(Piece& piece) {
   if (!piece.columns) piece.columns = std::make_shared<ColumnCache>();
   piece.block.Reset(piece.count, grid_.count, query_.meter);
   for (size_t done = 0, count = 0; done < piece.count; done += count) {
-    if (auto checked = query_.Check(); !checked) {
-      piece.error = checked.error();
-      return;
-    }
-    count = std::min(piece.series_per_read, piece.count - done);
-    if (auto read = source_->Read(piece.first + done, count, piece.batch); !read) {
-      piece.error = read.error();
-      return;
-    }
-    const size_t samples = SamplesIn(piece.batch);
-    piece.decoded += static_cast<int64_t>(samples);
-    piece.series_per_read = SeriesPerRead(count, samples);
+    if (Ends(piece, query_.Check())) return;
+    count = piece.read_size.Next(piece.count - done);
+    if (Ends(piece, source_->Read(piece.first + done, count, piece.batch))) return;
+    piece.decoded += static_cast<int64_t>(piece.read_size.Note(piece.batch));
     piece.columns->StartBatch();
     for (size_t i = 0; i < count; ++i) piece.block.SetSeries(done + i, source_->SeriesAt(piece.first + done + i));
     Compute(piece, piece.first + done, done);

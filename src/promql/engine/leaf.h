@@ -13,6 +13,7 @@
 namespace epi::promql {
 
 // What a leaf counts while it reads, for SampleAccount.
+struct Column;
 struct ColumnCache;
 
 struct LeafCounts {
@@ -36,14 +37,14 @@ class LeafOperator : public Operator {
     Annotations notes;
     LeafCounts counts;
     std::shared_ptr<ColumnCache> columns;  // windows of the timestamp columns met so far
+    std::vector<uint64_t> stretch_bits;    // scratch of ComputeRow
     const void* noted_metric = nullptr;    // name that has its non-counter note already
     std::optional<Error> error;
     size_t first = 0;
     size_t count = 0;
-    size_t series_per_read = kFirstRead;
+    ReadSize read_size;
     int64_t decoded = 0;  // samples read
   };
-  static constexpr size_t kFirstRead = 8;
   LeafOperator(QueryState& query, const StepGrid& grid, std::unique_ptr<RangeSource> source)
       : Operator(query, grid), source_(std::move(source)) {}
 
@@ -53,6 +54,12 @@ class LeafOperator : public Operator {
   virtual Result<void> Open() { return source_->Open(); }
   // Fills rows [row, row + batch size) of piece.block from piece.batch; positions of the source start at `first`.
   virtual void Compute(Piece& piece, size_t first, size_t row) = 0;
+
+  // Whether a piece ends here, which an error makes it do.
+  static bool Ends(Piece& piece, const Result<void>& outcome) {
+    if (!outcome) piece.error = outcome.error();
+    return !outcome;
+  }
 
   std::unique_ptr<RangeSource> source_;
   std::vector<int64_t> total_;  // per step
@@ -130,6 +137,9 @@ class RangeFunctionOperator final : public LeafOperator {
   Result<void> Open() override;
   void Compute(Piece& piece, size_t first, size_t row) override;
   void ComputeSeries(Piece& piece, const SeriesSamples& samples, uint32_t series, size_t row);
+  // All windows of a series of floats, with its column's windows; sets piece.error when the query is not wanted any
+  // more.
+  void ComputeRow(Piece& piece, Column& column, const double* v, RangeContext& context, size_t row) const;
   void NoteNonCounter(Piece& piece, RangeContext& context, uint32_t series) const;
   const double* Argument(size_t index) const;
 

@@ -20,6 +20,7 @@ Result<void> MergeOperator::Prepare() {
   groups.reserve(input.size());
   group_of_.resize(input.size());
   for (size_t i = 0; i < input.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
     const auto [at, fresh] = groups.try_emplace(input[i].labels, static_cast<uint32_t>(series_.size()));
     group_of_[i] = at->second;
     if (fresh) series_.push_back(input[i]);
@@ -74,6 +75,7 @@ Result<bool> MergeOperator::ProduceMerged(Block& block) {
     block.SetSeries(r, group_of_[matrix_.row(rows[0]).series]);
     for (size_t i = 1; i < rows.size(); ++i) {
       const RowView row = matrix_.row(rows[i]);
+      EPI_TRY(checkpoints_.Pass(grid_.count + row.histograms->size()));
       bool conflict = false;
       uint64_t* bits = block.bits(r);
       HistogramList& histograms = block.histograms(r);

@@ -18,6 +18,17 @@ Result<bool> Operator::Next(Block& block) {
   return true;
 }
 
+Result<void> Operator::DropMarkedNames() {
+  LabelStore& labels = query_.labels;
+  const auto has_more = [&](const SeriesLabels& one) { return labels.HasTypeOrUnit(one.labels); };
+  if (names_unneeded_ && std::none_of(series_.begin(), series_.end(), has_more)) return {};
+  for (auto& one : series_) {
+    if (one.drop_name) one.labels = labels.DropMetadata(one.labels);
+    EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
+  }
+  return {};
+}
+
 Result<bool> Operator::Measured(Block& block) {
   const MonotonicNs began = query_.clock.Monotonic();
   auto produced = Produce(block);

@@ -48,9 +48,13 @@ class Operator {
 
  protected:
   virtual Result<bool> Produce(Block& block) = 0;
+  // While preparing: takes the name labels from those of series_ that are marked to lose them. All keep them when
+  // nothing above looks at names, as long as none has one of the other two labels that go with the name.
+  Result<void> DropMarkedNames();
 
   QueryState& query_;
   const StepGrid grid_;
+  Checkpoints checkpoints_{query_};  // of the driving thread
   SeriesList series_;
   Annotations notes_;
   // Set when exactly that operator's rows go through: they are counted there.

@@ -1,6 +1,7 @@
 // What all operators of one running query share.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <span>
@@ -48,6 +49,38 @@ struct QueryState {
   // Between batches, from any thread: cancelled, out of time, out of memory.
   Result<void> Check() const;
 };
+
+// For loops that go on for longer than a batch: looks whether the query is still wanted each time so many units of work
+// are done. A unit is what a sample or a label costs, at most some hundred nanoseconds.
+class Checkpoints {
+ public:
+  static constexpr size_t kUnitsPerLook = size_t{1} << 16;
+  static constexpr size_t kPerLabelSet = 16;  // units of hashing, copying or changing one
+  static constexpr size_t kPerHistogram = 64;
+  explicit Checkpoints(const QueryState& query) : query_(query) {}
+  Result<void> Pass(size_t units = 1) {
+    units_ += units;
+    if (units_ < kUnitsPerLook) return {};
+    units_ = 0;
+    return query_.Check();
+  }
+
+ private:
+  const QueryState& query_;
+  size_t units_ = 0;
+};
+
+// Does what is cheap for each step of a row, work(first, count), for stretches of steps that start at multiples of 64,
+// looking in between whether the query is still wanted: a subquery's rows can have millions of steps.
+template <typename Work>
+Result<void> ForEachStretch(size_t steps, const QueryState& query, Work work) {
+  constexpr size_t kStretch = size_t{1} << 18;
+  for (size_t first = 0; first < steps; first += kStretch) {
+    if (first > 0) EPI_TRY(query.Check());
+    work(first, std::min(kStretch, steps - first));
+  }
+  return {};
+}
 
 // "query was canceled in <where>" and "query timed out in <where>".
 Error CanceledError(std::string_view where);

@@ -25,6 +25,32 @@ void CountWindows(Column& column, const StepGrid& grid, const WindowSpec& spec) 
   }
 }
 
+// Cuts the steps where their windows together reach `samples`, at multiples of 64 steps where that leaves any.
+void CutIntoStretches(Column& column, const StepGrid& grid, uint64_t samples) {
+  size_t used = 0;
+  for (size_t first = 0; first < grid.count; ++used) {
+    uint64_t seen = 0;
+    size_t end = first;
+    while (end < grid.count && (end == first || seen < samples)) {
+      seen += column.windows.hi[end] - column.windows.lo[end];
+      ++end;
+    }
+    if (end < grid.count && end - first > 64) end -= (end - first) % 64;
+    if (column.stretches.size() <= used) column.stretches.emplace_back();
+    Stretch& stretch = column.stretches[used];
+    stretch.first = first;
+    stretch.grid = {grid.Time(first), grid.interval, end - first};
+    const auto part = [&](const std::vector<uint32_t>& all, std::vector<uint32_t>& to) {
+      to.assign(all.begin() + static_cast<ptrdiff_t>(first), all.begin() + static_cast<ptrdiff_t>(end));
+    };
+    part(column.windows.lo, stretch.windows.lo);
+    part(column.windows.hi, stretch.windows.hi);
+    stretch.rate_terms.ready = stretch.line_terms.ready = false;
+    first = end;
+  }
+  column.stretches.resize(used);
+}
+
 }  // namespace
 
 Result<void> RangeFunctionOperator::Prepare() {
@@ -33,7 +59,7 @@ Result<void> RangeFunctionOperator::Prepare() {
   series_ = source_->series();
   const bool drop = !options_.function->keeps_name;
   for (auto& series : series_) series.drop_name = series.drop_name || drop;
-  if (!query_.features.delayed_name_removal) query_.labels.DropNames(series_, names_unneeded_);
+  if (!query_.features.delayed_name_removal) EPI_TRY(DropMarkedNames());
   return query_.meter.status();
 }
 
@@ -74,6 +100,9 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
     column.windows.Compute(
         column.times.size(), [&](size_t n) { return column.times[n]; }, grid_, options_.window);
     CountWindows(column, grid_, options_.window);
+    // Some milliseconds for those that look at every sample of every window. The others do so in bad cases only, such
+    // as rates over counters that reset all the time, and are best left whole.
+    CutIntoStretches(column, grid_, uint64_t{1} << (options_.function->rescans ? 21 : 24));
   };
   const auto flush = [&](Column& column) {
     for (size_t k = 0; column.uses > 0 && k < grid_.count; ++k) {
@@ -90,7 +119,6 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
   } else {
     column = &cache.own;
     column->times.clear();
-    column->ForgetTerms();
     cache.own_values.clear();
     cache.own_starts.clear();
     for (size_t n = 0; n < samples.t.size(); ++n) {
@@ -118,10 +146,8 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
   const bool fast =
       samples.histograms.empty() && options_.function->row != nullptr && starts.empty() && !options_.window.extended();
   if (fast) {
-    options_.function->row({grid_, options_.window, column->times, v.data(), column->windows, column->rate_terms,
-                            column->line_terms, Argument(0), Argument(1), block.values(row), block.bits(row)},
-                           context);
-    block.CountFloats(row);
+    ComputeRow(piece, *column, v.data(), context, row);
+    if (piece.error) return;
     ++column->uses;
     if (column == &cache.own) {
       flush(*column);
@@ -138,6 +164,7 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
         h.size(), [&](size_t n) { return h[n].t; }, grid_, options_.window);
     const double* arg0 = Argument(0);
     const double* arg1 = Argument(1);
+    Checkpoints checkpoints(query_);
     for (size_t k = 0; k < grid_.count; ++k) {
       const uint32_t lo = column->windows.lo[k];
       const uint32_t hi = column->windows.hi[k];
@@ -154,6 +181,7 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
       peak.widest = std::max(peak.widest, held);
       peak.last = held;
       if (held == 0) continue;
+      if (Ends(piece, checkpoints.Pass(static_cast<size_t>(held)))) return;
       piece.counts.total[k] += held;
       piece.counts.read[k] += fresh;
       Window window;
@@ -181,6 +209,26 @@ void RangeFunctionOperator::ComputeSeries(Piece& piece, const SeriesSamples& sam
   piece.counts.peaks.push_back(peak);
   if (context.error) piece.error = context.error;
   if (block.floats(row) > 0) NoteNonCounter(piece, context, series);
+}
+
+void RangeFunctionOperator::ComputeRow(Piece& piece, Column& column, const double* v, RangeContext& context,
+                                       size_t row) const {
+  Block& block = piece.block;
+  const auto from = [](const double* argument, size_t step) { return argument == nullptr ? nullptr : argument + step; };
+  for (Stretch& stretch : column.stretches) {
+    if (stretch.first > 0 && Ends(piece, query_.Check())) return;
+    // Kernels write whole words of bits.
+    const bool whole_words = stretch.first % 64 == 0;
+    if (!whole_words) piece.stretch_bits.assign(WordsFor(stretch.grid.count), 0);
+    uint64_t* bits = whole_words ? block.bits(row) + stretch.first / 64 : piece.stretch_bits.data();
+    options_.function->row(
+        {stretch.grid, options_.window, column.times, v, stretch.windows, stretch.rate_terms, stretch.line_terms,
+         from(Argument(0), stretch.first), from(Argument(1), stretch.first), block.values(row) + stretch.first, bits},
+        context);
+    if (whole_words) continue;
+    ForEachBit(bits, piece.stretch_bits.size(), [&](size_t k) { SetBit(block.bits(row), stretch.first + k); });
+  }
+  block.CountFloats(row);
 }
 
 void RangeFunctionOperator::NoteNonCounter(Piece& piece, RangeContext& context, uint32_t series) const {

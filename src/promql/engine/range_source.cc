@@ -6,6 +6,14 @@
 
 namespace epi::promql {
 
+size_t ReadSize::Note(const SourceBatch& batch) {
+  size_t samples = 0;
+  for (const auto& series : batch.samples) samples += series.t.size() + series.histograms.size();
+  const size_t fitting = kSamples * batch.samples.size() / std::max<size_t>(samples, 1);
+  series_ = std::clamp(fitting, size_t{1}, SeriesBatch::kMaxSeries);
+  return samples;
+}
+
 Result<void> SelectionSource::Prepare() {
   auto selected = query_.view.Select(matchers_, hints_, query_.meter.budget());
   if (!selected) {
@@ -16,7 +24,11 @@ Result<void> SelectionSource::Prepare() {
   selection_ = std::move(*selected);
   query_.NoteSelector(matchers_, selection_->size());
   series_.resize(selection_->size());
-  for (size_t i = 0; i < series_.size(); ++i) series_[i] = {selection_->labels(i), false};
+  Checkpoints checkpoints(query_);
+  for (size_t i = 0; i < series_.size(); ++i) {
+    EPI_TRY(checkpoints.Pass(Checkpoints::kPerLabelSet));
+    series_[i] = {selection_->labels(i), false};
+  }
   return query_.meter.status();
 }
 

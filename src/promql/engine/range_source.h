@@ -25,6 +25,19 @@ struct SourceBatch {
   std::vector<SeriesSamples> row_samples;
 };
 
+// How many series to read at a time: as many as the ones before say hold no more than what fits into the second-level
+// cache, once as storage decodes it and once merged, until it is used.
+class ReadSize {
+ public:
+  size_t Next(size_t left) const { return std::min(series_, left); }
+  // After each read; the samples in it.
+  size_t Note(const SourceBatch& batch);
+
+ private:
+  static constexpr size_t kSamples = size_t{1} << 14;
+  size_t series_ = 8;
+};
+
 class RangeSource {
  public:
   virtual ~RangeSource() = default;

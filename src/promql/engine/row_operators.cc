@@ -30,13 +30,13 @@ void StepwiseOperator::Account(SampleAccount& account, Annotations& notes) const
 Result<void> RowOperator::Prepare() {
   EPI_TRY(PrepareInputs());
   series_ = inputs_[vector_]->series();
-  MapLabels();
+  EPI_TRY(MapLabels());
   return query_.meter.status();
 }
 
-void RowOperator::DropNames() {
+Result<void> RowOperator::DropNames() {
   for (auto& series : series_) series.drop_name = true;
-  if (!query_.features.delayed_name_removal) query_.labels.DropNames(series_, names_unneeded_);
+  return query_.features.delayed_name_removal ? Result<void>() : DropMarkedNames();
 }
 
 Result<bool> RowOperator::Produce(Block& block) {
@@ -50,17 +50,23 @@ Result<bool> RowOperator::Produce(Block& block) {
   }
   EPI_ASSIGN(const bool more, inputs_[vector_]->Next(block));
   if (!more) return false;
-  for (size_t r = 0; r < block.rows(); ++r) MapRow(block, r);
+  for (size_t r = 0; r < block.rows(); ++r) {
+    EPI_TRY(checkpoints_.Pass(block.steps() + block.histograms(r).size() * Checkpoints::kPerHistogram));
+    EPI_TRY(MapRow(block, r));
+  }
   return true;
 }
 
-void ElementOperator::MapRow(Block& block, size_t row) {
+Result<void> ElementOperator::MapRow(Block& block, size_t row) {
   block.histograms(row).clear();
-  if (block.floats(row) == 0) return;
+  if (block.floats(row) == 0) return {};
   const double* a = inputs_.size() > 1 ? Scalar(1) : nullptr;
   const double* b = inputs_.size() > 2 ? Scalar(2) : nullptr;
-  function_.kernel(block.values(row), block.steps(), a, b);
-  if (function_.id != FunctionId::kClamp) return;
+  const auto from = [](const double* argument, size_t step) { return argument == nullptr ? nullptr : argument + step; };
+  EPI_TRY(ForEachStretch(block.steps(), query_, [&](size_t first, size_t count) {
+    function_.kernel(block.values(row) + first, count, from(a, first), from(b, first));
+  }));
+  if (function_.id != FunctionId::kClamp) return {};
   bool removed = false;
   for (size_t k = 0; k < block.steps(); ++k) {
     if (b[k] < a[k]) {
@@ -69,22 +75,27 @@ void ElementOperator::MapRow(Block& block, size_t row) {
     }
   }
   if (removed) block.CountFloats(row);
+  return {};
 }
 
-void EvaluationTimeOperator::MapRow(Block& block, size_t row) {
-  if (empty_) return block.ClearRow(row);
+Result<void> EvaluationTimeOperator::MapRow(Block& block, size_t row) {
+  if (empty_) {
+    block.ClearRow(row);
+    return {};
+  }
   double* values = block.values(row);
   for (size_t k = 0; k < block.steps(); ++k) values[k] = static_cast<double>(grid_.Time(k)) / 1000;
   for (const auto& at : block.histograms(row)) SetBit(block.bits(row), at.step);
   block.histograms(row).clear();
   block.CountFloats(row);
+  return {};
 }
 
 Result<void> NegateOperator::Prepare() {
   EPI_TRY(child_->Prepare());
   series_ = child_->series();
   for (auto& series : series_) series.drop_name = true;
-  if (!query_.features.delayed_name_removal) query_.labels.DropNames(series_, names_unneeded_);
+  if (!query_.features.delayed_name_removal) EPI_TRY(DropMarkedNames());
   tally_source_ = child_.get();
   return query_.meter.status();
 }
@@ -93,6 +104,7 @@ Result<bool> NegateOperator::Produce(Block& block) {
   EPI_ASSIGN(const bool more, child_->Next(block));
   if (!more) return false;
   for (size_t r = 0; r < block.rows(); ++r) {
+    EPI_TRY(checkpoints_.Pass(block.steps() + block.histograms(r).size() * Checkpoints::kPerHistogram));
     double* values = block.values(r);
     for (size_t k = 0; k < block.steps(); ++k) values[k] = -values[k];
     for (auto& at : block.histograms(r)) {
@@ -104,29 +116,30 @@ Result<bool> NegateOperator::Produce(Block& block) {
   return true;
 }
 
-void VectorScalarOperator::MapLabels() {
-  if (IsArithmetic(options_.op) || options_.return_bool) DropNames();
+Result<void> VectorScalarOperator::MapLabels() {
+  return IsArithmetic(options_.op) || options_.return_bool ? DropNames() : Result<void>();
 }
 
-void VectorScalarOperator::MapRow(Block& block, size_t row) {
+Result<void> VectorScalarOperator::MapRow(Block& block, size_t row) {
   const double* scalar = Scalar(options_.scalar_left ? 0 : 1);
   double* values = block.values(row);
   uint64_t* bits = block.bits(row);
   const size_t steps = block.steps();
   if (!block.histograms(row).empty()) MapHistograms(block, row, scalar);
-  if (block.floats(row) == 0 && block.histograms(row).empty()) return;
+  if (block.floats(row) == 0 && block.histograms(row).empty()) return {};
   const double* left = options_.scalar_left ? scalar : values;
   const double* right = options_.scalar_left ? values : scalar;
   if (IsArithmetic(options_.op)) {
-    ArithmeticKernel(options_.op, left, right, values, steps);
-    return;
+    return ForEachStretch(steps, query_, [&](size_t first, size_t count) {
+      ArithmeticKernel(options_.op, left + first, right + first, values + first, count);
+    });
   }
   if (!IsComparison(options_.op)) {  // trimming a float
     if (block.floats(row) > 0)
       notes_.IncompatibleTypesInBinary("float", BinaryOpName(options_.op), "float", options_.pos);
     std::fill_n(bits, block.words(), uint64_t{0});
     block.CountFloats(row);
-    return;
+    return {};
   }
   std::vector<uint64_t> holds(block.words());
   ComparisonKernel(options_.op, left, right, holds.data(), steps);
@@ -136,6 +149,7 @@ void VectorScalarOperator::MapRow(Block& block, size_t row) {
     for (size_t w = 0; w < holds.size(); ++w) bits[w] &= holds[w];
   }
   block.CountFloats(row);
+  return {};
 }
 
 void VectorScalarOperator::MapHistograms(Block& block, size_t row, const double* scalar) {

@@ -34,10 +34,10 @@ class RowOperator : public StepwiseOperator {
       : StepwiseOperator(query, grid, std::move(inputs)), vector_(vector_input) {}
   Result<bool> Produce(Block& block) final;
   // Changes series_, which is the input's at first.
-  virtual void MapLabels() { DropNames(); }
-  virtual void MapRow(Block& block, size_t row) = 0;
+  virtual Result<void> MapLabels() { return DropNames(); }
+  virtual Result<void> MapRow(Block& block, size_t row) = 0;
   // Drops name labels, now or at the end of the query.
-  void DropNames();
+  Result<void> DropNames();
   // A scalar input's values, one a step.
   const double* Scalar(size_t input) const { return scalars_[input].data(); }
 
@@ -55,7 +55,7 @@ class ElementOperator final : public RowOperator {
       : RowOperator(query, grid, std::move(inputs), 0), function_(function) {}
 
  private:
-  void MapRow(Block& block, size_t row) override;
+  Result<void> MapRow(Block& block, size_t row) override;
   const ElementFunction& function_;
 };
 
@@ -66,7 +66,7 @@ class EvaluationTimeOperator final : public RowOperator {
       : RowOperator(query, grid, std::move(inputs), 0), empty_(empty) {}
 
  private:
-  void MapRow(Block& block, size_t row) override;
+  Result<void> MapRow(Block& block, size_t row) override;
   const bool empty_;
 };
 
@@ -96,8 +96,8 @@ class VectorScalarOperator final : public RowOperator {
       : RowOperator(query, grid, std::move(inputs), options.scalar_left ? 1 : 0), options_(options) {}
 
  private:
-  void MapLabels() override;
-  void MapRow(Block& block, size_t row) override;
+  Result<void> MapLabels() override;
+  Result<void> MapRow(Block& block, size_t row) override;
   void MapHistograms(Block& block, size_t row, const double* scalar);
   const Options options_;
 };

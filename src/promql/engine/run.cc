@@ -4,6 +4,7 @@
 
 #include "promql/engine/build_operators.h"
 #include "promql/engine/range_source.h"
+#include "promql/engine/sort_while_wanted.h"
 #include "promql/functions/rate.h"
 #include "promql/plan/subtrees.h"
 
@@ -36,17 +37,20 @@ class Evaluation {
     prepared_ = state_.clock.Monotonic();
     if (state_.profile != nullptr) {
       state_.profile->NotePrepared();
-      if (!state_.profile->run) return instant ? Value(VectorValue{}) : Value(MatrixValue{});
+      if (!state_.profile->run) {
+        if (instant) return Value(VectorValue());
+        return Value(MatrixValue());
+      }
     }
     Matrix matrix;
     EPI_TRY(matrix.Drain(*root, state_));
     root->Account(account_, notes_);
     EPI_TRY(CheckSamples());
-    if (!instant) return Value(ToMatrix(matrix, *root));
+    if (!instant) return ToMatrix(matrix, *root);
     if (scalar) {
       return Value(ScalarValue{grid_.start, matrix.size() > 0 ? matrix.row(0).values[0] : NormalNaN()});
     }
-    return Value(ToVector(matrix, *root));
+    return ToVector(matrix, *root);
   }
 
   const SampleAccount& account() const { return account_; }
@@ -60,9 +64,11 @@ class Evaluation {
     return {};
   }
 
-  VectorValue ToVector(const Matrix& matrix, const Operator& root) const {
+  Result<Value> ToVector(const Matrix& matrix, const Operator& root) {
+    Checkpoints checkpoints(state_);
     VectorValue out(matrix.size());
     for (size_t i = 0; i < matrix.size(); ++i) {
+      EPI_TRY(checkpoints.Pass(2 * Checkpoints::kPerLabelSet));
       const RowView row = matrix.row(i);
       out[i].labels = state_.labels.ToLabels(root.series()[row.series].labels);
       out[i].t = grid_.start;
@@ -72,22 +78,25 @@ class Evaluation {
         out[i].h = row.histograms->front().h;
       }
     }
-    return out;
+    return Value(std::move(out));
   }
 
-  MatrixValue ToMatrix(const Matrix& matrix, const Operator& root) {
+  Result<Value> ToMatrix(const Matrix& matrix, const Operator& root) {
     MatrixValue out(matrix.size());
     std::vector<uint32_t> order(matrix.size());
     for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
     const SeriesList& series = root.series();
     const MonotonicNs began = state_.clock.Monotonic();
-    std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const auto before = [&](uint32_t a, uint32_t b) {
       return state_.labels.Compare(series[matrix.row(a).series].labels, series[matrix.row(b).series].labels) < 0;
-    });
+    };
+    EPI_TRY(SortWhileWanted(order, before, state_));
     sort_seconds_ = Seconds(began, state_.clock.Monotonic());
     const StepGrid& grid = root.grid();
+    Checkpoints checkpoints(state_);
     for (size_t i = 0; i < order.size(); ++i) {
       const RowView row = matrix.row(order[i]);
+      EPI_TRY(checkpoints.Pass(2 * Checkpoints::kPerLabelSet + grid.count));
       MatrixSeries& to = out[i];
       to.labels = state_.labels.ToLabels(series[row.series].labels);
       if (row.floats == grid.count) {
@@ -100,7 +109,7 @@ class Evaluation {
       to.histograms.reserve(row.histograms->size());
       for (const auto& at : *row.histograms) to.histograms.push_back({grid.Time(at.step), at.h});
     }
-    return out;
+    return Value(std::move(out));
   }
 
   // The samples of a range selector, at their own times.
@@ -111,11 +120,13 @@ class Evaluation {
     const WindowSpec window = WindowsOf(plan, state_);
     MatrixValue out;
     SourceBatch batch;
+    ReadSize read_size;
     int64_t result_samples = 0;
-    for (size_t first = 0; first < source.size(); first += SeriesBatch::kMaxSeries) {
+    for (size_t first = 0, count = 0; first < source.size(); first += count) {
       EPI_TRY(state_.Check());
-      const size_t count = std::min(SeriesBatch::kMaxSeries, source.size() - first);
+      count = read_size.Next(source.size() - first);
       EPI_TRY(source.Read(first, count, batch));
+      read_size.Note(batch);
       for (size_t i = 0; i < count; ++i) {
         MatrixSeries series;
         EPI_TRY(ReadWindow(batch.samples[i], window, series));
@@ -129,7 +140,8 @@ class Evaluation {
     }
     account_.AddTotal(0, result_samples);
     account_.AddRead(0, result_samples);
-    std::sort(out.begin(), out.end(), [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; });
+    EPI_TRY(SortWhileWanted(
+        out, [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; }, state_));
     return Value(std::move(out));
   }
 
@@ -187,7 +199,7 @@ class Evaluation {
     account_.AddTotal(grid_.count - 1, child.total);
     account_.MergeReadOfSubquery(child, 0, 0);
     EPI_TRY(CheckSamples());
-    return Value(ToMatrix(matrix, *root));
+    return ToMatrix(matrix, *root);
   }
 
   const StepGrid grid_;

@@ -154,6 +154,7 @@ void SmoothedSelectorOperator::Compute(Piece& piece, size_t first, size_t first_
   std::vector<TimestampMs> t;
   std::vector<double> v;
   std::vector<HistogramPoint> h;
+  Checkpoints checkpoints(query_);
   Windows float_windows;
   Windows histogram_windows;
   for (size_t i = 0; i < piece.batch.samples.size(); ++i) {
@@ -187,6 +188,7 @@ void SmoothedSelectorOperator::Compute(Piece& piece, size_t first, size_t first_
       for (size_t n = h_begin; n < h_end; ++n) held += SampleSize(*h[n].h);
       peak.widest = std::max(peak.widest, held);
       peak.last = held;
+      if (Ends(piece, checkpoints.Pass(static_cast<size_t>(held) + 1))) return;
       if (f_begin != f_end && h_begin != h_end) {
         piece.notes.MixedFloatsHistograms(metric, pos_);
         continue;

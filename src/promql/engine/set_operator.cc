@@ -18,24 +18,28 @@ void Mask(Block& block, size_t row, const uint64_t* mask, bool keep_set) {
 
 }  // namespace
 
-void Signatures::Build(const VectorMatching& matching, const SeriesList& left_series, const Matrix& left_rows,
-                       const SeriesList& right_series, const Matrix& right_rows, LabelStore& labels) {
+Result<void> Signatures::Build(const VectorMatching& matching, const SeriesList& left_series, const Matrix& left_rows,
+                               const SeriesList& right_series, const Matrix& right_rows, QueryState& query) {
+  LabelStore& labels = query.labels;
   std::vector<std::string> names = matching.labels;
   if (!matching.on) names.emplace_back(kMetricName);
   const LabelSelector selector(names, matching.on, labels);
   TupleMap<uint32_t> found;
   LabelBuffer key;
-  const auto assign = [&](const SeriesList& series, const Matrix& rows, std::vector<uint32_t>& out) {
+  Checkpoints checkpoints(query);
+  const auto assign = [&](const SeriesList& series, const Matrix& rows, std::vector<uint32_t>& out) -> Result<void> {
     out.resize(rows.size());
     for (size_t i = 0; i < rows.size(); ++i) {
+      EPI_TRY(checkpoints.Pass(Checkpoints::kPerLabelSet));
       selector.Apply(series[rows.row(i).series].labels, key);
       auto at = found.find(LabelTuple(key));
       if (at == found.end()) at = found.emplace(labels.Store(key), count++).first;
       out[i] = at->second;
     }
+    return {};
   };
-  assign(left_series, left_rows, left);
-  assign(right_series, right_rows, right);
+  EPI_TRY(assign(left_series, left_rows, left));
+  return assign(right_series, right_rows, right);
 }
 
 Result<void> SetOperator::Prepare() {
@@ -51,13 +55,16 @@ Result<void> SetOperator::Prepare() {
 Result<void> SetOperator::Match() {
   EPI_TRY(left_.Drain(*inputs_[0], query_));
   EPI_TRY(right_.Drain(*inputs_[1], query_));
-  signatures_.Build(options_.matching, inputs_[0]->series(), left_, inputs_[1]->series(), right_, query_.labels);
+  EPI_TRY(signatures_.Build(options_.matching, inputs_[0]->series(), left_, inputs_[1]->series(), right_, query_));
   const size_t words = WordsFor(grid_.count);
+  bytes_.Set(static_cast<int64_t>(signatures_.count * words * sizeof(uint64_t)));
+  EPI_TRY(query_.meter.status());
   masks_.assign(signatures_.count * words, 0);
   const bool from_left = options_.op == BinaryOp::kOr;
   const Matrix& deciding = from_left ? left_ : right_;
   const auto& signatures = from_left ? signatures_.left : signatures_.right;
   for (size_t i = 0; i < deciding.size(); ++i) {
+    EPI_TRY(checkpoints_.Pass(words + deciding.row(i).histograms->size()));
     AddPresent(deciding.row(i), words, masks_.data() + signatures[i] * words);
   }
   return query_.Check();

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "promql/engine/binary_kernels.h"
+#include "promql/engine/sort_while_wanted.h"
 #include "promql/functions/quantile.h"
 #include "promql/plan/subtrees.h"
 
@@ -97,7 +98,10 @@ Result<bool> ScalarPairOperator::Produce(Block& block) {
   done_ = true;
   EPI_ASSIGN(const auto a, DrainScalar(*inputs_[0], query_));
   EPI_ASSIGN(const auto b, DrainScalar(*inputs_[1], query_));
-  kernel_(op_, a.data(), b.data(), OneRow(block, grid_, query_), grid_.count);
+  double* out = OneRow(block, grid_, query_);
+  EPI_TRY(ForEachStretch(grid_.count, query_, [&](size_t first, size_t count) {
+    kernel_(op_, a.data() + first, b.data() + first, out + first, count);
+  }));
   return true;
 }
 
@@ -262,19 +266,19 @@ Result<void> SortOperator::Prepare() {
   return {};
 }
 
-void SortOperator::Sort(const Matrix& matrix, std::vector<uint32_t>& order) const {
+Result<void> SortOperator::Sort(const Matrix& matrix, std::vector<uint32_t>& order) const {
   if (!options_.by_label) {
-    std::stable_sort(order.begin(), order.end(), [&](uint32_t i, uint32_t j) {
+    const auto before = [&](uint32_t i, uint32_t j) {
       const double a = matrix.row(i).values[0];
       const double b = matrix.row(j).values[0];
       if (std::isnan(a) || std::isnan(b)) return std::isnan(b) && !std::isnan(a);
       return options_.descending ? a > b : a < b;
-    });
-    return;
+    };
+    return SortWhileWanted(order, before, query_);
   }
   std::vector<SymbolId> names;
   for (const auto& label : options_.labels) names.push_back(query_.labels.Intern(label));
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t i, uint32_t j) {
+  const auto before = [&](uint32_t i, uint32_t j) {
     if (options_.descending) std::swap(i, j);
     const LabelTuple a = series_[matrix.row(i).series].labels;
     const LabelTuple b = series_[matrix.row(j).series].labels;
@@ -284,7 +288,8 @@ void SortOperator::Sort(const Matrix& matrix, std::vector<uint32_t>& order) cons
       if (x != y) return NaturalLess(x, y);
     }
     return query_.labels.Compare(a, b) < 0;
-  });
+  };
+  return SortWhileWanted(order, before, query_);
 }
 
 Result<bool> SortOperator::Produce(Block& block) {
@@ -295,7 +300,7 @@ Result<bool> SortOperator::Produce(Block& block) {
       // Sorting by value leaves histograms out, in range queries too.
       if (options_.by_label || matrix_.row(i).floats > 0) order_.push_back(i);
     }
-    if (grid_.instant()) Sort(matrix_, order_);
+    if (grid_.instant()) EPI_TRY(Sort(matrix_, order_));
   }
   if (next_ >= order_.size()) return false;
   const size_t count = std::min(RowsPerBlock(grid_.count), order_.size() - next_);
@@ -313,6 +318,7 @@ Result<void> LabelOperator::Prepare() {
   series_ = child_->series();
   const SymbolId name = query_.labels.Intern(destination_);
   for (auto& series : series_) {
+    EPI_TRY(checkpoints_.Pass(4 * Checkpoints::kPerLabelSet));
     const std::optional<std::string> value = new_value_(series.labels, query_.labels);
     if (!value) continue;
     series.labels = query_.labels.With(series.labels, name, *value);
@@ -325,9 +331,7 @@ Result<void> LabelOperator::Prepare() {
 Result<void> DropNamesOperator::Prepare() {
   EPI_TRY(child_->Prepare());
   series_ = child_->series();
-  for (auto& series : series_) {
-    if (series.drop_name) series.labels = query_.labels.DropMetadata(series.labels);
-  }
+  EPI_TRY(DropMarkedNames());
   tally_source_ = child_.get();
   return query_.meter.status();
 }

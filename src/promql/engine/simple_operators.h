@@ -67,8 +67,8 @@ class ToVectorOperator final : public RowOperator {
       : RowOperator(query, grid, std::move(inputs), 0) {}
 
  private:
-  void MapLabels() override {}
-  void MapRow(Block&, size_t) override {}
+  Result<void> MapLabels() override { return {}; }
+  Result<void> MapRow(Block&, size_t) override { return {}; }
 };
 class ToScalarOperator final : public StepwiseOperator {
  public:
@@ -135,7 +135,7 @@ class SortOperator final : public StepwiseOperator {
 
  private:
   Result<bool> Produce(Block& block) override;
-  void Sort(const Matrix& matrix, std::vector<uint32_t>& order) const;
+  Result<void> Sort(const Matrix& matrix, std::vector<uint32_t>& order) const;
   const Options options_;
   Matrix matrix_;
   std::vector<uint32_t> order_;

@@ -59,7 +59,8 @@ struct StepValue {
 using StepKernel = StepValue (*)(const Window& window, RangeContext& context);
 
 // Everything about rate that depends on the times alone, one entry a step, padded to a multiple of 64; shared by all
-// series of a timestamp column. Only steps in `present`, those with at least two samples, are meaningful.
+// series of a timestamp column for the same steps. Only steps in `present`, those with at least two samples, are
+// meaningful.
 struct RateTerms {
   std::vector<double> sampled_interval;  // seconds
   std::vector<double> to_start;          // after the threshold, before the zero rule
@@ -81,15 +82,15 @@ struct LineTerms {
   bool ready = false;
 };
 
-// A series of floats only, with its windows.
+// A series of floats only, with its windows at some or all of its steps.
 struct FloatRow {
   const StepGrid& grid;
   const WindowSpec& spec;
   std::span<const TimestampMs> t;
   const double* v = nullptr;
   const Windows& windows;
-  RateTerms& rate_terms;         // of this column
-  LineTerms& line_terms;         // of this column
+  RateTerms& rate_terms;         // of this column and these steps
+  LineTerms& line_terms;         // likewise
   const double* arg0 = nullptr;  // scalar arguments, one a step
   const double* arg1 = nullptr;
   double* values = nullptr;  // out
@@ -103,6 +104,7 @@ struct RangeFunction {
   FloatRowKernel row = nullptr;
   bool keeps_name = false;
   bool uses_start_times = false;  // with use-start-timestamps
+  bool rescans = false;           // `row` looks at every sample of every window
 };
 
 // The range functions; null when `id` is none of them.
