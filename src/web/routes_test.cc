@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/file_system.h"
+#include "testing/openapi_schema.h"
 #include "testing/temp_dir.h"
 #include "testing/web_fixture.h"
 
@@ -191,6 +192,8 @@ TEST_F(RoutesTest, EveryDocumentedParameterIsRead) {
   services.options.enable_search = services.options.enable_admin_api = true;
   scrape.pools = {"one"};
   scrape.steps = {{"one", {}}};
+  const auto schemas = testing::OpenApiSchemas::Read(*text);
+  ASSERT_TRUE(schemas.has_value()) << schemas.error().message();
   size_t refused = 0;
   for (const auto& [path, operations] : ReadPaths(*text)) {
     for (const auto& [method, parameters] : operations) {
@@ -205,6 +208,7 @@ TEST_F(RoutesTest, EveryDocumentedParameterIsRead) {
         if (SampleOf(path, parameter).bad.empty()) continue;
         const auto bad = AskWith(path, method, parameters, parameter);
         EXPECT_EQ(bad.status, 400) << method << " " << path << " " << parameter << " " << bad.body;
+        EXPECT_EQ(schemas->Problem(path, method, bad.status, bad.body), "") << method << " " << path << " " << bad.body;
         ++refused;
       }
     }

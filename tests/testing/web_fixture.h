@@ -89,8 +89,8 @@ class FakeAlertmanagers final : public AlertmanagersSource {
 
 class FakeDatabase final : public Database {
  public:
-  Result<DatabaseStatus> Status(size_t) const override { return OrError(DatabaseStatus()); }
-  Result<std::vector<std::string>> BlockMetas() const override { return OrError(std::vector<std::string>()); }
+  Result<DatabaseStatus> Status(size_t) const override { return OrError(status); }
+  Result<std::vector<std::string>> BlockMetas() const override { return OrError(block_metas); }
   ReplayProgress Replay() const override { return {1, 3, 2}; }
   Result<void> DeleteSeries(std::span<const std::vector<Matcher>> sets, TimeRange) override {
     deleted_sets += sets.size();
@@ -101,6 +101,8 @@ class FakeDatabase final : public Database {
 
   std::optional<Error> error;  // every call fails with it
   size_t deleted_sets = 0;
+  DatabaseStatus status;
+  std::vector<std::string> block_metas;
 
  private:
   template <typename T>
