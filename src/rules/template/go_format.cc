@@ -1,7 +1,6 @@
 #include "rules/template/go_format.h"
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <cmath>
 
@@ -9,6 +8,7 @@
 #include "model/number_format.h"
 #include "model/printable.h"
 #include "model/utf8.h"
+#include "rules/template/go_float.h"
 
 namespace epi::rules {
 namespace {
@@ -64,6 +64,8 @@ std::string QuotedAscii(std::string_view text) {
   }
   return out;
 }
+
+char ToUpperAscii(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
 
 class Formatter {
  public:
@@ -233,6 +235,7 @@ class Formatter {
     if (verb == "T") return Text(value.TypeName(), "s", value);
     // With %v a plus asks for the names of fields, not for signs.
     if (verb == "v") flags_.plus = false;
+    if (verb == "v" && flags_.sharp && GoSyntax(value)) return;
     if (value.IsNil() || value.IsNone()) {
       if (verb == "v") return Pad("<nil>");
       return BadVerb(value, verb);
@@ -257,9 +260,34 @@ class Formatter {
     if (const auto* m = value.As<MonthValue>()) return Integer(static_cast<uint64_t>(m->number), false, verb, value);
     if (const auto* w = value.As<WeekdayValue>()) return Integer(static_cast<uint64_t>(w->number), false, verb, value);
     if (const auto* f = value.As<double>()) return Float(*f, verb, value);
+    if (const auto* c = value.As<ComplexValue>()) return Complex(*c, verb, value);
     if (const auto* s = value.As<std::string>()) return Text(*s, verb == "v" ? "s" : verb, value);
     if (const auto* s = value.As<SafeHtmlValue>()) return Text(s->text, verb == "v" ? "s" : verb, value);
     Composite(value, verb);
+  }
+
+  // %#v of strings and maps; false for the rest, which looks as with %v.
+  bool GoSyntax(const TemplateValue& value) {
+    if (const auto* text = value.As<std::string>()) {
+      std::string quoted;
+      AppendQuoted(quoted, *text);
+      Pad(quoted);
+      return true;
+    }
+    const auto* map = value.As<MapValue>();
+    if (map == nullptr) return false;
+    out_ += value.TypeName() + "{";
+    std::string_view separator;
+    for (const auto& [key, item] : *map->entries) {
+      if (out_.size() > max_bytes_) break;
+      out_ += separator;
+      separator = ", ";
+      AppendQuoted(out_, key);
+      out_ += ':';
+      Argument(item, "v");
+    }
+    out_ += '}';
+    return true;
   }
 
   // Lists and maps: the verb goes to each element.
@@ -355,16 +383,14 @@ class Formatter {
       case 'c':
       case 'q':
       case 'U':
-        return Character(magnitude, negative, verb[0]);
+        return Character(negative ? ~magnitude + 1 : magnitude, verb[0]);
       default:
         return BadVerb(value, verb);
     }
     char text[72];
     const auto end = std::to_chars(text, text + sizeof text, magnitude, base).ptr;
     std::string digits(text, end);
-    if (upper)
-      std::transform(digits.begin(), digits.end(), digits.begin(),
-                     [](char c) { return c >= 'a' ? static_cast<char>(c - 32) : c; });
+    if (upper) std::transform(digits.begin(), digits.end(), digits.begin(), ToUpperAscii);
     const std::string sign = negative ? "-" : flags_.plus ? "+" : flags_.space ? " " : "";
     size_t places = 0;
     if (flags_.precision >= 0) {
@@ -381,8 +407,9 @@ class Formatter {
     flags_.zero = zero;
   }
 
-  void Character(uint64_t magnitude, bool negative, char verb) {
-    const uint32_t rune = negative || magnitude > 0x10ffff || !IsValidRune(static_cast<uint32_t>(magnitude))
+  // A negative number is too large a one.
+  void Character(uint64_t magnitude, char verb) {
+    const uint32_t rune = magnitude > 0x10ffff || !IsValidRune(static_cast<uint32_t>(magnitude))
                               ? kReplacementRune
                               : static_cast<uint32_t>(magnitude);
     std::string text;
@@ -408,6 +435,17 @@ class Formatter {
     Pad(quoted);
   }
 
+  // Width and precision are those of each part; the second always has a sign.
+  void Complex(const ComplexValue& v, const std::string& verb, const TemplateValue& value) {
+    if (verb.size() != 1 || std::string_view("vbgGxXfFeE").find(verb[0]) == std::string_view::npos)
+      return BadVerb(value, verb);
+    out_ += '(';
+    Float(v.real, verb, value);
+    flags_.plus = true;
+    Float(v.imaginary, verb, value);
+    out_ += "i)";
+  }
+
   void Float(double v, const std::string& verb, const TemplateValue& value) {
     const char c = verb.size() == 1 ? verb[0] : '\0';
     std::string text;
@@ -424,6 +462,14 @@ class Formatter {
       case 'f':
       case 'F':
         text = FormatFloatPrecision(v, 'f', flags_.precision < 0 ? 6 : flags_.precision);
+        break;
+      case 'b':
+        text = BinaryFloat(v);
+        break;
+      case 'x':
+      case 'X':
+        text = HexFloat(v, flags_.precision);
+        if (c == 'X') std::transform(text.begin(), text.end(), text.begin(), ToUpperAscii);
         break;
       default:
         return BadVerb(value, verb);

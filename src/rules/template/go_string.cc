@@ -98,11 +98,11 @@ std::optional<std::string> UnquoteGoString(std::string_view quoted) {
   return out;
 }
 
-std::optional<int32_t> UnquoteGoRune(std::string_view quoted) {
-  if (quoted.size() < 3 || quoted.front() != '\'' || quoted.back() != '\'') return std::nullopt;
+Result<int32_t> UnquoteGoRune(std::string_view quoted) {
   std::string_view body = quoted.substr(1, quoted.size() - 2);
   const auto unit = TakeUnit(body, '\'');
-  if (!unit || !body.empty()) return std::nullopt;
+  if (!unit) return Fail(ErrorCode::kInvalid, "invalid syntax");
+  if (!body.empty()) return Fail(ErrorCode::kInvalid, "malformed character constant: " + std::string(quoted));
   return static_cast<int32_t>(unit->value);
 }
 

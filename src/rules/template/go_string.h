@@ -6,11 +6,13 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace epi::rules {
 
 // strconv.Unquote of a "…" or `…` literal.
 std::optional<std::string> UnquoteGoString(std::string_view quoted);
 // The character of a '…' literal.
-std::optional<int32_t> UnquoteGoRune(std::string_view quoted);
+Result<int32_t> UnquoteGoRune(std::string_view quoted);
 
 }  // namespace epi::rules

@@ -159,8 +159,8 @@ class Executor {
     if (!names.empty()) {
       const Value& first = names.size() > 1 ? index : element;
       if (node.pipe->assigns) {
-        Assign(names[0], first);
-        if (names.size() > 1) Assign(names[1], element);
+        EPI_TRY(Assign(names[0], first));
+        if (names.size() > 1) EPI_TRY(Assign(names[1], element));
       } else {
         // The pipeline declared them just before.
         variables_[mark - names.size()].second = first;
@@ -175,7 +175,6 @@ class Executor {
   Result<Flow> Range(const Value& dot, const TemplateNode& node) {
     const size_t mark = variables_.size();
     EPI_ASSIGN(const Value value, Pipeline(dot, node.pipe.get()));
-    at_ = &node;
     bool any = false;
     if (const auto* list = value.As<ListValue>()) {
       for (size_t i = 0; i < list->items->size(); ++i) {
@@ -232,12 +231,13 @@ class Executor {
     return {};
   }
 
-  void Assign(const std::string& name, const Value& value) {
+  Result<void> Assign(const std::string& name, const Value& value) {
     for (auto it = variables_.rbegin(); it != variables_.rend(); ++it) {
       if (it->first != name) continue;
       it->second = value;
-      return;
+      return {};
     }
+    return Wrong("undefined variable: " + name);
   }
 
   Result<Value> Pipeline(const Value& dot, const TemplateNode* pipe) {
@@ -253,7 +253,7 @@ class Executor {
     }
     for (const std::string& name : pipe->names) {
       if (pipe->assigns) {
-        Assign(name, value.value_or(Value()));
+        EPI_TRY(Assign(name, value.value_or(Value())));
       } else {
         variables_.emplace_back(name, value.value_or(Value()));
       }
@@ -304,6 +304,7 @@ class Executor {
   }
 
   Result<Value> Constant(const TemplateNode& node) {
+    if (node.is_complex) return Value(Value::Data(ComplexValue{node.floating, node.imaginary}));
     if (node.written_as_float) return Value::Float(node.floating);
     if (node.is_int) return Value::Int(node.integer);
     return Wrong(node.text + " overflows int");
@@ -328,13 +329,21 @@ class Executor {
       if (inner.kind == Kind::kNil) return Wrong("indirection through explicit nil in " + node.ToString());
       EPI_ASSIGN(receiver, Argument(dot, inner, ParameterType::kAny));
     }
+    std::string type = receiver.TypeName();
     for (size_t i = from; i < node.names.size(); ++i) {
       const bool last = i + 1 == node.names.size();
       EPI_ASSIGN(Value next,
-                 Field(dot, node.names[i], node, last ? operands : nullptr, last ? final : Final(), receiver));
+                 Field(dot, node.names[i], node, last ? operands : nullptr, last ? final : Final(), receiver, type));
+      type = HoldsAny(receiver, node.names[i]) ? "interface {}" : next.TypeName();
       receiver = std::move(next);
     }
     return receiver;
+  }
+
+  // Whether what is found under `name` is of type any there, whatever it is itself.
+  static bool HoldsAny(const Value& receiver, const std::string& name) {
+    if (const auto* map = receiver.As<MapValue>()) return !map->strings;
+    return receiver.As<StructValue>() != nullptr && name == "Value";
   }
 
   Value Lookup(const std::string& name) const {
@@ -345,12 +354,16 @@ class Executor {
   }
 
   Result<Value> Field(const Value& dot, const std::string& name, const TemplateNode& node,
-                      const std::vector<TemplateNodePtr>* operands, const Final& final, const Value& receiver) {
+                      const std::vector<TemplateNodePtr>* operands, const Final& final, const Value& receiver,
+                      const std::string& type) {
     if (receiver.IsNone()) return Value();
     if (receiver.IsNil()) return Wrong("nil pointer evaluating interface {}." + name);
     if (const TemplateMethod* method = FindTemplateMethod(receiver, name)) {
       EPI_ASSIGN(const std::vector<Value> args, Arguments(dot, name, method->parameters, false, operands, final));
       return Checked(method->call(receiver, args), name, node);
+    }
+    if (const int results = ManyResultsOf(receiver, name); results > 0) {
+      return Wrong("can't call method/function \"" + name + "\" with " + std::to_string(results) + " results");
     }
     const bool has_args = (operands != nullptr && operands->size() > 1) || final;
     if (const auto* fields = receiver.As<StructValue>()) {
@@ -367,7 +380,7 @@ class Executor {
     } else if (const auto* histogram = receiver.As<HistogramPointer>()) {
       if (auto value = HistogramField(**histogram, name)) return *value;
     }
-    return Wrong("can't evaluate field " + name + " in type " + receiver.TypeName());
+    return Wrong("can't evaluate field " + name + " in type " + type);
   }
 
   // The arguments of a call: those written, then the one piped in.
@@ -423,6 +436,7 @@ class Executor {
     Value value;
     for (size_t i = 0; i < written; ++i) {
       EPI_ASSIGN(value, Argument(dot, *(*operands)[i + 1], ParameterType::kAny));
+      if (value.IsNil()) value = Value();  // a literal nil is no value when it comes out
       if (value.Truth() == (name == "or")) return value;
     }
     return final ? *final : value;

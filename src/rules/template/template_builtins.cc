@@ -43,15 +43,16 @@ namespace {
 
 tl::unexpected<Error> Bad(std::string message) { return Fail(ErrorCode::kInvalid, std::move(message)); }
 
-enum class Basic : unsigned char { kNone, kBool, kInt, kUint, kFloat, kString };
+enum class Basic : unsigned char { kNone, kBool, kInt, kUint, kFloat, kComplex, kString };
 
 Basic BasicKind(const TemplateValue& v) {
   if (v.As<bool>() != nullptr) return Basic::kBool;
   if (v.As<uint64_t>() != nullptr) return Basic::kUint;
   if (v.As<double>() != nullptr) return Basic::kFloat;
+  if (v.As<ComplexValue>() != nullptr) return Basic::kComplex;
   if (v.As<std::string>() != nullptr || v.As<SafeHtmlValue>() != nullptr) return Basic::kString;
-  if (v.As<int64_t>() != nullptr || v.As<DurationValue>() != nullptr || v.As<MonthValue>() != nullptr ||
-      v.As<WeekdayValue>() != nullptr) {
+  if (const auto* duration = v.As<DurationValue>()) return duration->pointer ? Basic::kNone : Basic::kInt;
+  if (v.As<int64_t>() != nullptr || v.As<MonthValue>() != nullptr || v.As<WeekdayValue>() != nullptr) {
     return Basic::kInt;
   }
   return Basic::kNone;
@@ -91,6 +92,9 @@ Result<bool> Equal(const TemplateValue& a, const TemplateValue& b) {
       return *a.As<uint64_t>() == *b.As<uint64_t>();
     case Basic::kFloat:
       return *a.As<double>() == *b.As<double>();
+    case Basic::kComplex:
+      return a.As<ComplexValue>()->real == b.As<ComplexValue>()->real &&
+             a.As<ComplexValue>()->imaginary == b.As<ComplexValue>()->imaginary;
     case Basic::kString:
       return StringOf(a) == StringOf(b);
     case Basic::kNone:
@@ -100,6 +104,9 @@ Result<bool> Equal(const TemplateValue& a, const TemplateValue& b) {
   if (a.As<ListValue>() != nullptr || a.As<MapValue>() != nullptr) {
     return Bad("non-comparable type " + ValueText(a, 1000) + ": " + a.TypeName());
   }
+  const auto* da = a.As<DurationValue>();
+  const auto* db = b.As<DurationValue>();
+  if (da != nullptr && db != nullptr) return da->nanoseconds == db->nanoseconds;
   const auto* ta = a.As<TimeValue>();
   const auto* tb = b.As<TimeValue>();
   if (ta != nullptr && tb != nullptr) return ta->seconds == tb->seconds && ta->nanoseconds == tb->nanoseconds;
@@ -168,7 +175,7 @@ Result<TemplateValue> Len(const TemplateEnvironment&, TemplateArgs args) {
   } else if (const auto* map = v.As<MapValue>()) {
     length = map->entries->size();
   } else if (IsAbsent(v)) {
-    return Bad("len of nil pointer");
+    return Bad("reflect: call of reflect.Value.Type on zero Value");
   } else {
     return Bad("len of type " + v.TypeName());
   }
@@ -181,12 +188,12 @@ Result<TemplateValue> Index(const TemplateEnvironment&, TemplateArgs args) {
   for (const TemplateValue& index : args.subspan(1)) {
     if (const auto* list = item.As<ListValue>()) {
       EPI_ASSIGN(const size_t at, Position(index, list->items->size()));
-      if (at == list->items->size()) return Bad("index out of range: " + std::to_string(at));
+      if (at == list->items->size()) return Bad("reflect: slice index out of range");
       TemplateValue next = (*list->items)[at];
       item = std::move(next);
     } else if (const auto* text = item.As<std::string>()) {
       EPI_ASSIGN(const size_t at, Position(index, text->size()));
-      if (at == text->size()) return Bad("index out of range: " + std::to_string(at));
+      if (at == text->size()) return Bad("reflect: string index out of range");
       item = TemplateValue::Int(static_cast<unsigned char>((*text)[at]));
     } else if (const auto* map = item.As<MapValue>()) {
       const auto* key = index.As<std::string>();

@@ -117,18 +117,17 @@ Result<TemplateValue> HumanizeTimestamp(const Env&, TemplateArgs args) {
 Result<TemplateValue> ToTime(const Env&, TemplateArgs args) {
   EPI_ASSIGN(const double v, ToFloat(args[0]));
   if (IsSpecial(v)) return Bad("value is NaN or Inf");
-  EPI_ASSIGN(const TimeValue time, TimeFromSeconds(v));
+  EPI_ASSIGN(TimeValue time, TimeFromSeconds(v));
+  time.pointer = true;
   return TemplateValue(TemplateValue::Data(time));
 }
 
 Result<TemplateValue> ToDuration(const Env&, TemplateArgs args) {
   EPI_ASSIGN(const double v, ToFloat(args[0]));
-  if (IsSpecial(v)) return Bad("value is NaN or Inf");
   const double ns = v * 1e9;
-  if (!(ns < 0x1p63 && ns >= -0x1p63)) {
-    return Bad(FormatFloatGeneral(v) + " cannot be represented as a nanoseconds timestamp since it overflows int64");
-  }
-  return TemplateValue(TemplateValue::Data(DurationValue{static_cast<int64_t>(ns)}));
+  // What does not fit becomes the smallest integer, as on the machines Prometheus mostly runs on.
+  const bool fits = ns < 0x1p63 && ns >= -0x1p63;
+  return TemplateValue(TemplateValue::Data(DurationValue{fits ? static_cast<int64_t>(ns) : INT64_MIN, true}));
 }
 
 Result<TemplateValue> Now(const Env& env, TemplateArgs) {
@@ -318,7 +317,7 @@ Result<TemplateValue> StrValue(const Env&, TemplateArgs args) {
 
 Result<TemplateValue> SortByLabel(const Env&, TemplateArgs args) {
   const auto* list = args[1].As<ListValue>();
-  if (list == nullptr) return args[1];
+  if (list == nullptr) return TemplateValue::List({}, "template.queryResult");
   TemplateList sorted = *list->items;
   const std::string& name = StringArg(args, 0);
   std::stable_sort(sorted.begin(), sorted.end(), [&name](const TemplateValue& a, const TemplateValue& b) {

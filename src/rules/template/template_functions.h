@@ -36,6 +36,8 @@ struct TemplateMethod {
   Result<TemplateValue> (*call)(const TemplateValue& receiver, TemplateArgs args) = nullptr;
 };
 const TemplateMethod* FindTemplateMethod(const TemplateValue& receiver, std::string_view name);
+// How many results a method has that cannot be called for having several; 0 when there is no such method.
+int ManyResultsOf(const TemplateValue& receiver, std::string_view name);
 
 std::string EscapeHtml(std::string_view text);
 

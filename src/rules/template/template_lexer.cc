@@ -73,7 +73,7 @@ std::string DescribeTemplateToken(const TemplateToken& token) {
     default:
       break;
   }
-  if (token.type > TemplateTokenType::kDot) return "<" + token.text + ">";
+  if (token.type >= TemplateTokenType::kDot) return "<" + token.text + ">";
   std::string out;
   if (token.text.size() > 10) {
     size_t end = 0;
@@ -382,7 +382,11 @@ void TemplateLexer::RawQuote() {
 }
 
 void TemplateLexer::Number() {
-  if (!ScanNumber()) {
+  bool good = ScanNumber();
+  // "1+2i": no spaces, and an imaginary part behind the sign.
+  const int32_t sign = PeekRune();
+  if (good && (sign == '+' || sign == '-')) good = ScanNumber() && input_[pos_ - 1] == 'i';
+  if (!good) {
     std::string quoted;
     AppendQuoted(quoted, input_.substr(start_, pos_ - start_));
     return Fail("bad number syntax: " + quoted);
@@ -415,6 +419,7 @@ bool TemplateLexer::ScanNumber() {
     Accept("+-");
     AcceptRun("0123456789_");
   }
+  Accept("i");
   if (!IsAlphaNumeric(PeekRune())) return true;
   NextRune();
   return false;

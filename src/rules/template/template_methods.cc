@@ -17,7 +17,7 @@ TemplateValue Time(TimeValue t) { return TemplateValue(TemplateValue::Data(t)); 
 const TimeValue& TimeOf(const TemplateValue& v) { return *v.As<TimeValue>(); }
 int64_t NsOf(const TemplateValue& v) { return v.As<DurationValue>()->nanoseconds; }
 
-TimeValue Plus(const TimeValue& t, int64_t ns) {
+TimeValue Plus(const TimeValue& t, int64_t ns) {  // a value, also when `t` is pointed to
   int64_t seconds = t.seconds + ns / kNsPerSecond;
   int64_t rest = t.nanoseconds + ns % kNsPerSecond;
   if (rest < 0) {
@@ -43,7 +43,7 @@ int64_t Difference(const TimeValue& a, const TimeValue& b) {
 
 // Go truncates times since the year 1.
 TimeValue Truncated(const TimeValue& t, int64_t unit, bool round) {
-  if (unit <= 0) return t;
+  if (unit <= 0) return Plus(t, 0);
   constexpr int64_t kSecondsToYearOne = 62'135'596'800;
   const __int128 ns = (static_cast<__int128>(t.seconds) + kSecondsToYearOne) * kNsPerSecond + t.nanoseconds;
   auto rest = static_cast<int64_t>(ns % unit);
@@ -105,7 +105,13 @@ Result<V> CompareTime(const V& t, Args args) { return Int(Compare(TimeOf(t), Tim
 Result<V> IsZero(const V& t, Args) {
   return V::Bool(TimeOf(t).seconds == -62'135'596'800 && TimeOf(t).nanoseconds == 0);
 }
-Result<V> Same(const V& t, Args) { return t; }
+Result<V> Same(const V& t, Args) {
+  TimeValue same = TimeOf(t);
+  same.pointer = false;
+  return Time(same);
+}
+Result<V> IsDst(const V&, Args) { return V::Bool(false); }
+Result<V> Location(const V&, Args) { return V::Text("UTC"); }
 
 Result<V> DurationString(const V& d, Args) { return V::Text(FormatGoDuration(NsOf(d))); }
 Result<V> Seconds(const V& d, Args) {
@@ -147,8 +153,10 @@ constexpr TemplateMethod kTimeMethods[] = {
     {"Equal", kTime, EqualTime},
     {"Format", kString, Format},
     {"Hour", kNoParameters, Hour},
+    {"IsDST", kNoParameters, IsDst},
     {"IsZero", kNoParameters, IsZero},
     {"Local", kNoParameters, Same},
+    {"Location", kNoParameters, Location},
     {"Minute", kNoParameters, Minute},
     {"Month", kNoParameters, Month},
     {"Nanosecond", kNoParameters, Nanosecond},
@@ -189,7 +197,19 @@ std::span<const TemplateMethod> MethodsOf(const TemplateValue& v) {
   return {};
 }
 
+// Methods of time.Time that return several values, which templates cannot take.
+constexpr std::pair<std::string_view, int> kManyResults[] = {
+    {"Clock", 3}, {"Date", 3}, {"ISOWeek", 2}, {"Zone", 2}, {"ZoneBounds", 2}};
+
 }  // namespace
+
+int ManyResultsOf(const TemplateValue& receiver, std::string_view name) {
+  if (receiver.As<TimeValue>() == nullptr) return 0;
+  for (const auto& [method, results] : kManyResults) {
+    if (method == name) return results;
+  }
+  return 0;
+}
 
 const TemplateMethod* FindTemplateMethod(const TemplateValue& receiver, std::string_view name) {
   for (const TemplateMethod& method : MethodsOf(receiver)) {

@@ -59,6 +59,8 @@ struct TemplateNode {
   bool written_as_float = false;  // with a point or an exponent
   int64_t integer = 0;
   double floating = 0;
+  bool is_complex = false;  // floating is the real part
+  double imaginary = 0;
   bool boolean = false;
 
   // As Go prints the node; error texts quote it.

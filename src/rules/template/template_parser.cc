@@ -110,9 +110,9 @@ class TemplateParser {
       }
       root.push_back(std::move(node));
     }
-    if (Broken()) return Fail(ErrorCode::kInvalid, std::move(*error_));
     const std::string name = set_.name;
-    AddTemplate(name, std::move(root));
+    if (!Broken()) AddTemplate(name, std::move(root));
+    if (Broken()) return Fail(ErrorCode::kInvalid, std::move(*error_));
     return std::move(set_);
   }
 
@@ -178,15 +178,23 @@ class TemplateParser {
     return node;
   }
 
-  void AddTemplate(const std::string& name, std::vector<TemplateNodePtr> body) {
-    const bool blank = std::all_of(body.begin(), body.end(), [](const TemplateNodePtr& node) {
+  static bool IsBlank(const std::vector<TemplateNodePtr>& body) {
+    return std::all_of(body.begin(), body.end(), [](const TemplateNodePtr& node) {
       return node->kind == Kind::kText && node->text.find_first_not_of(" \t\r\n\v\f") == std::string::npos;
     });
+  }
+
+  void AddTemplate(const std::string& name, std::vector<TemplateNodePtr> body) {
+    const bool blank = IsBlank(body);
     const auto found = set_.templates.find(name);
     if (found == set_.templates.end()) {
       set_.templates.emplace(name, std::move(body));
-    } else if (!blank) {
-      found->second = std::move(body);  // the last definition with content counts
+    } else if (blank) {
+      return;
+    } else if (IsBlank(found->second)) {
+      found->second = std::move(body);
+    } else {
+      FailWith("template: multiple definition of template " + Quoted(name));
     }
   }
 
@@ -558,18 +566,50 @@ class TemplateParser {
     return node;
   }
 
+  // "2i" or "1+2i".
+  static bool ReadComplex(std::string_view text, TemplateNode& node) {
+    text.remove_suffix(1);
+    size_t split = text.find_last_of("+-");
+    if (split == std::string_view::npos || split == 0 ||
+        std::string_view("eEpP").find(text[split - 1]) != std::string_view::npos) {
+      split = 0;
+    }
+    bool real_overflows = false;
+    bool overflows = false;
+    const auto real = split == 0 ? std::optional<double>(0) : ParseGoFloat(text.substr(0, split), &real_overflows);
+    const auto imaginary = ParseGoFloat(text.substr(split), &overflows);
+    if (!real || !imaginary || real_overflows || overflows) return false;
+    node.is_complex = true;
+    node.floating = *real;
+    node.imaginary = *imaginary;
+    node.is_float = *imaginary == 0;
+    if (node.is_float) SetIntegerIfExact(node);
+    return true;
+  }
+
+  static void SetIntegerIfExact(TemplateNode& node) {
+    if (!(node.floating >= -0x1p63 && node.floating < 0x1p63)) return;
+    if (static_cast<double>(static_cast<int64_t>(node.floating)) != node.floating) return;
+    node.is_int = true;
+    node.integer = static_cast<int64_t>(node.floating);
+  }
+
   TemplateNodePtr Number(const TemplateToken& token) {
     auto node = MakeNode(Kind::kNumber, token);
     node->text = token.text;
     if (token.type == Type::kCharConstant) {
       const auto rune = UnquoteGoRune(token.text);
       if (!rune) {
-        FailWith("malformed character constant: " + token.text);
+        FailWith(rune.error().message());
         return node;
       }
       node->is_int = node->is_float = true;
       node->integer = *rune;
       node->floating = static_cast<double>(*rune);
+      return node;
+    }
+    if (token.text.ends_with('i')) {
+      if (!ReadComplex(token.text, *node)) FailWith("illegal number syntax: " + Quoted(token.text));
       return node;
     }
     const Integers integers = ParseIntegers(token.text);
@@ -584,8 +624,9 @@ class TemplateParser {
       node->floating = static_cast<double>(*integers.as_unsigned);
       return node;
     }
-    const auto floating = ParseGoFloat(token.text);
-    if (!floating) {
+    bool out_of_range = false;
+    const auto floating = ParseGoFloat(token.text, &out_of_range);
+    if (!floating || out_of_range) {
       FailWith("illegal number syntax: " + Quoted(token.text));
       return node;
     }
@@ -595,11 +636,7 @@ class TemplateParser {
     }
     node->is_float = node->written_as_float = true;
     node->floating = *floating;
-    if (*floating >= -0x1p63 && *floating < 0x1p63 &&
-        static_cast<double>(static_cast<int64_t>(*floating)) == *floating) {
-      node->is_int = true;
-      node->integer = static_cast<int64_t>(*floating);
-    }
+    SetIntegerIfExact(*node);
     return node;
   }
 

@@ -194,6 +194,62 @@ TEST(Template, ErrorsArePlacedAsGoPlacesThem) {
   EXPECT_EQ(executed("{{ .Nope }}").substr(0, 89), start + "1:3: executing \"t\" at <.Nope>: can't evaluate fie");
 }
 
+TEST(Template, NumbersOfEveryKind) {
+  EXPECT_EQ(Expanded("{{ 0x1F }} {{ 0o17 }} {{ 0b11 }} {{ 1_000 }} {{ 017 }} {{ 0x1p4 }} {{ 1e21 }} {{ -0.0 }}"),
+            "31 15 3 1000 15 16 1e+21 -0");
+  EXPECT_EQ(Expanded("{{ 1i }} {{ 0i }} {{ -1.5i }} {{ 1+2i }} {{ 1.5e+3-2.5i }} {{ 1e3i }}"),
+            "(0+1i) (0+0i) (0-1.5i) (1+2i) (1500-2.5i) (0+1000i)");
+  EXPECT_EQ(Expanded("{{ if 0i }}t{{ else }}f{{ end }}{{ eq 1i 1i }}{{ eq 1i 2i }}"), "ftruefalse");
+  EXPECT_EQ(Expanded("{{ printf \"%v %.2f %5.1f %e %T %d\" 1i 1i 1i 1i 1i 1i }}"),
+            "(0+1i) (0.00+1.00i) (  0.0 +1.0i) (0.000000e+00+1.000000e+00i) complex128 %!d(complex128=(0+1i))");
+  EXPECT_EQ(
+      Expanded("{{ slice \"abc\" 0i }}"),
+      "error executing template t: template: t:1:115: executing \"t\" at <slice \"abc\" 0i>: error calling slice: "
+      "cannot index slice/array with type complex128");
+  EXPECT_EQ(Expanded("{{ printf \"%x %X %.2x %x %x %.0x\" 1.5 1.5 1.5 0.0 -2.0 1.99 }}"),
+            "0x1.8p+00 0X1.8P+00 0x1.80p+00 0x0p+00 -0x1p+01 0x1p+01");
+  EXPECT_EQ(Expanded("{{ printf \"%b %b %b\" 1.0 0.0 -2.5 }}"), "4503599627370496p-52 0p-1074 -5629499534213120p-51");
+  EXPECT_EQ(Expanded("{{ printf \"%U %#v %#v %#v\" -1 \"x\" $labels 1.5 }}"),
+            "U+FFFFFFFFFFFFFFFF \"x\" map[string]string{\"instance\":\"a\", \"job\":\"j\"} 1.5");
+  const std::string start = "error parsing template t: template: t:1: ";
+  EXPECT_EQ(ParseErrorOf("{{ 1+2 }}"), start + "bad number syntax: \"1+2\"");
+  EXPECT_EQ(ParseErrorOf("{{ 1i2 }}"), start + "bad number syntax: \"1i2\"");
+  EXPECT_EQ(ParseErrorOf("{{ 1e400 }}"), start + "illegal number syntax: \"1e400\"");
+  EXPECT_EQ(ParseErrorOf("{{ '' }}"), start + "invalid syntax");
+  EXPECT_EQ(ParseErrorOf("{{ 'ab' }}"), start + "malformed character constant: 'ab'");
+}
+
+TEST(Template, RarerErrorsAreGosToo) {
+  const std::string start = "error parsing template t: template: t:1: ";
+  EXPECT_EQ(ParseErrorOf("{{ .. }}"), start + "unexpected <.> in operand");
+  EXPECT_EQ(ParseErrorOf("{{ define \"a\" }}A{{ end }}{{ define \"a\" }}B{{ end }}"),
+            start + "template: multiple definition of template \"a\"");
+  EXPECT_EQ(ParseErrorOf("{{ define \"a\" }} {{ end }}{{ define \"a\" }}B{{ end }}{{ define \"a\" }}{{ end }}"),
+            "parsed");
+  const auto after = [](std::string_view text) {
+    const std::string got = Expanded(text);
+    const std::string at = "executing \"t\" at ";
+    const size_t found = got.find(at);
+    return found == std::string::npos ? got : got.substr(found + at.size());
+  };
+  EXPECT_EQ(after("{{ .Value.x }}"), "<.Value.x>: can't evaluate field x in type interface {}");
+  EXPECT_EQ(after("{{ $value.x }}"), "<$value.x>: can't evaluate field x in type float64");
+  EXPECT_EQ(after("{{ (args 1).arg0.x }}"), "<1>: can't evaluate field x in type interface {}");
+  EXPECT_EQ(after("{{ (toTime 0).x }}"), "<0>: can't evaluate field x in type *time.Time");
+  EXPECT_EQ(after("{{ (toTime 0).UTC.x }}"), "<0>: can't evaluate field x in type time.Time");
+  EXPECT_EQ(after("{{ (toTime 0).Date }}"), "<0>: can't call method/function \"Date\" with 3 results");
+  EXPECT_EQ(after("{{ range \"abc\" }}{{ end }}"), "<\"abc\">: range can't iterate over abc");
+  EXPECT_EQ(after("{{ $x = 1 }}"), "<1>: undefined variable: $x");
+  EXPECT_EQ(after("{{ range $x = $labels }}{{ end }}"), "<$labels>: undefined variable: $x");
+  EXPECT_EQ(after("{{ index \"abc\" 3 }}"),
+            "<index \"abc\" 3>: error calling index: reflect: string index out of range");
+  EXPECT_EQ(after("{{ len nil }}"), "<len nil>: error calling len: reflect: call of reflect.Value.Type on zero Value");
+  EXPECT_EQ(after("{{ lt (toDuration 1) (toDuration 2) }}"),
+            "<lt (toDuration 1) (toDuration 2)>: error calling lt: invalid type for comparison");
+  EXPECT_EQ(after("{{ and nil }}|{{ sortByLabel \"a\" nil }}|{{ toDuration 1e300 }}|{{ (toTime 0).IsDST }}"),
+            "<no value>|[]|-2562047h47m16.854775808s|false");
+}
+
 TEST(Template, RunawayTemplatesEnd) {
   TemplateEnvironment environment;
   environment.max_output_bytes = 10'000;

@@ -32,8 +32,9 @@ bool TemplateValue::Truth() const {
       Overloaded{
           [](const NoValue&) { return false; }, [](const NilValue&) { return false; }, [](bool v) { return v; },
           [](int64_t v) { return v != 0; }, [](uint64_t v) { return v != 0; }, [](double v) { return v != 0; },
+          [](const ComplexValue& v) { return v.real != 0 || v.imaginary != 0; },
           [](const std::string& v) { return !v.empty(); }, [](const SafeHtmlValue& v) { return !v.text.empty(); },
-          [](const TimeValue&) { return true; }, [](const DurationValue& v) { return v.nanoseconds != 0; },
+          [](const TimeValue&) { return true; }, [](const DurationValue& v) { return v.pointer || v.nanoseconds != 0; },
           [](const MonthValue& v) { return v.number != 0; }, [](const WeekdayValue& v) { return v.number != 0; },
           [](const ListValue& v) { return !v.items->empty(); }, [](const MapValue& v) { return !v.entries->empty(); },
           [](const StructValue&) { return true; }, [](const HistogramPointer& v) { return v != nullptr; }},
@@ -46,10 +47,11 @@ std::string TemplateValue::TypeName() const {
           [](const NoValue&) { return std::string("<nil>"); }, [](const NilValue&) { return std::string("<nil>"); },
           [](bool) { return std::string("bool"); }, [](int64_t) { return std::string("int"); },
           [](uint64_t) { return std::string("uint64"); }, [](double) { return std::string("float64"); },
+          [](const ComplexValue&) { return std::string("complex128"); },
           [](const std::string&) { return std::string("string"); },
           [](const SafeHtmlValue&) { return std::string("template.HTML"); },
-          [](const TimeValue&) { return std::string("time.Time"); },
-          [](const DurationValue&) { return std::string("time.Duration"); },
+          [](const TimeValue& v) { return std::string(v.pointer ? "*time.Time" : "time.Time"); },
+          [](const DurationValue& v) { return std::string(v.pointer ? "*time.Duration" : "time.Duration"); },
           [](const MonthValue&) { return std::string("time.Month"); },
           [](const WeekdayValue&) { return std::string("time.Weekday"); },
           [](const ListValue& v) { return std::string(v.go_type); },
@@ -64,6 +66,13 @@ void AppendValue(std::string& out, const TemplateValue& value, size_t limit) {
   std::visit(Overloaded{[&](const NoValue&) { out += "<no value>"; }, [&](const NilValue&) { out += "<nil>"; },
                         [&](bool v) { out += v ? "true" : "false"; }, [&](int64_t v) { out += std::to_string(v); },
                         [&](uint64_t v) { out += std::to_string(v); }, [&](double v) { AppendFloatGeneral(out, v); },
+                        [&](const ComplexValue& v) {
+                          out += '(';
+                          AppendFloatGeneral(out, v.real);
+                          const std::string imaginary = FormatFloatGeneral(v.imaginary);
+                          if (imaginary.front() != '-' && imaginary.front() != '+') out += '+';
+                          out += imaginary + "i)";
+                        },
                         [&](const std::string& v) { out += v; }, [&](const SafeHtmlValue& v) { out += v.text; },
                         [&](const TimeValue& v) { out += FormatTime(v, kGoDefaultTimeLayout); },
                         [&](const DurationValue& v) { out += FormatGoDuration(v.nanoseconds); },

@@ -23,10 +23,12 @@ struct NilValue {};
 struct TimeValue {
   int64_t seconds = 0;  // since the Unix epoch
   int32_t nanoseconds = 0;
+  bool pointer = false;  // *time.Time
 };
 // time.Duration.
 struct DurationValue {
   int64_t nanoseconds = 0;
+  bool pointer = false;  // *time.Duration
 };
 // time.Month and time.Weekday: numbers with names.
 struct MonthValue {
@@ -34,6 +36,11 @@ struct MonthValue {
 };
 struct WeekdayValue {
   int number = 0;  // Sunday
+};
+// complex128: only literals are of it.
+struct ComplexValue {
+  double real = 0;
+  double imaginary = 0;
 };
 // html/template.HTML: text that is not escaped.
 struct SafeHtmlValue {
@@ -61,9 +68,9 @@ using HistogramPointer = std::shared_ptr<const FloatHistogram>;
 
 class TemplateValue {
  public:
-  using Data =
-      std::variant<NoValue, NilValue, bool, int64_t, uint64_t, double, std::string, SafeHtmlValue, TimeValue,
-                   DurationValue, MonthValue, WeekdayValue, ListValue, MapValue, StructValue, HistogramPointer>;
+  using Data = std::variant<NoValue, NilValue, bool, int64_t, uint64_t, double, ComplexValue, std::string,
+                            SafeHtmlValue, TimeValue, DurationValue, MonthValue, WeekdayValue, ListValue, MapValue,
+                            StructValue, HistogramPointer>;
   TemplateValue() = default;
   TemplateValue(Data data) : data_(std::move(data)) {}  // implicit: any of the alternatives is a value
   static TemplateValue Int(int64_t v) { return TemplateValue(Data(v)); }
