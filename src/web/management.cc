@@ -18,19 +18,6 @@ std::string ExternalPath(const Services& services) {
   return path;
 }
 
-Result<void> RedirectTo(net::ResponseWriter& response, const std::string& location) {
-  response.SetStatus(302);
-  response.headers().Set("Location", location);
-  response.headers().Set("Content-Type", "text/html; charset=utf-8");
-  return response.Write("<a href=\"" + location + "\">Found</a>.\n\n");
-}
-
-Result<void> Text(net::ResponseWriter& response, int status, std::string_view text) {
-  response.SetStatus(status);
-  response.headers().Set("Content-Type", "text/plain; charset=utf-8");
-  return response.Write(text);
-}
-
 std::string HtmlEscaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -52,6 +39,19 @@ std::string HtmlEscaped(std::string_view text) {
     }
   }
   return out;
+}
+
+Result<void> RedirectTo(net::ResponseWriter& response, const std::string& location) {
+  response.SetStatus(302);
+  response.headers().Set("Location", location);
+  response.headers().Set("Content-Type", "text/html; charset=utf-8");
+  return response.Write("<a href=\"" + HtmlEscaped(location) + "\">Found</a>.\n\n");
+}
+
+Result<void> Text(net::ResponseWriter& response, int status, std::string_view text) {
+  response.SetStatus(status);
+  response.headers().Set("Content-Type", "text/plain; charset=utf-8");
+  return response.Write(text);
 }
 
 Counter& ScrapesOfUs(Services& services, int status) {
@@ -151,7 +151,9 @@ Result<void> ServePage(Services& services, const net::Request&, net::ResponseWri
   return response.Write(page);
 }
 
-Result<void> ServeDebug(Services&, const net::Request&, net::ResponseWriter& response) {
+Result<void> ServeDebug(Services&, const net::Request& request, net::ResponseWriter& response) {
+  const auto path = request.PathParam("subpath");
+  if (path != "pprof" && !path.starts_with("pprof/")) return PlainError(response, 404, "404 page not found");
   return PlainError(response, 404, "This server is not a Go program and has no pprof endpoints.");
 }
 
