@@ -53,7 +53,6 @@ HeadProblem SetTarget(RequestHead& head, std::string target) {
   auto path = UnescapePath(rest);
   if (!path) return Bad("malformed HTTP request: " + path.error().message());
   head.path = std::move(*path);
-  if (head.path.empty()) head.path = "/";
   return {};
 }
 

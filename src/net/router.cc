@@ -173,7 +173,7 @@ Admission Router::Admit(const RequestHead& head) {
   const auto path = BelowPrefix(head.path, options_.prefix);
   if (path.empty()) return admission;
   // As Go's ServeMux: a path that is not clean is sent to the clean one before anything is looked up.
-  if (head.path != "*" && CleanPath(head.path) != head.path) return admission;
+  if (CleanPath(head.path) != head.path) return admission;
   const auto found = tree_->Find(routes_, path, head.method, false);
   if (found.pattern == nullptr) return admission;
   const Route& route = routes_[found.pattern->route];
@@ -229,6 +229,8 @@ bool Router::Reachable(std::string_view route, std::string_view path) const {
 }
 
 void Router::ServeUnmatched(Request& request, ResponseWriter& response) {
+  // The server as a whole: nothing but its options can be asked for.
+  if (request.path == "*") return response.SetStatus(request.method == Method::kOptions ? 200 : 400);
   const auto path = BelowPrefix(request.path, options_.prefix);
   if (path.empty()) {
     const bool root = request.path == "/" || request.path == options_.prefix;
@@ -236,7 +238,7 @@ void Router::ServeUnmatched(Request& request, ResponseWriter& response) {
   }
   std::string straight = CleanPath(request.path);
   if (!options_.mount.empty() && straight == options_.prefix + options_.mount) straight += '/';
-  if (request.path != "*" && straight != request.path) return MoveTo(request, response, straight, 301);
+  if (straight != request.path) return MoveTo(request, response, straight, 301);
   // The same place written otherwise: a slash too many or too few, other case.
   std::string clean = CleanPath(path);
   std::string toggled = clean.ends_with('/') ? clean.substr(0, clean.size() - 1) : clean + "/";

@@ -159,6 +159,79 @@ def federate_requests():
     yield Ask("POST", "/federate", "match[]=temperature", dict(FORM), "text")
 
 
+ENDPOINTS = ["query", "query_range", "query_exemplars", "format_query", "labels", "label/zone/values", "series", "metadata", "targets", "targets/metadata", "rules", "alerts",
+             "alertmanagers", "status/config", "status/runtimeinfo", "status/buildinfo", "status/flags", "status/tsdb", "status/walreplay", "read", "write",
+             "admin/tsdb/delete_series", "admin/tsdb/clean_tombstones", "admin/tsdb/snapshot"]
+
+
+def method_requests():
+    """What each endpoint says to methods that it does not serve."""
+    for name in ENDPOINTS:
+        for method in ("HEAD", "OPTIONS", "PATCH", "DELETE", "FOO"):
+            yield Ask(method, f"/api/v1/{name}", "" if method == "PATCH" else None, compare="text")
+        for origin in ("http://a.example", "https://b.example:8443"):
+            yield Ask("OPTIONS", f"/api/v1/{name}", None, {"Origin": origin, "Access-Control-Request-Headers": "X-A"}, "text")
+
+
+def option_requests():
+    """Parameters that change how a query is answered."""
+    for value in ("true", "all", "1", "false", ""):
+        yield Ask("GET", "/api/v1/query?" + encoded([("query", "temperature"), ("time", AT), ("stats", value)]), None, {}, "status")
+    for value in ("1s", "15", "30m", "0", "-5m", "x", "", "1e30", "99999999999999999999"):
+        yield get("/api/v1/query", ("query", "temperature"), ("time", AT), ("lookback_delta", value))
+        yield get("/api/v1/query_range", ("query", "temperature"), ("start", AT - 60), ("end", AT), ("step", 30), ("lookback_delta", value))
+    for value in TIMES:
+        yield get("/api/v1/label/zone/values", ("start", value))
+        yield get("/api/v1/query_exemplars", ("query", "temperature"), ("end", value))
+        yield post("/api/v1/query", ("query", "1"), ("time", value))
+    for value in DURATIONS:
+        yield post("/api/v1/query_range", ("query", "temperature"), ("start", AT - 60), ("end", AT), ("step", value))
+    for pairs in ([("match[]", "temperature"), ("match[]", "up")], [("match[]", "temperature"), ("match[]", "{")], [("match[]", "temperature"), ("match[]", "{}")],
+                  [("match[]", "temperature"), ("match[]", "temperature")], [("match[]", "nothing"), ("match[]", "nothing_else")]):
+        for path in ("/api/v1/series", "/api/v1/labels", "/api/v1/label/zone/values"):
+            yield get(path, *pairs, ("start", AT - 600), ("end", AT))
+        for path in ("/api/v1/series", "/api/v1/labels"):
+            yield post(path, *pairs, ("start", AT - 600), ("end", AT))
+            yield post(path, pairs[0], url=pairs[1:])
+    yield post("/api/v1/query", ("query", "temperature"), ("query", "1"), ("time", AT))
+    yield Ask("POST", "/api/v1/query", f"query=1&time={AT}", {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"})
+    yield Ask("POST", "/api/v1/query", f"query=1&time={AT}", {"Content-Type": "Application/X-WWW-Form-Urlencoded"})
+    yield Ask("POST", f"/api/v1/query?query=2&time={AT}", "query=1", {"Content-Type": "text/plain"})
+    yield Ask("POST", "/api/v1/series", "match[]=%zz", dict(FORM), "error")
+    yield Ask("GET", "/api/v1/series?match[]=%zz", None, {}, "error")
+    yield Ask("GET", "/api/v1/labels?match[]=temperature;limit=1", None, {}, "error")
+    yield Ask("GET", f"/api/v1/query?query=temperature%7Bzone%3D%22eu%22%7D&time={AT}&query=1")
+    yield Ask("GET", f"/api/v1/query?query=1+%2B+1&time={AT}")
+    yield Ask("GET", f"/api/v1/query?query=1%20+%201&time={AT}")
+
+
+def path_requests():
+    """Paths that are written in odd ways."""
+    for target in ("/api/v1/%6cabels", "/api/v1%2Flabels", "/api/v1/label/zo%2Fne/values", "/api/v1/label/zone%00/values", "/api/v1/labels%00", "/%00", "/api/v1/labels;a=b", "/api/v1/labels%3F",
+                   "/api/v1/%2e%2e/v1/labels", "/api/v1/%2e/labels", "/api/v1/./labels", "/api/v1//labels", "/./-/healthy", "/-/../-/healthy", "/../../-/healthy", "//-/healthy", "//",
+                   "/-//healthy", "/-/healthy%2F", "/-/healthy?", "/-/healthy?a", "/-%2Fhealthy", "/%2D/healthy", "/api/v1/labels?#a", "/api/v1/label/../labels", "/api/v1/label/./values",
+                   "/api/v1/label/a/b/values", "/api/v1/query%20", "/api/v1/que%72y?query=1", "/api/v1/query/..", "/..", "/.", "/%2e%2e/%2e%2e/etc/passwd", "/....//....//etc/passwd",
+                   "/api/v1/labels\\", "/api/v1/labels%5C", "/api/v1/labels%0d%0aX:y", "/federate%2f", "/FEDERATE", "/-/HEALTHY", "/Api/v1/labels", "/api/V1/labels"):
+        yield Ask("GET", target, compare="text")
+    for target in ("/api/v1/labels/", "/api/v1//labels", "/-//healthy", "/API/v1/labels"):
+        yield Ask("POST", target, "", dict(FORM), "text")
+    for target in ("http://other.example/api/v1/labels", "http://other.example/-/healthy", "http://other.example", "https://x/-/healthy", "/-/healthy#x"):
+        yield Ask("GET", target, compare="text")
+    for method in ("GET", "OPTIONS"):
+        yield Ask(method, "*", compare="status")
+
+
+def coding_requests():
+    codings = ("gzip", "deflate", "identity", "gzip;q=0.5, deflate;q=0.9", "*;q=0", "GZIP", "gzip,deflate", " gzip", "x-gzip", "gzipped")
+    for path in ("/api/v1/series?match[]=temperature", "/api/v1/query?query=%7B", "/api/v1/nothing", "/-/healthy", "/api/v1/alerts"):
+        for coding in codings:
+            yield Ask("GET", path, None, {"Accept-Encoding": coding}, "text" if path.startswith("/-") else "data")
+    for coding in codings:
+        yield Ask("POST", "/api/v1/query", f"query=1&time={AT}", {**FORM, "Accept-Encoding": coding})
+    for coding in ("gzip", "identity", "br"):  # of the request: nobody inflates forms
+        yield Ask("POST", "/api/v1/query", f"query=1&time={AT}", {**FORM, "Content-Encoding": coding})
+
+
 def all_requests():
-    for part in (query_requests, metadata_requests, status_requests, transport_requests, federate_requests):
+    for part in (query_requests, metadata_requests, status_requests, transport_requests, federate_requests, method_requests, option_requests, path_requests, coding_requests):
         yield from part()
