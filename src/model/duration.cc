@@ -79,11 +79,10 @@ Result<DurationMs> ParseDuration(std::string_view text) {
   size_t next_unit = 0;
   while (!text.empty()) {
     size_t digits = 0;
+    while (digits < text.size() && IsDigit(text[digits])) ++digits;
     uint64_t number = 0;
-    for (; digits < text.size() && IsDigit(text[digits]); ++digits) {
-      if (number <= static_cast<uint64_t>(kMaxMs)) number = number * 10 + static_cast<uint64_t>(text[digits] - '0');
-    }
-    if (digits == 0) return Fail(BadDuration(whole, kNotValid));
+    const auto read = std::from_chars(text.data(), text.data() + digits, number);
+    if (read.ec != std::errc()) return Fail(BadDuration(whole, kNotValid));  // no digit, or beyond 64 bits
     text.remove_prefix(digits);
     size_t letters = 0;
     while (letters < text.size() && !IsDigit(text[letters])) ++letters;

@@ -37,7 +37,9 @@ TEST(Duration, ErrorsAreThoseOfPrometheus) {
   EXPECT_EQ(ParseDuration("5m1h").error().message(), "not a valid duration string: \"5m1h\"");
   EXPECT_EQ(ParseDuration("5x").error().message(), "unknown unit \"x\" in duration \"5x\"");
   EXPECT_EQ(ParseDuration("300y").error().message(), "duration out of range");
-  EXPECT_EQ(ParseDuration("99999999999999999999999999ms").error().message(), "duration out of range");
+  EXPECT_EQ(ParseDuration("18446744073709551615ms").error().message(), "duration out of range");
+  EXPECT_EQ(ParseDuration("18446744073709551616ms").error().message(),
+            "not a valid duration string: \"18446744073709551616ms\"");
 }
 
 TEST(Duration, EveryRoundTripIsExact) {

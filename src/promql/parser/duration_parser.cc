@@ -87,7 +87,7 @@ ExpressionParser::DurationTree ExpressionParser::OffsetDuration() {
   }
   if (IsSign(tokens_.PeekType())) return DurationOperators(Signed(sign, Duration(kDurationPowPrecedence)), 0);
   if (IsCallWord(tokens_.PeekType())) return SignedOffsetCall(sign);
-  if (!tokens_.At(TokenType::kLeftParen)) return Signed(sign, DurationPrimary());
+  if (!tokens_.At(TokenType::kLeftParen)) return Signed(sign, DurationLiteral());
   tokens_.Take();
   DurationTree inner = Duration(0);
   if (!inner || !tokens_.Expect(TokenType::kRightParen)) return {};
@@ -189,16 +189,20 @@ ExpressionParser::DurationTree ExpressionParser::DurationPrimary() {
   }
 }
 
-ExpressionParser::DurationTree ExpressionParser::DurationNumber() {
+// A number whose range is still to be looked at.
+ExpressionParser::DurationTree ExpressionParser::DurationLiteral() {
   const Token token = tokens_.Take();
   const bool is_duration = token.type == TokenType::kDuration;
-  const double value = is_duration ? DurationValue(token) : NumberValue(token);
   DurationTree out;
-  if (OutOfRange(value)) {
-    tokens_.AddError(token.range(), "duration out of range");
+  out.expr = MakeNumber(is_duration ? DurationValue(token) : NumberValue(token), is_duration, token.range());
+  return out;
+}
+
+ExpressionParser::DurationTree ExpressionParser::DurationNumber() {
+  DurationTree out = DurationLiteral();
+  if (OutOfRange(out.expr->value)) {
+    tokens_.AddError(out.expr->pos, "duration out of range");
     out.expr = MakeNumber(0, false, {});
-  } else {
-    out.expr = MakeNumber(value, is_duration, token.range());
   }
   return out;
 }

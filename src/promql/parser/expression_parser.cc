@@ -61,8 +61,9 @@ bool CanNameFunction(TokenType type) {
   return type == TokenType::kIdentifier || (type >= TokenType::kStart && type <= TokenType::kMinOf);
 }
 
-// Words that are labels in lists like by (…), although some have a meaning elsewhere.
+// Words that are labels in lists like by (…), although some have a meaning elsewhere. Prometheus leaves one out.
 bool CanBeGroupingLabel(TokenType type) {
+  if (type == TokenType::kWithout) return false;
   return type == TokenType::kIdentifier || type == TokenType::kMetricIdentifier || IsAggregatorToken(type) ||
          IsKeywordToken(type) || type >= TokenType::kStart || type == TokenType::kAnd || type == TokenType::kOr ||
          type == TokenType::kUnless || type == TokenType::kAtan2;
@@ -87,6 +88,8 @@ bool IsMetricIdentifier(TokenType type) {
     case TokenType::kGroupRight:
     case TokenType::kAtan2:
       return false;
+    case TokenType::kWithout:
+      return true;
     default:
       return CanBeGroupingLabel(type);
   }
@@ -410,7 +413,8 @@ bool ExpressionParser::Modifiers(BinaryModifiers& out) {
     if (tokens_.At(TokenType::kGroupLeft) || tokens_.At(TokenType::kGroupRight)) {
       const bool left = tokens_.Take().type == TokenType::kGroupLeft;
       out.matching.card = left ? MatchCardinality::kManyToOne : MatchCardinality::kOneToMany;
-      if (tokens_.At(TokenType::kLeftParen)) {
+      // Without a list, the right-hand side or a fill modifier follows; anything else is taken for a broken list.
+      if (tokens_.At(TokenType::kLeftParen) || !StartsExpression()) {
         auto include = GroupingLabels();
         if (!include) return false;
         out.matching.include = std::move(*include);
@@ -492,7 +496,6 @@ std::string ExpressionParser::GroupingLabel() {
     }
     return name;
   }
-  if (!IsLegacyLabelName(token.text)) tokens_.ReportUnexpected(kContext, "label");
   return std::string(token.text);
 }
 

@@ -94,6 +94,7 @@ class ExpressionParser {
   DurationTree DurationUnary();
   DurationTree DurationPrimary();
   DurationTree DurationNumber();
+  DurationTree DurationLiteral();
   DurationTree DurationCall();
   DurationTree DurationParen();
   DurationTree Signed(const Token& sign, DurationTree operand);

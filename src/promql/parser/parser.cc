@@ -9,6 +9,8 @@ namespace epi::promql {
 namespace {
 
 Error FirstError(const std::vector<ParseError>& errors, std::string_view text) {
+  // As Prometheus, which knows no position in a text without any.
+  if (text.empty()) return Error(ErrorCode::kInvalid, "unknown position: parse error: " + errors.front().message);
   return Error(ErrorCode::kInvalid, FormatParseError(errors.front(), text));
 }
 

@@ -95,6 +95,35 @@ TEST(Parser, ErrorsNameLineAndColumn) {
   EXPECT_EQ(Message("{a=~\"(\"}").substr(0, 17), "1:2: parse error:");
 }
 
+TEST(Parser, GroupingLabelsMayBeAnyTextButWithout) {
+  EXPECT_EQ(Printed("sum by (a:b, :, bool, by) (x)"), "sum by (\"a:b\", \":\", bool, by) (x)");
+  EXPECT_EQ(Printed("x * on (a:b) group_left (:c) y"), "x * on (\"a:b\") group_left (\":c\") y");
+  EXPECT_EQ(Message("sum by (a, without) (x)"),
+            "1:12: parse error: unexpected <without> in grouping opts, expected label");
+  EXPECT_EQ(Printed("without + 1"), "without + 1");
+}
+
+TEST(Parser, WhatStandsBehindGroupLeftIsTakenForItsList) {
+  EXPECT_EQ(Printed("x * on (a) group_left fill (1) y"), "x * on (a) group_left () fill (1) y");
+  EXPECT_EQ(Printed("x * on (a) group_left -y"), "x * on (a) group_left () -y");
+  EXPECT_EQ(Message("x * on (a) group_left"),
+            "1:22: parse error: unexpected end of input in grouping opts, expected \"(\"");
+  EXPECT_EQ(Message("x * on (a) group_right bool y"),
+            "1:24: parse error: unexpected <bool> in grouping opts, expected \"(\"");
+}
+
+TEST(Parser, DurationsOutOfRangeAreReportedWhereTheyStart) {
+  EXPECT_EQ(Message("x offset -1e30"), "1:10: parse error: duration out of range");
+  EXPECT_EQ(Message("x offset --1e30"), "1:12: parse error: duration out of range");
+  EXPECT_EQ(Message("x offset -(1e30)"), "1:12: parse error: duration out of range");
+  EXPECT_EQ(Message("x[-1e30]"), "1:4: parse error: duration out of range");
+}
+
+TEST(Parser, AnEmptyTextHasNoPosition) {
+  EXPECT_EQ(Message(""), "unknown position: parse error: no expression found in input");
+  EXPECT_EQ(Message(" "), "1:1: parse error: no expression found in input");
+}
+
 TEST(Parser, DeepAndLongTextsAreRefusedCleanly) {
   EXPECT_NE(Message(Repeat("(", 100'000)).find("nested too deeply"), std::string::npos);
   EXPECT_NE(Message(Repeat("-", 100'000) + "1").find("nested too deeply"), std::string::npos);
