@@ -17,41 +17,16 @@ import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "e2e"))
-from harness import Scratch, Server, free_port, wait_until  # noqa: E402
+from harness import Scratch, Server, free_port, resident_mib, wait_until  # noqa: E402
+from wire import field, snappy, varint  # noqa: E402
 
 CONNECTIONS, SERIES, SAMPLES = 1000, 200, 10
-
-
-def resident_mib(pid):
-    with open(f"/proc/{pid}/status") as lines:
-        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:"))
 
 
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat") as line:
         fields = line.read().rsplit(") ", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def varint(n):
-    out = b""
-    while n >= 0x80:
-        out += bytes([n & 0x7F | 0x80])
-        n >>= 7
-    return out + bytes([n])
-
-
-def field(number, data):
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def snappy(plain):
-    """Literals only: valid, and nobody's compressor is measured."""
-    out = varint(len(plain))
-    for at in range(0, len(plain), 65536):
-        piece = plain[at:at + 65536]
-        out += bytes([61 << 2]) + struct.pack("<H", len(piece) - 1) + piece
-    return out
 
 
 def request_body(start_ms):

@@ -8,16 +8,14 @@ series. After two minutes of warm-up the CPU time of the process is taken over t
 so that the cost of scraping can be taken off. Prints one JSON line a server.
 """
 import argparse
-import http.server
 import json
 import os
 import sys
 import tempfile
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "e2e"))
-from harness import QuietServer, Server  # noqa: E402
+from harness import HttpTarget, Server  # noqa: E402
 
 PAGES, SERIES = 50, 2000
 
@@ -39,28 +37,14 @@ def rule_file(path, groups):
         json.dump({"groups": rows}, out)
 
 
-class Pages:
+class Pages(HttpTarget):
     def __init__(self, groups):
-        lines = [[f'load_total{{shard="{(p * SERIES + s) % groups}",zone="z{s % 5}",n="{s}"}} ' for s in range(SERIES)] for p in range(PAGES)]
+        self.lines = [[f'load_total{{shard="{(p * SERIES + s) % groups}",zone="z{s % 5}",n="{s}"}} ' for s in range(SERIES)] for p in range(PAGES)]
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                page, now = int(self.path.rsplit("/", 1)[1]), int(time.time())
-                body = "".join(f"{text}{now % 100000 * (i % 7 + 1)}\n" for i, text in enumerate(lines[page])).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = QuietServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    def answer(self, request):
+        page, now = int(request.path.rsplit("/", 1)[1]), int(time.time())
+        return "".join(f"{text}{now % 100000 * (i % 7 + 1)}\n" for i, text in enumerate(self.lines[page]))
 
 
 def cpu_seconds(pid):

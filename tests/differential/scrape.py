@@ -8,7 +8,6 @@ servers, then it fails. Compared are the samples of every series (and their time
 metadata. Differences that are meant are listed in expected_scrape_differences.txt: a regular expression over "exposition: what", a tab,
 and the section of the surface document that says so. An entry that matches nothing is an error: the list only shrinks.
 """
-import http.server
 import json
 import os
 import re
@@ -19,7 +18,7 @@ import urllib.parse
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
-from harness import QuietServer, Scratch, Server, find_peer, wait_until  # noqa: E402
+from harness import HttpTarget, Scratch, Server, find_peer, wait_until  # noqa: E402
 
 from scrape_expositions import EXPOSITIONS  # noqa: E402
 
@@ -28,7 +27,7 @@ NOT_COMPARED = {"scrape_duration_seconds"}
 SERVERS = ("ours", "theirs")
 
 
-class Targets:
+class Targets(HttpTarget):
     """One page after another for each server and exposition, then failures."""
 
     def __init__(self, expositions):
@@ -36,47 +35,24 @@ class Targets:
         self.now = int(time.time()) - 5
         self.served = {(s, e.name): 0 for s in SERVERS for e in expositions}
         self.lock = threading.Lock()
-        targets = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                url = urllib.parse.urlparse(self.path)
-                name, server = url.path.strip("/"), urllib.parse.parse_qs(url.query)["server"][0]
-                exposition = targets.expositions[name]
-                with targets.lock:
-                    turn = targets.served[server, name]
-                    targets.served[server, name] += 1
-                if turn >= len(exposition.pages):
-                    self.send_response(503)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                    return
-                page = exposition.pages[turn].replace("{now}", str(targets.now)).replace("{now_ms}", str(targets.now * 1000)).encode()
-                self.send_response(200)
-                if exposition.content_type:
-                    self.send_header("Content-Type", exposition.content_type)
-                self.send_header("Content-Length", str(len(page)))
-                self.end_headers()
-                self.wfile.write(page)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = QuietServer(("127.0.0.1", 0), Handler)
-        self.server.request_queue_size = 256
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    def answer(self, request):
+        url = urllib.parse.urlparse(request.path)
+        name, server = url.path.strip("/"), urllib.parse.parse_qs(url.query)["server"][0]
+        exposition = self.expositions[name]
+        with self.lock:
+            turn = self.served[server, name]
+            self.served[server, name] += 1
+        if turn >= len(exposition.pages):
+            return 503, b"", None
+        page = exposition.pages[turn].replace("{now}", str(self.now)).replace("{now_ms}", str(self.now * 1000))
+        return 200, page, exposition.content_type or None
 
     def all_done(self):
         # Two failures: the first is then stored for certain.
         with self.lock:
             return all(count >= len(self.expositions[name].pages) + 2 for (_, name), count in self.served.items())
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def config(expositions, port, server):

@@ -6,15 +6,13 @@
 Groups are evaluated every second. The value of the alert's expression comes from this script's own target. Between pending and firing
 the server is killed with SIGKILL and started again: `for` goes on where it was. The history of the alert tells all of it at the end.
 """
-import http.server
 import json
 import os
 import sys
-import threading
 import time
 import urllib.request
 
-from harness import Process, QuietServer, Scratch, Server, find_peer, free_port, wait_until
+from harness import HttpTarget, Process, Scratch, Server, find_peer, free_port, wait_until
 
 FOR_SECONDS = 8
 
@@ -51,38 +49,20 @@ receivers:
 """
 
 
-class Target:
+class Target(HttpTarget):
     """Two parts that are broken or not, and the receiver of Alertmanager's notifications."""
 
     def __init__(self):
         self.broken = 1
         self.pages = []
-        target = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                self.answer(f'broken{{part="a"}} {target.broken}\nbroken{{part="b"}} {target.broken}\n'.encode())
-
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                target.pages.append((body["status"], sorted(a["labels"]["part"] for a in body["alerts"] if a["status"] == body["status"])))
-                self.answer(b"")
-
-            def answer(self, body):
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = QuietServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    def answer(self, request):
+        if request.command == "GET":
+            return f'broken{{part="a"}} {self.broken}\nbroken{{part="b"}} {self.broken}\n'
+        body = json.loads(request.body)
+        self.pages.append((body["status"], sorted(a["labels"]["part"] for a in body["alerts"] if a["status"] == body["status"])))
+        return b""
 
 
 def fetch(port, path):

@@ -143,9 +143,49 @@ class QuietServer(http.server.ThreadingHTTPServer):
     """A target's server: clients that go away in the middle are part of the game."""
 
     daemon_threads = True
+    request_queue_size = 256
 
     def handle_error(self, request, client_address):
         pass
+
+
+class HttpTarget:
+    """An HTTP server on a free port, from its making on. What it answers answer() says, which many threads call: the text of an exposition,
+    or (status, body, content type or None). The request has `command`, `path`, `headers` and `body`."""
+
+    def __init__(self):
+        target = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                said = target.answer(self)
+                status, body, content_type = said if isinstance(said, tuple) else (200, said, "text/plain; version=0.0.4")
+                body = body.encode() if isinstance(body, str) else body
+                self.send_response(status)
+                if content_type is not None:
+                    self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def answer(self, request):
+        raise NotImplementedError
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class RecordingProxy:

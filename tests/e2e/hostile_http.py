@@ -6,7 +6,6 @@ well-behaved client is served all the time.
 """
 import socket
 import sys
-import threading
 import time
 
 from harness import Scratch, Server, resident_mib

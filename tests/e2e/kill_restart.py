@@ -7,47 +7,30 @@ The server scrapes this script's own target every 50 ms. Before 7 of the restart
 part of a record, as a crash in the middle of a write leaves it. The seed is printed and repeats the times of the kills.
 """
 import glob
-import http.server
 import json
 import os
 import random
 import sys
-import threading
 import time
 
-from harness import QuietServer, Scratch, Server, wait_until
+from harness import HttpTarget, Scratch, Server, wait_until
 
 ROUNDS = 20
 TORN_ROUNDS = {2, 5, 8, 11, 13, 16, 19}
 SERIES = 50
 
 
-class Target:
+class Target(HttpTarget):
     """A page whose values change at every scrape: the counter of answers, in each of its series."""
 
     def __init__(self):
         self.count = 0
-        target = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                target.count += 1
-                n = target.count
-                body = "".join(f'shown{{n="{i}"}} {n * (i + 1) + (0.25 if i % 3 else 0)}\n' for i in range(SERIES)).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = QuietServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    def answer(self, request):
+        self.count += 1
+        n = self.count
+        return "".join(f'shown{{n="{i}"}} {n * (i + 1) + (0.25 if i % 3 else 0)}\n' for i in range(SERIES))
 
 
 def samples(server, at, seconds):

@@ -6,13 +6,12 @@
 One target plays every job and notes when each was scraped. The job that stays the same must be scraped at its old offset, every second,
 through reloads that add, change and remove the jobs beside it, with its series known all the while; a file that is wrong changes nothing.
 """
-import http.server
 import os
 import sys
 import threading
 import time
 
-from harness import QuietServer, Scratch, Server, wait_until
+from harness import HttpTarget, Scratch, Server, wait_until
 
 failures = []
 
@@ -23,41 +22,22 @@ def check(what, condition, detail=""):
         failures.append(what)
 
 
-class Target:
+class Target(HttpTarget):
     """Answers on every path with the same series, and keeps the times of arrival by path."""
 
     def __init__(self):
         self.arrivals = {}
         self.lock = threading.Lock()
-        target = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                with target.lock:
-                    target.arrivals.setdefault(self.path, []).append(time.time())
-                body = b"".join(b"m{i=\"%d\"} 1\n" % i for i in range(50))
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = QuietServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    def answer(self, request):
+        with self.lock:
+            self.arrivals.setdefault(request.path, []).append(time.time())
+        return b"".join(b"m{i=\"%d\"} 1\n" % i for i in range(50))
 
     def seen(self, path):
         with self.lock:
             return list(self.arrivals.get(path, []))
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def job(name, port, interval="1s", extra=""):

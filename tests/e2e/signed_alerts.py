@@ -7,14 +7,13 @@ Two Alertmanager sections: one with keys of its own, one that assumes a role wit
 """
 import hashlib
 import hmac
-import http.server
 import json
 import os
 import sys
 import threading
 import urllib.parse
 
-from harness import QuietServer, Scratch, Server, wait_until
+from harness import HttpTarget, Scratch, Server, wait_until
 
 REGION = "eu-west-1"
 SECRETS = {"own-key": "own-secret", "file-key": "file-secret", "role-key": "role-secret"}
@@ -41,37 +40,23 @@ def expected_signature(method, path, headers, body, signed, scope, secret):
     return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
 
 
-class Receiver:
+class Receiver(HttpTarget):
     """Answers as Alertmanager and as STS, by path; keeps (key, service, what is wrong) and the alerts of each request."""
 
     def __init__(self):
         self.requests = []
         self.lock = threading.Lock()
-        receiver = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                noted = receiver.judge(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
-                answer = b""
-                if self.path == "/":
-                    answer = (b"<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>role-key</AccessKeyId><SecretAccessKey>"
-                              b"role-secret</SecretAccessKey><SessionToken>token</SessionToken></Credentials></AssumeRoleResult></AssumeRoleResponse>")
-                with receiver.lock:
-                    receiver.requests.append(noted)
-                self.send_response(403 if noted["wrong"] else 200)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = QuietServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    def answer(self, request):
+        noted = self.judge(request.path, {k.lower(): v for k, v in request.headers.items()}, request.body)
+        with self.lock:
+            self.requests.append(noted)
+        said = b""
+        if request.path == "/":
+            said = (b"<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>role-key</AccessKeyId><SecretAccessKey>"
+                    b"role-secret</SecretAccessKey><SessionToken>token</SessionToken></Credentials></AssumeRoleResult></AssumeRoleResponse>")
+        return (403 if noted["wrong"] else 200), said, None
 
     @staticmethod
     def judge(path, headers, body):
@@ -91,10 +76,6 @@ class Receiver:
     def at(self, path):
         with self.lock:
             return [r for r in self.requests if r["path"] == path]
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def main():
