@@ -3,7 +3,6 @@
 #include <future>
 
 #include "tsdb/block/block_files.h"
-#include "tsdb/db_metrics.h"
 #include "tsdb/db_view.h"
 
 namespace epi::tsdb {
@@ -28,22 +27,32 @@ struct Db::MetricsLink : DbMetricsSource {
 Db::Db(DbOptions options, DbDependencies dependencies)
     : options_(std::move(options)),
       deps_(std::move(dependencies)),
+      unread_metrics_(deps_.metrics == nullptr ? std::make_unique<MetricRegistry>() : nullptr),
+      observers_(deps_.metrics == nullptr ? *unread_metrics_ : *deps_.metrics,
+                 options_.head.out_of_order_window_ms > 0),
       native_(JoinPath(options_.directory, kNativeName)),
       take_over_(deps_.fs, options_.directory, native_),
       series_log_(deps_.fs, JoinPath(native_, "series"), next_lsn_),
-      wal_(deps_.fs, {JoinPath(native_, "wal"), options_.wal_segment_bytes, options_.sync_each_commit}, series_log_,
-           next_lsn_),
+      wal_(deps_.fs, deps_.clock, {JoinPath(native_, "wal"), options_.wal_segment_bytes, options_.sync_each_commit},
+           series_log_, next_lsn_, observers_.wal_sync),
       noted_log_(wal_, changes_),
-      head_(options_.head, noted_log_, &series_log_),
+      head_(HeadOptionsOf(), noted_log_, &series_log_),
       blocks_(deps_.fs, deps_.clock, deps_.random, deps_.log,
               {options_.directory,
                {ExponentialRanges(options_.head.group.block_range_ms, options_.max_block_duration_ms),
                 options_.merge_overlapping},
-               {kDefaultChunkSegmentBytes, options_.samples_per_chunk, options_.float_encoding},
+               {kDefaultChunkSegmentBytes, options_.samples_per_chunk, options_.float_encoding, &observers_.chunks},
                options_.retention,
                &changes_,
-               options_.delay_compact_file}),
+               options_.delay_compact_file,
+               &observers_.compaction}),
       spill_(deps_.fs, JoinPath(native_, "runs"), options_.head.group.block_range_ms) {}
+
+HeadOptions Db::HeadOptionsOf() const {
+  HeadOptions out = options_.head;
+  out.late_seconds = &observers_.late;
+  return out;
+}
 
 Db::~Db() { static_cast<void>(Close()); }
 

@@ -19,6 +19,8 @@
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 #include "tsdb/compact/block_store.h"
+#include "tsdb/db_metrics.h"
+#include "tsdb/head/block_cut.h"
 #include "tsdb/head/head.h"
 #include "tsdb/head/head_view.h"
 #include "tsdb/head/run_spill.h"
@@ -128,6 +130,16 @@ class Db final : public Storage {
   Head& head() { return head_; }
   const Head& head() const { return head_; }
   const Wal& wal() const { return wal_; }
+  const SeriesLog& series_log() const { return series_log_; }
+  const RunSpill& spill() const { return spill_; }
+  // The highest number that was given to a batch.
+  uint64_t highest_lsn() const { return next_lsn_.load(std::memory_order_acquire) - 1; }
+  struct Counters {
+    std::atomic<uint64_t> compactions_triggered{0};
+    std::atomic<uint64_t> compactions_failed{0};
+    std::atomic<uint64_t> head_truncations_failed{0};
+  };
+  const Counters& counters() const { return counters_; }
   // 1: the last run ended in order, 0: it left its lock file behind, -1: no lock file is used.
   int clean_start() const { return clean_start_; }
   uint64_t corruptions() const { return corruptions_.load(std::memory_order_relaxed); }
@@ -135,6 +147,8 @@ class Db final : public Storage {
 
  private:
   Db(DbOptions options, DbDependencies dependencies);
+  HeadOptions HeadOptionsOf() const;
+  BlockCutOptions CutOptions(std::string foreign) const;
   Result<void> TakeDirectory();
   Result<void> Replay();
   void ReportDamage(const std::vector<LogDamage>& damage);
@@ -159,11 +173,15 @@ class Db final : public Storage {
   // Writes the oldest block range of the head, no further than to `limit`.
   Result<void> CutHead(TimestampMs limit);
   Result<void> CutLate(const HeadView& view, TimestampMs before);
+  Result<void> CompactAll();
   Result<void> TryTruncate();
+  Result<void> TruncateLog();
   Result<void> RewriteUntimed();
 
   const DbOptions options_;
   const DbDependencies deps_;
+  const std::unique_ptr<MetricRegistry> unread_metrics_;  // when there is no registry
+  const DbObservers observers_;
   const std::string native_;  // data/epimetheus
   TakeOver take_over_;
   std::unique_ptr<FileLock> lock_;
@@ -191,6 +209,7 @@ class Db final : public Storage {
   bool truncate_pending_ = false;  // guarded by work_mutex_; an open view reads what is in a block already
   WalReplayProgress progress_;
   WalReplayReport report_;
+  Counters counters_;
   std::atomic<uint64_t> corruptions_{0};
   std::atomic<double> replay_seconds_{0};
   std::atomic<bool> ready_{false};

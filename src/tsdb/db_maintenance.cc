@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "telemetry/stopwatch.h"
 #include "tsdb/compact/throttled_pace.h"
 #include "tsdb/db.h"
 #include "tsdb/head/block_cut.h"
@@ -97,6 +98,14 @@ Result<void> Db::Maintain() {
   Spill();
   const std::lock_guard<std::mutex> exclusive(work_mutex_);
   EPI_TRY(blocks_.Reload(log_bytes()));
+  counters_.compactions_triggered.fetch_add(1, std::memory_order_relaxed);
+  auto done = CompactAll();
+  if (!done && done.error().code() != ErrorCode::kCanceled)
+    counters_.compactions_failed.fetch_add(1, std::memory_order_relaxed);
+  return done;
+}
+
+Result<void> Db::CompactAll() {
   EPI_TRY(TryTruncate());
   head_.Reclaim();
   EPI_TRY(blocks_.ApplyRetentionRules());
@@ -123,6 +132,15 @@ Result<void> Db::Maintain() {
   }
 }
 
+BlockCutOptions Db::CutOptions(std::string foreign) const {
+  return {.samples_per_chunk = options_.samples_per_chunk,
+          .float_encoding = float_encoding_,
+          .keep_start_times = options_.keep_start_times,
+          .foreign = std::move(foreign),
+          .histogram_start_times = options_.histogram_start_times,
+          .observers = &observers_.chunks};
+}
+
 bool Db::Cuttable() const {
   if (head_.max_time() == kNoTime) return false;
   const int64_t range = options_.head.group.block_range_ms;
@@ -144,13 +162,11 @@ Result<void> Db::CutHead(TimestampMs limit) {
     const TimestampMs oldest_late = head_.OldestLate(lsn);
     const TimestampMs from = oldest_late < first ? std::max(oldest_late, block_start) : first;
     const Ulid ulid = blocks_.NewUlid();
-    BlockCutOptions cut{options_.samples_per_chunk,
-                        float_encoding_,
-                        options_.keep_start_times,
-                        {},
-                        options_.histogram_start_times};
-    cut.foreign = EncodeNativeMark({lsn, end});
-    EPI_ASSIGN(const auto meta, CutBlock(deps_.fs, options_.directory, ulid, view, from, end, std::nullopt, cut));
+    const BlockCutOptions cut = CutOptions(EncodeNativeMark({lsn, end}));
+    EPI_ASSIGN(const auto meta, [&] {
+      const BlockWriteMeter::Scope metered(blocks_.meter());
+      return CutBlock(deps_.fs, options_.directory, ulid, view, from, end, std::nullopt, cut);
+    }());
     EPI_TRY(CutLate(view, block_start));
     deps_.log.Info("write block", {{"mint", from},
                                    {"maxt", end},
@@ -170,8 +186,8 @@ Result<void> Db::CutLate(const HeadView& view, TimestampMs before) {
   const TimestampMs oldest = head_.OldestLate(view.visible());
   if (oldest >= before) return {};
   for (TimestampMs at = BlockStart(oldest, range); at < before; at += range) {
-    const BlockCutOptions cut{options_.samples_per_chunk, float_encoding_, options_.keep_start_times,
-                              EncodeNativeMark({}), options_.histogram_start_times};
+    const BlockCutOptions cut = CutOptions(EncodeNativeMark({}));
+    const BlockWriteMeter::Scope metered(blocks_.meter());
     EPI_TRY(CutBlock(deps_.fs, options_.directory, blocks_.NewUlid(), view, at, at + range,
                      std::string(kHintOutOfOrder), cut));
   }
@@ -180,9 +196,18 @@ Result<void> Db::CutLate(const HeadView& view, TimestampMs before) {
 
 Result<void> Db::TryTruncate() {
   if (!truncate_pending_) return {};
+  const MonotonicNs start = deps_.clock.Monotonic();
   if (!head_.TruncateBefore(in_blocks_.time, in_blocks_.lsn)) return {};
+  observers_.head_gc.Observe(static_cast<double>(deps_.clock.Monotonic() - start) * 1e-9);
   truncate_pending_ = false;
   snapshot_outdated_ = true;
+  auto done = TruncateLog();
+  if (!done) counters_.head_truncations_failed.fetch_add(1, std::memory_order_relaxed);
+  return done;
+}
+
+Result<void> Db::TruncateLog() {
+  const Stopwatch watch(deps_.clock, observers_.wal_truncation);
   EPI_TRY(take_over_.RemoveMovedAside());
   EPI_TRY(RewriteUntimed());
   wal_.CutSegment();
@@ -213,6 +238,7 @@ Result<void> Db::Delete(std::span<const std::vector<Matcher>> matcher_sets, Time
 Result<void> Db::CleanTombstones() {
   if (!ready()) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
   const std::lock_guard<std::mutex> exclusive(work_mutex_);
+  const Stopwatch watch(deps_.clock, observers_.tombstone_cleanup);
   return blocks_.CleanTombstones(log_bytes(), nullptr);
 }
 
@@ -231,11 +257,8 @@ Result<std::string> Db::Snapshot(bool with_head) {
   EPI_TRY(blocks_.Snapshot(directory));
   if (with_head && head_.max_time() != kNoTime) {
     const HeadView view(head_);
-    const BlockCutOptions cut{options_.samples_per_chunk,
-                              float_encoding_,
-                              options_.keep_start_times,
-                              {},
-                              options_.histogram_start_times};
+    const BlockCutOptions cut = CutOptions({});
+    const BlockWriteMeter::Scope metered(blocks_.meter());
     const TimestampMs first = std::min(head_.min_time(), head_.OldestLate(view.visible()));
     EPI_TRY(CutBlock(deps_.fs, directory, blocks_.NewUlid(), view, first, head_.max_time() + 1, std::nullopt, cut));
   }

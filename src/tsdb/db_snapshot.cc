@@ -28,9 +28,8 @@ Result<void> Db::LoadSnapshot(ThreadPool* pool) {
 }
 
 uint64_t Db::SamplesAppended() const {
-  const HeadCounters& counters = head_.counters();
-  return counters.floats_appended.load(std::memory_order_relaxed) +
-         counters.histograms_appended.load(std::memory_order_relaxed);
+  const HeadCounters::ByType& appended = head_.counters().appended;
+  return appended.floats.load(std::memory_order_relaxed) + appended.histograms.load(std::memory_order_relaxed);
 }
 
 bool Db::SnapshotDue() const {

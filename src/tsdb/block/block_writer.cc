@@ -10,6 +10,7 @@ BlockWriter::BlockWriter(FileSystem& fs, std::string directory, const Ulid& ulid
       directory_(std::move(directory)),
       ulid_(ulid),
       temporary_(BlockDirectory(directory_, ulid) + std::string(kCreationSuffix)),
+      observers_(options.observers),
       chunks_(fs, JoinPath(temporary_, kChunksDirectory), options.max_segment_bytes),
       index_(fs, JoinPath(temporary_, kIndexFile)) {}
 
@@ -34,6 +35,10 @@ Result<void> BlockWriter::AddSeries(std::span<const IndexLabel> labels, std::spa
     const uint32_t samples = ChunkSampleCount(chunk.encoding, chunk.data);
     stats_.samples += samples;
     (IsFloatEncoding(chunk.encoding) ? stats_.float_samples : stats_.histogram_samples) += samples;
+    if (observers_ == nullptr) continue;
+    observers_->bytes.Observe(static_cast<double>(chunk.data.size()));
+    observers_->samples.Observe(samples);
+    observers_->range_ms.Observe(static_cast<double>(chunk.max_time - chunk.min_time));
   }
   EPI_TRY(index_.AddSeries(labels, metas_));
   stats_.chunks += chunks.size();

@@ -13,14 +13,23 @@
 #include "base/result.h"
 #include "chunkenc/encoding.h"
 #include "model/labels.h"
+#include "telemetry/metrics.h"
 #include "tsdb/block/block_meta.h"
 #include "tsdb/block/chunk_segments.h"
 #include "tsdb/block/index_writer.h"
 
 namespace epi::tsdb {
 
+// Told of every chunk: its bytes, samples, and time range in milliseconds.
+struct ChunkObservers {
+  Observer& bytes;
+  Observer& samples;
+  Observer& range_ms;
+};
+
 struct BlockWriterOptions {
   uint64_t max_segment_bytes = kDefaultChunkSegmentBytes;
+  const ChunkObservers* observers = nullptr;  // may be null; outlives the writer
 };
 
 // A finished chunk somewhere in memory.
@@ -57,6 +66,7 @@ class BlockWriter {
   std::string directory_;
   Ulid ulid_;
   std::string temporary_;
+  const ChunkObservers* const observers_;
   ChunkSegmentWriter chunks_;
   IndexWriter index_;
   BlockStats stats_;

@@ -30,6 +30,8 @@ class IndexReader {
   uint64_t bytes() const { return data_.size(); }
   const IndexToc& toc() const { return toc_; }
   uint32_t symbol_count() const { return symbol_count_; }
+  // Memory that is held to find symbols; their texts stay in the file.
+  size_t symbol_bytes() const { return symbol_samples_.capacity() * sizeof(uint32_t); }
   uint64_t symbol_table_bytes() const { return symbols_.size(); }
   Result<std::string_view> Symbol(IndexSymbol symbol) const;
   // Calls visit(text) for each symbol, in the order of the table; stops at damage.

@@ -197,7 +197,6 @@ Result<std::optional<BlockStore::Compacted>> BlockStore::CompactOnce(uint64_t ot
     const std::lock_guard lock(mutex_);
     ++counts_.compactions;
     if (overlapping) ++counts_.overlapping_compactions;
-    if (!done) ++counts_.compactions_failed;
   }
   if (!done) return done;
   EPI_TRY(Reload(other_bytes));
@@ -206,6 +205,7 @@ Result<std::optional<BlockStore::Compacted>> BlockStore::CompactOnce(uint64_t ot
 
 Result<std::optional<BlockStore::Compacted>> BlockStore::CompactLocked(std::vector<std::shared_ptr<const Block>> inputs,
                                                                        BlockMeta meta, WorkPace* pace) {
+  const BlockWriteMeter::Scope metered(meter_);
   const Ulid ulid = NewUlid();
   CompactOptions options = options_.compact;
   options.float_encoding = float_encoding_;

@@ -18,6 +18,7 @@
 #include "storage/change_log.h"
 #include "telemetry/log.h"
 #include "tsdb/block/block.h"
+#include "tsdb/block/block_write_meter.h"
 #include "tsdb/compact/compaction_planner.h"
 #include "tsdb/compact/compactor.h"
 #include "tsdb/compact/retention.h"
@@ -36,12 +37,12 @@ struct BlockStoreOptions {
   ChangeLog* changes = nullptr;
   // Where a shipper notes what it has uploaded: other new blocks are not compacted. Empty: nothing waits.
   std::string upload_list;
+  Observer* write_seconds = nullptr;  // how long each writing of a block takes; may be null
 };
 
 // What happened since the store was made; for the server's own metrics.
 struct BlockStoreCounts {
-  uint64_t compactions = 0;
-  uint64_t compactions_failed = 0;
+  uint64_t compactions = 0;  // of blocks into one
   uint64_t overlapping_compactions = 0;
   uint64_t reloads = 0;
   uint64_t reloads_failed = 0;
@@ -59,7 +60,8 @@ class BlockStore {
         random_(random),
         logger_(std::move(logger)),
         options_(std::move(options)),
-        uploads_(options_.upload_list) {}
+        uploads_(options_.upload_list),
+        meter_(clock, options_.write_seconds) {}
 
   // Sorted by min_time. Never null.
   std::shared_ptr<const BlockList> blocks() const;
@@ -90,6 +92,9 @@ class BlockStore {
   // Links all blocks into `directory`, which must not be the data directory.
   Result<void> Snapshot(const std::string& directory);
   BlockStoreCounts counts() const;
+  // Whoever writes a block into the directory beside the store uses it too.
+  BlockWriteMeter& meter() { return meter_; }
+  const BlockWriteMeter& meter() const { return meter_; }
   // A new name, from clock and random.
   Ulid NewUlid() { return Ulid::Make(clock_.NowMs(), random_); }
 
@@ -107,7 +112,8 @@ class BlockStore {
   Logger logger_;
   const BlockStoreOptions options_;
   std::atomic<ChunkEncoding> float_encoding_ = options_.compact.float_encoding;
-  UploadList uploads_;       // guarded by work_mutex_
+  UploadList uploads_;  // guarded by work_mutex_
+  BlockWriteMeter meter_;
   std::mutex work_mutex_;    // held by compaction, cleaning, deletion, snapshot; taken before reload_mutex_
   std::mutex reload_mutex_;  // held by a reload
   mutable std::mutex mutex_;

@@ -215,7 +215,8 @@ BlockMeta CleanedMeta(const BlockMeta& input) {
 Result<std::optional<BlockMeta>> CompactBlocks(FileSystem& fs, const std::string& directory, const Ulid& ulid,
                                                std::span<const std::shared_ptr<const Block>> inputs, BlockMeta meta,
                                                const CompactOptions& options, WorkPace* pace) {
-  EPI_ASSIGN(auto writer, BlockWriter::Create(fs, directory, ulid, {.max_segment_bytes = options.max_segment_bytes}));
+  const ChunkObservers* observers = meta.compaction.level == 1 ? options.observers : nullptr;
+  EPI_ASSIGN(auto writer, BlockWriter::Create(fs, directory, ulid, {options.max_segment_bytes, observers}));
   EPI_TRY(Compaction(*writer, options, pace).Run(inputs));
   for (const auto& block : inputs) {
     if (auto whole = block->index().CheckWhole(); !whole)

@@ -32,6 +32,7 @@ struct CompactOptions {
   // For samples that have to be cut anew because chunks overlap. Start times are always kept.
   uint32_t samples_per_chunk = 120;
   ChunkEncoding float_encoding = ChunkEncoding::kXor;
+  const ChunkObservers* observers = nullptr;  // told of the chunks of blocks of level 1; may be null
 };
 
 // Level, sources, parents, hints and range of the block made of `inputs`, as Prometheus derives them.

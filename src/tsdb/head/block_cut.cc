@@ -1,6 +1,5 @@
 #include "tsdb/head/block_cut.h"
 
-#include "tsdb/block/block_writer.h"
 #include "tsdb/block/sample_chunker.h"
 #include "tsdb/head/head_selection.h"
 #include "tsdb/head/series_reader.h"
@@ -40,7 +39,7 @@ Result<std::optional<BlockMeta>> CutBlock(FileSystem& fs, const std::string& dir
   hints.range = {min_time, max_time - 1};
   hints.sorted = true;
   EPI_ASSIGN(const auto series, view.SelectAll(hints, budget));
-  EPI_ASSIGN(const auto writer, BlockWriter::Create(fs, directory, ulid));
+  EPI_ASSIGN(const auto writer, BlockWriter::Create(fs, directory, ulid, {.observers = options.observers}));
   ChunkerOptions chunks;
   chunks.samples_per_chunk = options.samples_per_chunk;
   chunks.float_encoding = options.float_encoding;

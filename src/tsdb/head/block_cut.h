@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "chunkenc/encoding.h"
 #include "tsdb/block/block_meta.h"
+#include "tsdb/block/block_writer.h"
 #include "tsdb/head/head_view.h"
 
 namespace epi::tsdb {
@@ -19,6 +20,7 @@ struct BlockCutOptions {
   bool keep_start_times = false;
   std::string foreign;                // one JSON object of keys for meta.json that are not Prometheus's; may be empty
   bool histogram_start_times = true;  // with keep_start_times: of histograms too
+  const ChunkObservers* observers = nullptr;
 };
 
 // The samples with min_time <= t < max_time that `view` sees, as the block `directory`/`ulid` of level 1. Nothing when

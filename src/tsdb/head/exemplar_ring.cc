@@ -141,10 +141,11 @@ ExemplarRing::Stats ExemplarRing::stats() const {
   Stats stats;
   stats.capacity = capacity_;
   stats.series = ends_.size();
-  for (const auto& slot : slots_) {
+  const size_t first = slots_.size() == capacity_ ? next_ : 0;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[(first + i) % slots_.size()];
     if (slot.series == kNone) continue;
-    ++stats.exemplars;
-    stats.newest = std::max(stats.newest, slot.exemplar.time);
+    if (stats.exemplars++ == 0) stats.oldest = slot.exemplar.time;
   }
   return stats;
 }

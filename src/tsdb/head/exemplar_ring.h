@@ -35,7 +35,7 @@ class ExemplarRing {
     size_t exemplars = 0;
     size_t series = 0;
     size_t capacity = 0;
-    TimestampMs newest = 0;
+    TimestampMs oldest = 0;  // of the entry written longest ago; 0 when there is none
   };
   Stats stats() const;
   // Every entry, the one written longest ago first.

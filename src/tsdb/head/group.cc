@@ -281,6 +281,7 @@ void Group::AppendOne(Placement& place, uint32_t id, HotRecord& hot, double valu
   // The series parts from its column: its chunk ends here and goes on in another column.
   const bool again = hot.Has(HotRecord::kForked);
   CloseChunk(id, hot);
+  ++chunks_created_;
   hot.Set(HotRecord::kForked);
   if (again) {
     const uint32_t own = PushNewColumn(place);
@@ -329,6 +330,7 @@ void Group::AppendFresh(Placement& place, uint32_t id, HotRecord& hot, double va
   NoteStale(hot, value);
   hot.Unset(HotRecord::kForked);
   ++phase_series_;
+  ++chunks_created_;
   OpenChunk(hot, place.joined, static_cast<uint8_t>(columns_[place.joined].size() - 1), value);
 }
 
@@ -446,8 +448,10 @@ void Group::SealLocked(uint64_t settled) {
 void Group::TruncateBefore(TimestampMs time, uint64_t visible, uint64_t settled) {
   const auto lock = Lock();
   if (phase_newest_ < time) SealLocked(settled);
+  const size_t chunks = ChunkCount();
   std::erase_if(runs_,
                 [&](const RunRef& ref) { return ref.run->range().max < time && ref.run->last_lsn() <= visible; });
+  chunks_removed_ += chunks - ChunkCount();
   const auto in_block = [&](const auto& entry) { return entry.time < time && entry.commit <= visible; };
   for (auto at = sides_.begin(); at != sides_.end();) {
     SeriesSide& side = *at->second;
@@ -617,27 +621,50 @@ void Group::DropAbsent(uint64_t visible, TimeRange range, std::vector<uint32_t>&
   });
 }
 
-GroupStats Group::Stats() const {
+size_t Group::ChunkCount() const {
+  size_t chunks = closed_.size() + phase_series_;
+  for (const auto& ref : runs_) chunks += ref.run->chunk_count();
+  return chunks;
+}
+
+GroupMemory Group::Memory() const {
   const std::shared_lock<std::shared_mutex> lock(lock_);
-  GroupStats stats;
-  stats.runs = runs_.size();
-  for (const auto& ref : runs_) {
-    stats.run_bytes += ref.run->memory_bytes();
-    stats.sealed_chunks += ref.run->chunk_count();
-  }
-  stats.arena_bytes = arena_.bytes();
-  for (const auto& column : columns_) stats.column_bytes += column.bytes();
-  stats.open_chunks = closed_.size();
-  for (const uint32_t slab : slabs_) {
-    for (uint32_t id = slab; id < slab + Slab::kSeries; ++id)
-      stats.open_chunks += series_.hot(id).Has(HotRecord::kOpen);
-  }
+  GroupMemory memory;
+  for (const auto& ref : runs_) memory.runs += ref.run->memory_bytes();
+  memory.arena = arena_.bytes();
+  for (const auto& column : columns_) memory.columns += column.bytes();
+  for (const auto& [id, side] : sides_) memory.sides += side->bytes();
+  return memory;
+}
+
+GroupCounts& GroupCounts::operator+=(const GroupCounts& other) {
+  open_chunks += other.open_chunks;
+  sealed_chunks += other.sealed_chunks;
+  chunks_created += other.chunks_created;
+  chunks_removed += other.chunks_removed;
+  stale_series += other.stale_series;
+  histogram_series += other.histogram_series;
+  histogram_buckets += other.histogram_buckets;
+  return *this;
+}
+
+GroupCounts Group::Counts() const {
+  const std::shared_lock<std::shared_mutex> lock(lock_);
+  GroupCounts counts;
+  counts.open_chunks = closed_.size() + phase_series_;
+  counts.sealed_chunks = ChunkCount() - counts.open_chunks;
+  counts.chunks_created = chunks_created_;
+  counts.chunks_removed = chunks_removed_;
+  counts.stale_series = stale_series_;
   for (const auto& [id, side] : sides_) {
-    stats.side_bytes += side->bytes();
-    stats.histogram_series += side->histograms.empty() ? 0 : 1;
+    const SeriesSide::HistogramEntry* last = Last(id).histogram;
+    if (last == nullptr) continue;
+    ++counts.histogram_series;
+    counts.histogram_buckets += last->integer != nullptr
+                                    ? last->integer->positive_buckets.size() + last->integer->negative_buckets.size()
+                                    : last->floats->positive_buckets.size() + last->floats->negative_buckets.size();
   }
-  stats.stale_series = stale_series_;
-  return stats;
+  return counts;
 }
 
 }  // namespace epi::tsdb

@@ -108,16 +108,23 @@ struct GroupSnapshot {
   void Clear();
 };
 
-struct GroupStats {
+struct GroupMemory {
+  size_t runs = 0;
+  size_t arena = 0;
+  size_t columns = 0;
+  size_t sides = 0;
+};
+
+struct GroupCounts {
   size_t open_chunks = 0;
   size_t sealed_chunks = 0;
-  size_t runs = 0;
-  size_t run_bytes = 0;
-  size_t arena_bytes = 0;
-  size_t column_bytes = 0;
-  size_t side_bytes = 0;
+  uint64_t chunks_created = 0;  // since the start, those that the start found included
+  uint64_t chunks_removed = 0;
   size_t stale_series = 0;
-  size_t histogram_series = 0;
+  size_t histogram_series = 0;   // whose newest sample in order is a histogram
+  size_t histogram_buckets = 0;  // of these samples
+  size_t chunks() const { return open_chunks + sealed_chunks; }
+  GroupCounts& operator+=(const GroupCounts& other);
 };
 
 // Commits to a group are one after the other: BeginTurn … Announce … Apply or Abandon. Between Announce and the end,
@@ -166,7 +173,8 @@ class Group {
   void Collect(uint64_t visible, TimeRange range, std::span<const uint32_t> ids, GroupSnapshot& out) const;
   // Takes out of `ids` (this group's) those without samples, or with none that could be in `range`.
   void DropAbsent(uint64_t visible, TimeRange range, std::vector<uint32_t>& ids) const;
-  GroupStats Stats() const;
+  GroupMemory Memory() const;
+  GroupCounts Counts() const;
 
   // --- for maintenance ---
   // Seals the open phase now, for tests and shutdown.
@@ -258,6 +266,7 @@ class Group {
   void CloseChunk(uint32_t id, HotRecord& hot);
   void NoteStale(HotRecord& hot, double value);
   void BreakChain();
+  size_t ChunkCount() const;
   bool PhaseIsOver(const Placement& place) const;
   void SealLocked(uint64_t settled);
   void SealAtBoundary(TimestampMs time, uint64_t settled);
@@ -287,9 +296,11 @@ class Group {
   boost::unordered_flat_map<uint32_t, std::unique_ptr<SeriesSide>> sides_;  // guarded by lock_
   uint64_t phase_first_lsn_ = 0;                                            // guarded by lock_
   uint64_t phase_last_lsn_ = 0;                                             // guarded by lock_
-  size_t phase_series_ = 0;  // guarded by lock_; that have a chunk in the open phase
-  uint32_t phase_limit_;     // guarded by lock_; the first phase is shorter, so that groups do not seal in step
-  size_t stale_series_ = 0;  // guarded by lock_
+  size_t phase_series_ = 0;      // guarded by lock_; that have a chunk in the open phase
+  uint32_t phase_limit_;         // guarded by lock_; the first phase is shorter, so that groups do not seal in step
+  size_t stale_series_ = 0;      // guarded by lock_
+  uint64_t chunks_created_ = 0;  // guarded by lock_
+  uint64_t chunks_removed_ = 0;  // guarded by lock_
   TimestampMs newest_time_ = kNoTime;   // owned by the turn
   TimestampMs idle_time_ = kNoTime;     // owned by the turn; newest_time_ at the last SealIfIdle
   TimestampMs phase_newest_ = kNoTime;  // owned by the turn

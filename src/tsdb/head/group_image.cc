@@ -384,7 +384,9 @@ class Group::ImageReader {
 
 Result<void> Group::RestoreImage(std::string_view image, const ImageContext& context, std::vector<uint32_t>& unknown) {
   const auto lock = Lock();
-  return ImageReader(*this, image, context, unknown).Read();
+  EPI_TRY(ImageReader(*this, image, context, unknown).Read());
+  chunks_created_ += ChunkCount();
+  return {};
 }
 
 void Group::Forget() {

@@ -375,23 +375,18 @@ HeadMemory Head::Memory() const {
   memory.postings = postings_.bytes();
   memory.hash_table = by_labels_.bytes();
   for (size_t i = 0; i < groups_.size(); ++i) {
-    const GroupStats stats = groups_[i]->Stats();
-    memory.arenas += stats.arena_bytes;
-    memory.columns += stats.column_bytes + sizeof(Group);
-    memory.runs += stats.run_bytes;
-    memory.sides += stats.side_bytes;
+    const GroupMemory of_group = groups_[i]->Memory();
+    memory.arenas += of_group.arena;
+    memory.columns += of_group.columns + sizeof(Group);
+    memory.runs += of_group.runs;
+    memory.sides += of_group.sides;
   }
   return memory;
 }
 
-Head::Totals Head::CountTotals() const {
-  Totals totals;
-  for (size_t i = 0; i < groups_.size(); ++i) {
-    const GroupStats stats = groups_[i]->Stats();
-    totals.chunks += stats.open_chunks + stats.sealed_chunks;
-    totals.stale_series += stats.stale_series;
-    totals.histogram_series += stats.histogram_series;
-  }
+GroupCounts Head::CountTotals() const {
+  GroupCounts totals;
+  for (size_t i = 0; i < groups_.size(); ++i) totals += groups_[i]->Counts();
   return totals;
 }
 
@@ -399,7 +394,7 @@ HeadStatus Head::Status(size_t limit) const {
   const HeadView view(*this);  // keeps the texts
   HeadStatus status;
   status.series = series_count();
-  status.chunks = CountTotals().chunks;
+  status.chunks = CountTotals().chunks();
   status.min_time = min_time();
   status.max_time = max_time();
   const auto keep_top = [limit](std::vector<NamedCount>& counts) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "storage/storage.h"
+#include "telemetry/metrics.h"
 #include "tsdb/head/exemplar_ring.h"
 #include "tsdb/head/group.h"
 #include "tsdb/head/label_store.h"
@@ -30,6 +31,9 @@ struct HeadOptions {
   uint64_t max_series = 0;   // 0 = no limit
   size_t max_exemplars = 0;  // 0 = exemplars are not stored
   int64_t out_of_order_window_ms = 0;
+  // Told by how many seconds each late sample is behind the newest, whether it is taken or not. May be null; outlives
+  // the head.
+  Observer* late_seconds = nullptr;
 };
 
 // Told of every definition that a log record may name later, before the record is written. Called under the head's
@@ -45,12 +49,16 @@ class SeriesJournal {
 
 // Counts since start; read by the metrics.
 struct HeadCounters {
-  std::atomic<uint64_t> floats_appended{0};
-  std::atomic<uint64_t> histograms_appended{0};
-  std::atomic<uint64_t> late_appended{0};
-  std::atomic<uint64_t> out_of_bounds{0};
-  std::atomic<uint64_t> out_of_order{0};
-  std::atomic<uint64_t> too_old{0};
+  struct ByType {
+    std::atomic<uint64_t> floats{0};
+    std::atomic<uint64_t> histograms{0};
+    std::atomic<uint64_t>& Of(bool histogram) { return histogram ? histograms : floats; }
+  };
+  ByType appended;
+  ByType late_appended;
+  ByType out_of_bounds;
+  ByType out_of_order;
+  ByType too_old;
   std::atomic<uint64_t> series_created{0};
   std::atomic<uint64_t> series_removed{0};
   std::atomic<uint64_t> series_not_found{0};
@@ -125,12 +133,8 @@ class Head {
   const HeadCounters& counters() const { return counters_; }
   HeadMemory Memory() const;
   HeadStatus Status(size_t limit) const;
-  struct Totals {
-    size_t chunks = 0;
-    size_t stale_series = 0;
-    size_t histogram_series = 0;
-  };
-  Totals CountTotals() const;
+  // Sums over the groups.
+  GroupCounts CountTotals() const;
 
   // --- for replay: single-threaded but where something else is said, before anything else is called ---
   // Definitions come back in two steps. The first says which series live: replay needs nothing else. The second makes

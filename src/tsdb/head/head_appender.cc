@@ -55,8 +55,8 @@ HeadAppender::Limits HeadAppender::CurrentLimits() const {
     }
   }
   const int64_t window = head_.out_of_order_window();
-  if (far_behind_) return {head_.min_valid_time(), std::numeric_limits<TimestampMs>::min(), window > 0};
-  return {std::max(head_.min_valid_time(), MinusClamped(newest, head_.options().group.block_range_ms / 2)),
+  if (far_behind_) return {newest, head_.min_valid_time(), std::numeric_limits<TimestampMs>::min(), window > 0};
+  return {newest, std::max(head_.min_valid_time(), MinusClamped(newest, head_.options().group.block_range_ms / 2)),
           MinusClamped(newest, window), window > 0};
 }
 
@@ -125,14 +125,13 @@ Result<AppendReport> HeadAppender::CommitBatch(TimestampMs time) {
   batch_.time = time;
   admitted_.clear();
   floats_indexed_ = false;
-  late_ = 0;
+  late_floats_ = late_histograms_ = 0;
   TakeTurns();
   Admit(time);
   ClearMarks();
   if (Aborted()) {
     batch_.Clear();
     report_.accepted = 0;
-    late_ = 0;
     for (const uint32_t owner : owners_) head_.group(owner).Abandon();
     Rollback();
     metadata_.clear();
@@ -248,6 +247,7 @@ void HeadAppender::AdmitFloat(SeriesRef ref, TimestampMs time, double value, Tim
     ++report_.accepted;
     return;
   }
+  NoteLateness(fate, time, limits);
   if (fate != Fate::kInOrder && fate != Fate::kLate) {
     RejectFate(fate, id, time, last, value, false);
     return;
@@ -258,7 +258,7 @@ void HeadAppender::AdmitFloat(SeriesRef ref, TimestampMs time, double value, Tim
     admitted_[id] = {time, value, false};
     Mark(id);
   } else {
-    ++late_;
+    ++late_floats_;
   }
   const Slab& slab = head_.series().slab(id);
   if (!timed && fate == Fate::kInOrder && !in_batch && slab.group == group_.id()) {
@@ -269,6 +269,15 @@ void HeadAppender::AdmitFloat(SeriesRef ref, TimestampMs time, double value, Tim
   } else {
     batch_.timed.push_back({id, time, value, start_time});
   }
+}
+
+// How far behind the newest sample of the head it is: for every sample that cannot go in order, unless it lies before
+// what the head takes at all.
+void HeadAppender::NoteLateness(Fate fate, TimestampMs time, const Limits& limits) const {
+  if (fate != Fate::kLate && fate != Fate::kTooOld && fate != Fate::kOutOfOrder) return;
+  Observer* const seconds = head_.options().late_seconds;
+  if (seconds == nullptr || time >= limits.newest) return;
+  seconds->Observe((static_cast<double>(limits.newest) - static_cast<double>(time)) / 1000);
 }
 
 // A stale marker ends a histogram series as a histogram.
@@ -313,6 +322,7 @@ void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs tim
     ++report_.accepted;
     return;
   }
+  NoteLateness(fate, time, limits);
   if (fate != Fate::kInOrder && fate != Fate::kLate) {
     RejectFate(fate, id, time, last, sum, true);
     return;
@@ -322,7 +332,7 @@ void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs tim
     admitted_[id] = {time, sum, true};
     Mark(id);
   } else {
-    ++late_;
+    ++late_histograms_;
   }
   batch_.histograms.push_back({id, time, sample.start_time, sample.integer, sample.floats});
 }
@@ -391,15 +401,15 @@ void HeadAppender::RejectFate(Fate fate, uint32_t id, TimestampMs time, const La
       return;
     }
     case Fate::kTooOld:
-      counters.too_old.fetch_add(1, std::memory_order_relaxed);
+      counters.too_old.Of(histogram).fetch_add(1, std::memory_order_relaxed);
       Reject(RejectReason::kTooOld, id, time, histogram);
       return;
     case Fate::kOutOfBounds:
-      counters.out_of_bounds.fetch_add(1, std::memory_order_relaxed);
+      counters.out_of_bounds.Of(histogram).fetch_add(1, std::memory_order_relaxed);
       Reject(RejectReason::kOutOfBounds, id, time, histogram);
       return;
     default:
-      counters.out_of_order.fetch_add(1, std::memory_order_relaxed);
+      counters.out_of_order.Of(histogram).fetch_add(1, std::memory_order_relaxed);
       Reject(RejectReason::kOutOfOrder, id, time, histogram);
       return;
   }
@@ -455,9 +465,10 @@ Result<void> HeadAppender::LogAndApply() {
 
 void HeadAppender::CountAccepted() {
   HeadCounters& counters = head_.mutable_counters();
-  counters.late_appended.fetch_add(late_, std::memory_order_relaxed);
-  counters.floats_appended.fetch_add(batch_.series.size() + batch_.timed.size(), std::memory_order_relaxed);
-  counters.histograms_appended.fetch_add(batch_.histograms.size(), std::memory_order_relaxed);
+  counters.late_appended.floats.fetch_add(late_floats_, std::memory_order_relaxed);
+  counters.late_appended.histograms.fetch_add(late_histograms_, std::memory_order_relaxed);
+  counters.appended.floats.fetch_add(batch_.series.size() + batch_.timed.size(), std::memory_order_relaxed);
+  counters.appended.histograms.fetch_add(batch_.histograms.size(), std::memory_order_relaxed);
   counters.exemplars_appended.fetch_add(batch_.exemplars.size(), std::memory_order_relaxed);
 }
 

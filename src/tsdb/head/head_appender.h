@@ -33,6 +33,7 @@ class HeadAppender final : public BatchAppender {
     bool histogram;
   };
   struct Limits {
+    TimestampMs newest;     // of the head
     TimestampMs min_valid;  // older: out of bounds
     TimestampMs too_old;    // older: outside the out-of-order window
     bool window;            // there is one
@@ -57,6 +58,7 @@ class HeadAppender final : public BatchAppender {
   void AdmitExemplars();
   void AdmitMetadata();
   static Fate Judge(TimestampMs time, TimestampMs last, bool same, const Limits& limits);
+  void NoteLateness(Fate fate, TimestampMs time, const Limits& limits) const;
   LastSample LastOf(uint32_t id, bool* in_batch) const;
   void Reject(RejectReason reason, uint32_t id, TimestampMs time, bool histogram, std::string detail = {});
   void RejectFate(Fate fate, uint32_t id, TimestampMs time, const LastSample& last, double value, bool histogram);
@@ -74,7 +76,8 @@ class HeadAppender final : public BatchAppender {
   AppendReport report_;
   std::vector<uint32_t> owners_;  // groups whose series the batch names, ascending
   boost::unordered_flat_map<uint32_t, Admitted> admitted_;
-  uint64_t late_ = 0;  // of the batch, for the counter
+  uint64_t late_floats_ = 0;  // of the batch, for the counters
+  uint64_t late_histograms_ = 0;
   bool far_behind_ = false;
   bool floats_indexed_ = false;  // admitted_ has batch_.series too
   struct PendingMetadata {

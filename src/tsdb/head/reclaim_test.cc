@@ -255,10 +255,10 @@ TEST_F(ReclaimTest, IdleGroupsAreSealed) {
   EXPECT_GT(head_.Memory().arenas, 0u);
   RunTarget(2, kReclaimHour, 1);
   head_.SealIdle();
-  EXPECT_EQ(head_.group(0).Stats().open_chunks, 100u) << "it may only be that another is ahead";
+  EXPECT_EQ(head_.group(0).Counts().open_chunks, 100u) << "it may only be that another is ahead";
   head_.SealIdle();
-  EXPECT_EQ(head_.group(0).Stats().open_chunks, 0u);
-  EXPECT_EQ(head_.group(1).Stats().open_chunks, 100u);
+  EXPECT_EQ(head_.group(0).Counts().open_chunks, 0u);
+  EXPECT_EQ(head_.group(1).Counts().open_chunks, 100u);
   EXPECT_EQ(Read(*head_.OpenView({}), {}).size(), 200u);
 }
 

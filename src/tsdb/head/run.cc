@@ -93,7 +93,7 @@ std::string RunBuilder::Finish(uint32_t group, uint64_t first_lsn, uint64_t last
 
 RunFile::~RunFile() {
   // A file that stays although nothing refers to it is removed at the next start.
-  if (!keep_->load(std::memory_order_acquire)) static_cast<void>(fs_.RemoveFile(path_));
+  if (!shared_->keep.load(std::memory_order_acquire)) static_cast<void>(fs_.RemoveFile(path_));
 }
 
 Result<std::shared_ptr<const Run>> Run::Open(std::string bytes) {
@@ -258,6 +258,7 @@ Result<const char*> RunReader::Bytes(size_t at, size_t size) {
     const size_t length = std::min(kRunPageBytes, total - from);
     EPI_ASSIGN(const size_t got, run_->file_->file().ReadAt(run_->offset_ + from, buffer_.get() + from, length));
     if (got != length || Crc32c({buffer_.get() + from, length}) != run_->page_checksums_[page]) {
+      run_->file_->NoteCorruption();
       return Fail(ErrorCode::kDataLoss, "a spilled run of the head is damaged: wrong checksum of a page");
     }
     loaded_[page] = true;

@@ -50,25 +50,31 @@ class RunBuilder {
   std::string streams_;
 };
 
+// What all files of spilled runs have in common.
+struct RunFileShared {
+  std::atomic<bool> keep{false};         // files outlive their objects
+  std::atomic<uint64_t> corruptions{0};  // pages and files that were not what was written
+};
+
 // The bytes of spilled runs. The file is removed when nobody refers to it any more. Reading is thread-safe.
 class RunFile {
  public:
-  // While `*keep` is true the file outlives the object.
   RunFile(FileSystem& fs, std::string path, uint64_t number, std::unique_ptr<File> file,
-          std::shared_ptr<const std::atomic<bool>> keep)
-      : fs_(fs), path_(std::move(path)), number_(number), file_(std::move(file)), keep_(std::move(keep)) {}
+          std::shared_ptr<RunFileShared> shared)
+      : fs_(fs), path_(std::move(path)), number_(number), file_(std::move(file)), shared_(std::move(shared)) {}
   ~RunFile();
   RunFile(const RunFile&) = delete;
   RunFile& operator=(const RunFile&) = delete;
   File& file() const { return *file_; }
   uint64_t number() const { return number_; }
+  void NoteCorruption() const { shared_->corruptions.fetch_add(1, std::memory_order_relaxed); }
 
  private:
   FileSystem& fs_;
   const std::string path_;
   const uint64_t number_;
   const std::unique_ptr<File> file_;
-  const std::shared_ptr<const std::atomic<bool>> keep_;
+  const std::shared_ptr<RunFileShared> shared_;
 };
 
 // A run, in memory or in a file. Immutable and thread-safe.

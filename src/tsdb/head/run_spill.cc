@@ -22,9 +22,10 @@ Result<std::shared_ptr<const RunFile>> RunSpill::OpenExisting(uint64_t number, u
   std::shared_ptr<const RunFile>& file = existing_[number];
   if (file == nullptr) {
     EPI_ASSIGN(auto opened, fs_.Open(PathOf(number), OpenMode::kRead));
-    file = std::make_shared<const RunFile>(fs_, PathOf(number), number, std::move(opened), keep_);
+    file = std::make_shared<const RunFile>(fs_, PathOf(number), number, std::move(opened), shared_);
   }
   if (file->file().size() < size) {
+    file->NoteCorruption();
     return Fail(ErrorCode::kDataLoss, PathOf(number) + ": the file is shorter than the snapshot says");
   }
   return file;
@@ -46,7 +47,7 @@ Result<void> RunSpill::OpenFile(int64_t block) {
   file_.reset();
   const uint64_t number = next_number_++;
   EPI_ASSIGN(auto file, fs_.Open(PathOf(number), OpenMode::kTruncate));
-  file_ = std::make_shared<RunFile>(fs_, PathOf(number), number, std::move(file), keep_);
+  file_ = std::make_shared<RunFile>(fs_, PathOf(number), number, std::move(file), shared_);
   file_block_ = block;
   unsynced_.push_back(file_);
   directory_changed_ = true;
@@ -62,6 +63,7 @@ Result<std::shared_ptr<const Run>> RunSpill::Write(const Run& run) {
     file_.reset();
     return Fail(written.error());
   }
+  chunks_spilled_.fetch_add(run.chunk_count(), std::memory_order_relaxed);
   return Run::Spilled(run, file_, offset);
 }
 
@@ -78,6 +80,16 @@ Result<void> RunSpill::SpillAll(Head& head) {
     }
   }
   return {};
+}
+
+uint64_t RunSpill::storage_bytes() const {
+  uint64_t bytes = 0;
+  const auto numbers = ListNumbered(fs_, directory_, kRunsSuffix);
+  if (!numbers) return 0;
+  for (const uint64_t number : *numbers) {
+    if (const auto info = fs_.Stat(PathOf(number))) bytes += info->size;
+  }
+  return bytes;
 }
 
 Result<void> RunSpill::Sync() {

@@ -16,14 +16,15 @@
 namespace epi::tsdb {
 
 // A file goes when nothing in the head refers to it any more. After a restart only the files that the head's snapshot
-// names count: for everything else there is the log. Not thread-safe, but for OpenExisting.
+// names count: for everything else there is the log. Not thread-safe, but for what
+// says otherwise.
 class RunSpill {
  public:
   RunSpill(FileSystem& fs, std::string directory, int64_t block_range_ms)
       : fs_(fs),
         directory_(std::move(directory)),
         block_range_ms_(block_range_ms),
-        keep_(std::make_shared<std::atomic<bool>>(false)) {}
+        shared_(std::make_shared<RunFileShared>()) {}
   // Looks at what an earlier process left, and goes on with numbers above.
   Result<void> Start();
   // A file that an earlier process left, of at least `size` bytes. Thread-safe.
@@ -35,7 +36,11 @@ class RunSpill {
   // Makes durable what was written so far.
   Result<void> Sync();
   // From now on files stay when nothing refers to them: a snapshot does.
-  void KeepFiles() { keep_->store(true, std::memory_order_release); }
+  void KeepFiles() { shared_->keep.store(true, std::memory_order_release); }
+  // Thread-safe. Chunks written since the start; damage found in files; bytes of all files.
+  uint64_t chunks_spilled() const { return chunks_spilled_.load(std::memory_order_relaxed); }
+  uint64_t corruptions() const { return shared_->corruptions.load(std::memory_order_relaxed); }
+  uint64_t storage_bytes() const;
 
  private:
   Result<std::shared_ptr<const Run>> Write(const Run& run);
@@ -45,7 +50,8 @@ class RunSpill {
   FileSystem& fs_;
   const std::string directory_;
   const int64_t block_range_ms_;
-  const std::shared_ptr<std::atomic<bool>> keep_;
+  const std::shared_ptr<RunFileShared> shared_;
+  std::atomic<uint64_t> chunks_spilled_{0};
   std::shared_ptr<RunFile> file_;
   int64_t file_block_ = 0;  // runs of one block lie together, so that whole files go
   uint64_t next_number_ = 1;

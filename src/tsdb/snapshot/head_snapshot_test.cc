@@ -60,11 +60,11 @@ std::string Answers(const Db& db) {
       out += " " + std::to_string(exemplar.time) + exemplar.labels.ToString() + Bits(exemplar.value);
     out += "\n";
   }
-  const Head::Totals totals = db.head().CountTotals();
+  const GroupCounts totals = db.head().CountTotals();
   const auto metadata = db.head().Metadata("m");
   out += "metadata " + (metadata ? metadata->help : std::string("none")) + "\n";
   out += "stale " + std::to_string(totals.stale_series) + " histograms " + std::to_string(totals.histogram_series) +
-         " series " + std::to_string(db.head().series_count()) + " chunks " + std::to_string(totals.chunks) + "\n";
+         " series " + std::to_string(db.head().series_count()) + " chunks " + std::to_string(totals.chunks()) + "\n";
   out += "from " + std::to_string(db.head().min_time()) + " to " + std::to_string(db.head().max_time()) + "\n";
   return out;
 }

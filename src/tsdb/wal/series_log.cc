@@ -276,7 +276,7 @@ class DefinitionFile final : public SeriesJournal {
 };
 }  // namespace
 
-Result<void> SeriesLog::Compact(Head& head) {
+Result<uint64_t> SeriesLog::Rewrite(Head& head) {
   uint64_t number = 0;
   DefinitionFile definitions(next_lsn_);
   Result<void> begun;
@@ -293,9 +293,24 @@ Result<void> SeriesLog::Compact(Head& head) {
   EPI_TRY(fs_.CreateDirectories(directory_));
   EPI_TRY(fs_.WriteFileAtomically(JoinPath(directory_, NumberedName(number, kSeriesLogSuffix)),
                                   definitions.Finish(number)));
+  return number;
+}
+
+Result<void> SeriesLog::Compact(Head& head) {
+  counters_.rewrites.fetch_add(1, std::memory_order_relaxed);
+  const auto number = Rewrite(head);
+  if (!number) {
+    counters_.rewrites_failed.fetch_add(1, std::memory_order_relaxed);
+    return Fail(number.error());
+  }
   EPI_ASSIGN(const auto numbers, ListNumbered(fs_, directory_, kSeriesLogSuffix));
   for (const uint64_t old : numbers) {
-    if (old < number) EPI_TRY(fs_.RemoveFile(JoinPath(directory_, NumberedName(old, kSeriesLogSuffix))));
+    if (old >= *number) continue;
+    counters_.removals.fetch_add(1, std::memory_order_relaxed);
+    if (auto removed = fs_.RemoveFile(JoinPath(directory_, NumberedName(old, kSeriesLogSuffix))); !removed) {
+      counters_.removals_failed.fetch_add(1, std::memory_order_relaxed);
+      return removed;
+    }
   }
   return fs_.SyncDirectory(directory_);
 }

@@ -40,6 +40,14 @@ class SeriesLog final : public SeriesJournal {
   Result<void> Sync();
   bool dirty() const { return dirty_.load(std::memory_order_acquire); }
   uint64_t bytes_written() const { return bytes_written_.load(std::memory_order_relaxed); }
+  // Of Compact: what it wrote, and the older files it removed or could not.
+  struct Counters {
+    std::atomic<uint64_t> rewrites{0};
+    std::atomic<uint64_t> rewrites_failed{0};
+    std::atomic<uint64_t> removals{0};
+    std::atomic<uint64_t> removals_failed{0};
+  };
+  const Counters& counters() const { return counters_; }
 
   struct Loaded {
     uint64_t next_file = 1;
@@ -60,6 +68,8 @@ class SeriesLog final : public SeriesJournal {
  private:
   Result<void> OpenFile();
   Result<void> FlushLocked();
+  // The number of the file that stands for all before it.
+  Result<uint64_t> Rewrite(Head& head);
 
   FileSystem& fs_;
   const std::string directory_;
@@ -74,6 +84,7 @@ class SeriesLog final : public SeriesJournal {
   std::shared_ptr<File> sync_file_;  // guarded by mutex_; another handle of file_
   std::atomic<bool> dirty_{false};   // flushed, not synced
   std::atomic<uint64_t> bytes_written_{0};
+  Counters counters_;
 };
 
 }  // namespace epi::tsdb

@@ -2,14 +2,21 @@
 
 #include <algorithm>
 
+#include "telemetry/stopwatch.h"
 #include "tsdb/wal/batch_record.h"
 #include "tsdb/wal/record_file.h"
 #include "tsdb/wal/wal_format.h"
 
 namespace epi::tsdb {
 
-Wal::Wal(FileSystem& fs, WalOptions options, SeriesLog& series_log, std::atomic<uint64_t>& next_lsn)
-    : fs_(fs), options_(std::move(options)), series_log_(series_log), next_lsn_(next_lsn) {}
+Wal::Wal(FileSystem& fs, const Clock& clock, WalOptions options, SeriesLog& series_log, std::atomic<uint64_t>& next_lsn,
+         Observer& sync_seconds)
+    : fs_(fs),
+      clock_(clock),
+      options_(std::move(options)),
+      series_log_(series_log),
+      next_lsn_(next_lsn),
+      sync_seconds_(sync_seconds) {}
 
 void Wal::Start(uint64_t next_segment, std::map<uint64_t, Content> existing) {
   const std::lock_guard<std::mutex> lock(mutex_);
@@ -130,8 +137,7 @@ Result<void> Wal::WriteOne(const Pending& pending) {
   const uint64_t before = file_->size();
   Result<void> done = file_->Append(pending.bytes);
   if (done && options_.sync_each_commit) {
-    done = file_->Sync();
-    (done ? counters_.syncs : counters_.syncs_failed).fetch_add(1, std::memory_order_relaxed);
+    done = SyncFile(*file_);
     if (!done) {
       // After a failed sync nobody knows what is on the device: the segment ends here.
       static_cast<void>(file_->Truncate(before));
@@ -149,6 +155,13 @@ Result<void> Wal::WriteOne(const Pending& pending) {
   return {};
 }
 
+Result<void> Wal::SyncFile(File& file) {
+  const Stopwatch watch(clock_, sync_seconds_);
+  auto done = file.Sync();
+  (done ? counters_.syncs : counters_.syncs_failed).fetch_add(1, std::memory_order_relaxed);
+  return done;
+}
+
 Result<void> Wal::Sync() {
   const std::lock_guard<std::mutex> one(sync_mutex_);
   std::vector<std::shared_ptr<File>> files;
@@ -160,8 +173,7 @@ Result<void> Wal::Sync() {
   Result<void> done = series_log_.Sync();
   for (const auto& file : files) {
     if (!done) break;
-    done = file->Sync();
-    (done ? counters_.syncs : counters_.syncs_failed).fetch_add(1, std::memory_order_relaxed);
+    done = SyncFile(*file);
   }
   const std::lock_guard<std::mutex> lock(mutex_);
   if (!done) {
@@ -192,6 +204,12 @@ std::map<uint64_t, Wal::Content> Wal::contents() const {
 
 Result<void> Wal::RemoveOldSegments(TimestampMs time, uint64_t lsn) {
   counters_.truncations.fetch_add(1, std::memory_order_relaxed);
+  auto done = RemoveSegments(time, lsn);
+  if (!done) counters_.truncations_failed.fetch_add(1, std::memory_order_relaxed);
+  return done;
+}
+
+Result<void> Wal::RemoveSegments(TimestampMs time, uint64_t lsn) {
   for (;;) {
     uint64_t oldest = 0;
     {

@@ -13,7 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/file_system.h"
+#include "telemetry/metrics.h"
 #include "tsdb/wal/batch.h"
 #include "tsdb/wal/series_log.h"
 
@@ -28,8 +30,10 @@ struct WalOptions {
 // Thread-safe. The thread that waits first writes for all that are waiting.
 class Wal final : public CommitLog {
  public:
-  // `next_lsn` is shared with the series log. All outlive it. Nothing may be appended before Start.
-  Wal(FileSystem& fs, WalOptions options, SeriesLog& series_log, std::atomic<uint64_t>& next_lsn);
+  // `next_lsn` is shared with the series log; `sync_seconds` is told how long each sync takes. All outlive it. Nothing
+  // may be appended before Start.
+  Wal(FileSystem& fs, const Clock& clock, WalOptions options, SeriesLog& series_log, std::atomic<uint64_t>& next_lsn,
+      Observer& sync_seconds);
   // What a segment holds, as far as removing it is concerned.
   struct Content {
     TimestampMs newest = std::numeric_limits<TimestampMs>::min();  // of its samples
@@ -65,6 +69,7 @@ class Wal final : public CommitLog {
     std::atomic<uint64_t> syncs{0};
     std::atomic<uint64_t> syncs_failed{0};
     std::atomic<uint64_t> truncations{0};
+    std::atomic<uint64_t> truncations_failed{0};
   };
   const Counters& counters() const { return counters_; }
 
@@ -83,14 +88,18 @@ class Wal final : public CommitLog {
     uint64_t waiters;
     Error error;
   };
+  Result<void> SyncFile(File& file);
+  Result<void> RemoveSegments(TimestampMs time, uint64_t lsn);
   void WriteAll(std::unique_lock<std::mutex>& lock);
   Result<void> WriteOne(const Pending& pending);
   Result<void> OpenSegment(const Pending& pending);
 
   FileSystem& fs_;
+  const Clock& clock_;
   const WalOptions options_;
   SeriesLog& series_log_;
   std::atomic<uint64_t>& next_lsn_;  // stored to under mutex_
+  Observer& sync_seconds_;
   Counters counters_;
 
   std::atomic<uint64_t> written_{0};
