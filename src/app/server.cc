@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "app/feature_table.h"
+#include "app/memory_limit.h"
 #include "app/version.h"
 #include "config/config_checksum.h"
 #include "model/anchored_regex.h"
@@ -43,8 +44,6 @@ size_t MaxExemplars(const config::Config& config, const config::Features& featur
   if (!features.exemplar_storage) return 0;
   return static_cast<size_t>(std::max<int64_t>(0, config.storage.max_exemplars.value_or(0)));
 }
-
-int64_t LimitOrUnlimited(int64_t bytes) { return bytes > 0 ? bytes : Budget::kUnlimited; }
 
 }  // namespace
 
@@ -150,8 +149,13 @@ Result<void> Server::OpenDatabase() {
   engine.max_samples = flags.query_max_samples;
   engine.timeout_ms = flags.query_timeout_ms;
   engine.max_concurrency = static_cast<size_t>(flags.query_max_concurrency);
-  engine.max_memory = LimitOrUnlimited(flags.query_max_memory_bytes);
-  engine.max_memory_per_query = LimitOrUnlimited(flags.query_max_memory_per_query_bytes);
+  const QueryMemory memory =
+      QueryMemoryLimits(flags.query_max_memory_bytes, flags.query_max_memory_per_query_bytes, MemoryOfProcess(files_));
+  engine.max_memory = memory.all;
+  engine.max_memory_per_query = memory.per_query;
+  setup_.logger.Info("Memory of queries is limited", {{"component", "query engine"},
+                                                      {"all", std::to_string(memory.all)},
+                                                      {"per_query", std::to_string(memory.per_query)}});
   engine.features = QueryFeatures(setup_.features);
   engine.pool = &pool_;
   engine.threads = pool_.size() + 1;

@@ -261,9 +261,11 @@ constexpr Spec kSpecs[] = {
     {"query.max-samples", FlagKind::kInt, &Flags::query_max_samples, "50000000", Mode::kServer, false,
      "Most samples one query may hold in memory."},
     {"query.max-memory", FlagKind::kSize, &Flags::query_max_memory_bytes, "0B", Mode::kServer, false,
-     "Most memory all queries together may hold; 0 allows any."},
+     "Most memory all queries together may hold, answers being written included; 0 means half of the machine's memory, "
+     "or "
+     "of what its control group allows."},
     {"query.max-memory-per-query", FlagKind::kSize, &Flags::query_max_memory_per_query_bytes, "0B", Mode::kServer,
-     false, "Most memory one query may hold; 0 allows any."},
+     false, "Most memory one query may hold; 0 means half of --query.max-memory."},
     {"query.result-cache-size", FlagKind::kSize, &Flags::query_result_cache_bytes, "32MB", Mode::kServer, false,
      "Most memory for kept answers of range queries; 0 keeps none."},
     {"enable-feature",

@@ -88,8 +88,8 @@ struct Flags {
   int64_t query_timeout_ms = 0;
   int64_t query_max_concurrency = 0;
   int64_t query_max_samples = 0;
-  int64_t query_max_memory_bytes = 0;            // 0: no limit
-  int64_t query_max_memory_per_query_bytes = 0;  // 0: no limit
+  int64_t query_max_memory_bytes = 0;            // 0: half of the memory there is
+  int64_t query_max_memory_per_query_bytes = 0;  // 0: half of the former
   int64_t query_result_cache_bytes = 0;          // 0: no cache
   std::vector<std::string> enabled_features;     // as given, each maybe a comma-separated list
   bool agent = false;

@@ -62,6 +62,23 @@ TEST(JsonWriter, Times) {
   EXPECT_EQ(FormatTime(-1), "1969-12-31T23:59:59.999999999Z");
 }
 
+// However long an answer is, little more than 32 KiB of its text is held at a time.
+TEST(JsonWriter, LongAnswersGoOnInPieces) {
+  size_t written = 0;
+  size_t largest = 0;
+  JsonWriter json([&](std::string_view bytes) -> Result<void> {
+    written += bytes.size();
+    largest = std::max(largest, bytes.size());
+    return {};
+  });
+  json.BeginArray();
+  for (int i = 0; i < 500'000 && json.Drain(); ++i) json.Sample("1435781451.781", i * 0.1);
+  json.EndArray();
+  EXPECT_TRUE(json.Finish().has_value());
+  EXPECT_GT(written, 10'000'000u);
+  EXPECT_LE(largest, (size_t{32} << 10) + 64);
+}
+
 TEST(JsonWriter, FailureOfTheSinkIsRemembered) {
   int calls = 0;
   JsonWriter json([&](std::string_view) -> Result<void> {

@@ -221,6 +221,7 @@ Result<QueryResult> RangeCache::RunWith(Evaluation& evaluation, const EntryPtr& 
     auto* matrix = std::get_if<MatrixValue>(&answer->value);
     if (matrix == nullptr) return RunAllAndKeep(evaluation);
     (part.start < first ? before : after) = std::move(*matrix);
+    std::move(answer->memory.begin(), answer->memory.end(), std::back_inserter(result.memory));
     warnings.Add(answer->warnings);
     infos.Add(answer->infos);
     computed += evaluation.Steps(part.start, part.end);

@@ -435,8 +435,7 @@ class OperatorBuilder {
     }
     if (left_scalar || right_scalar) {
       const VectorScalarOperator::Options options{node.op, node.return_bool, left_scalar, node.pos};
-      return MergedUnlessOneName(node,
-                                 Make<VectorScalarOperator>(query_, grid_, std::move(inputs), options));
+      return MergedUnlessOneName(node, Make<VectorScalarOperator>(query_, grid_, std::move(inputs), options));
     }
     JoinOptions options{node.op, node.return_bool, node.matching.value_or(VectorMatching{}), node.pos};
     if (IsSetOperator(node.op)) return Merged(Make<SetOperator>(query_, grid_, std::move(inputs), std::move(options)));

@@ -89,15 +89,32 @@ struct Engine::Slots {
   }
 };
 
+// Of all queries together.
+struct Engine::Budgets {
+  explicit Budgets(int64_t max_memory)
+      : all("the memory of all queries (--query.max-memory)", max_memory),
+        requests("the memory of all queries but rules' (3/4 of --query.max-memory)", RequestsShare(max_memory), &all) {}
+  Budget all;
+  Budget requests;  // all but rules'
+};
+
+// Of one query, from its start until its answer is not needed any more.
+struct Engine::QueryBudget {
+  QueryBudget(std::shared_ptr<Budgets> all, QueryShare share, int64_t limit)
+      : budgets(std::move(all)),
+        budget("a query's memory (--query.max-memory-per-query)", limit,
+               share == QueryShare::kRules ? &budgets->all : &budgets->requests) {}
+  const std::shared_ptr<Budgets> budgets;
+  Budget budget;
+};
+
 ParsedQuery::ParsedQuery(std::string text, std::unique_ptr<Expr> expr)
     : text_(std::move(text)), expr_(std::move(expr)) {}
 ParsedQuery::~ParsedQuery() = default;
 
 Engine::Engine(EngineOptions options)
     : options_(std::move(options)),
-      budget_(std::make_unique<Budget>("the memory of all queries (--query.max-memory)", options_.max_memory)),
-      requests_budget_(std::make_unique<Budget>("the memory of all queries but rules' (3/4 of --query.max-memory)",
-                                                RequestsShare(options_.max_memory), budget_.get())),
+      budgets_(std::make_shared<Budgets>(options_.max_memory)),
       slots_(std::make_unique<Slots>()) {
   if (options_.lookback_delta_ms <= 0) options_.lookback_delta_ms = kDefaultLookbackMs;
   if (options_.clock == nullptr) options_.clock = &SystemClock();
@@ -229,8 +246,8 @@ Result<QueryResult> Engine::RunInTurn(const ParsedQuery& query, const QuerySpec&
   EPI_TRY(turn.Wait(options_.max_concurrency, entry.stop(), deadline, clock));
   const MonotonicNs queued = clock.Monotonic();
 
-  Budget budget("a query's memory (--query.max-memory-per-query)", options_.max_memory_per_query,
-                context.share == QueryShare::kRules ? budget_.get() : requests_budget_.get());
+  const auto owner = std::make_shared<QueryBudget>(budgets_, context.share, options_.max_memory_per_query);
+  Budget& budget = owner->budget;
   entry.Run(budget);
   struct Finished {
     ActiveQueries::Entry& entry;
@@ -258,6 +275,7 @@ Result<QueryResult> Engine::RunInTurn(const ParsedQuery& query, const QuerySpec&
   result.stats.timings.eval_total = Seconds(queued, done);
   result.stats.timings.exec_total = Seconds(began, done);
   result.stats.peak_bytes = budget.peak();
+  result.memory.push_back(owner);
   slots_->queue_time.Observe(result.stats.timings.exec_queue);
   slots_->prepare_time.Observe(result.stats.timings.query_preparation);
   slots_->inner_eval.Observe(result.stats.timings.inner_eval);

@@ -38,7 +38,7 @@ struct EngineOptions {
   int64_t max_memory_per_query = Budget::kUnlimited;
   int64_t max_memory = Budget::kUnlimited;  // all queries of this engine together
   FeatureSwitches features;
-  bool optimize = true;       // false: without the passes over plans that change nothing but cost; for comparing
+  bool optimize = true;        // false: without the passes over plans that change nothing but cost; for comparing
   ThreadPool* pool = nullptr;  // leaves are read on it; none: all on the calling thread. Outlives the engine.
   size_t threads = 1;          // at most this many threads at a time work for one query, the caller included
   Clock* clock = nullptr;      // none: the system's
@@ -129,14 +129,15 @@ class Engine {
   ActiveQueries& active() const { return *active_; }
 
  private:
+  struct Budgets;
+  struct QueryBudget;
   struct Slots;
   class Turn;
   Result<QueryResult> RunInTurn(const ParsedQuery& query, const QuerySpec& spec, const View& view,
                                 const QueryContext& context, ActiveQueries::Entry& entry, MonotonicNs began) const;
   EngineOptions options_;
   std::atomic<int64_t> default_step_ms_{60 * 1000};
-  std::unique_ptr<Budget> budget_;           // of all queries
-  std::unique_ptr<Budget> requests_budget_;  // of all but rules', under budget_
+  std::shared_ptr<Budgets> budgets_;  // shared with answers, which may outlive the engine
   std::unique_ptr<Slots> slots_;
   std::unique_ptr<ActiveQueries> active_;
 };

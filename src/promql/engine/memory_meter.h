@@ -67,6 +67,8 @@ class MeteredBytes {
     }
   }
   void Add(int64_t bytes) { Set(bytes_ + bytes); }
+  // The charge stays when this object goes: whoever owns the budget gives it back.
+  void Leave() { bytes_ = 0; }
 
  private:
   MemoryMeter* meter_ = nullptr;

@@ -14,15 +14,22 @@ Error TooManySamplesError() {
   return Error(ErrorCode::kLimit, "query processing would load too many samples into memory in query execution");
 }
 
-void QueryState::NoteSelector(std::span<const Matcher> matchers, size_t series) {
-  if (series <= widest_series) return;
-  widest_series = series;
-  widest_selector = "{";
-  for (const auto& matcher : matchers) {
-    if (widest_selector.size() > 1) widest_selector += ", ";
-    widest_selector += matcher.ToString();
-  }
-  widest_selector += "}";
+QueryState::SelectorCost& QueryState::NoteSelector(std::span<const Matcher> matchers, size_t series) {
+  SelectorCost& cost = selectors.emplace_back();
+  for (const auto& matcher : matchers) cost.text += (cost.text.empty() ? "{" : ", ") + matcher.ToString();
+  cost.text += "}";
+  cost.series = series;
+  return cost;
+}
+
+const QueryState::SelectorCost* QueryState::CostliestSelector() const {
+  const auto less = [](const SelectorCost& a, const SelectorCost& b) {
+    const int64_t samples_a = a.samples.load(std::memory_order_relaxed);
+    const int64_t samples_b = b.samples.load(std::memory_order_relaxed);
+    return samples_a == samples_b ? a.series < b.series : samples_a < samples_b;
+  };
+  const auto most = std::max_element(selectors.begin(), selectors.end(), less);
+  return most == selectors.end() ? nullptr : &*most;
 }
 
 Result<void> QueryState::ReserveSteps(const StepGrid& grid) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -39,10 +40,17 @@ struct QueryState {
   ThreadPool* pool = nullptr;
   size_t threads = 1;
 
-  // The selector with most series so far, for the text of an error about memory.
-  void NoteSelector(std::span<const Matcher> matchers, size_t series);
-  std::string widest_selector;
-  size_t widest_series = 0;
+  // What a selector has cost so far.
+  struct SelectorCost {
+    std::string text;
+    size_t series = 0;
+    std::atomic<int64_t> samples{0};  // read; any thread
+  };
+  // Told by the thread that prepares operators; stays where it is.
+  SelectorCost& NoteSelector(std::span<const Matcher> matchers, size_t series);
+  // The one that most samples were read of, and among those most series; null without any.
+  const SelectorCost* CostliestSelector() const;
+  std::deque<SelectorCost> selectors;
 
   // Before operators over `grid` are made: kLimit when its steps alone would be too many samples or too much memory.
   Result<void> ReserveSteps(const StepGrid& grid);

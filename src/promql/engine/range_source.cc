@@ -22,7 +22,7 @@ Result<void> SelectionSource::Prepare() {
     return Fail(error.code(), "expanding series: " + error.message());
   }
   selection_ = std::move(*selected);
-  query_.NoteSelector(matchers_, selection_->size());
+  cost_ = &query_.NoteSelector(matchers_, selection_->size());
   series_.resize(selection_->size());
   Checkpoints checkpoints(query_);
   for (size_t i = 0; i < series_.size(); ++i) {
@@ -34,6 +34,10 @@ Result<void> SelectionSource::Prepare() {
 
 Result<void> SelectionSource::Read(size_t first, size_t count, SourceBatch& batch) const {
   EPI_TRY(selection_->Read(first, count, batch.storage));
+  int64_t samples = 0;
+  for (const auto& series : batch.storage.series)
+    samples += static_cast<int64_t>(series.t.size() + series.histograms.size());
+  cost_->samples.fetch_add(samples, std::memory_order_relaxed);
   batch.samples = batch.storage.series;
   if (histogram_stats_) StripHistograms(batch);
   return {};

@@ -72,6 +72,7 @@ class SelectionSource final : public RangeSource {
   SelectHints hints_;
   const bool histogram_stats_;
   std::unique_ptr<SeriesSelection> selection_;
+  QueryState::SelectorCost* cost_ = nullptr;
   SeriesList series_;
 };
 

@@ -88,6 +88,8 @@ struct QueryResult {
   std::vector<std::string> warnings;
   std::vector<std::string> infos;
   QueryStats stats;
+  // While it lives, the bytes of the value are charged to the engine's limits. Holders of answers keep it beside them.
+  std::vector<std::shared_ptr<const void>> memory;
 };
 
 }  // namespace epi::promql

@@ -16,7 +16,7 @@ double Seconds(MonotonicNs from, MonotonicNs to) { return static_cast<double>(to
 class Evaluation {
  public:
   Evaluation(const StepGrid& grid, QueryState& state, bool per_step_stats)
-      : grid_(grid), state_(state), account_(grid, per_step_stats, 0) {}
+      : grid_(grid), state_(state), account_(grid, per_step_stats, 0), value_bytes_(&state.meter) {}
 
   Result<Value> Run(const PlanNode& plan, bool instant) {
     EPI_TRY(state_.ReserveSteps(grid_));
@@ -57,6 +57,13 @@ class Evaluation {
   const Annotations& notes() const { return notes_; }
   MonotonicNs prepared() const { return prepared_; }
   double sort_seconds() const { return sort_seconds_; }
+  // After the value is taken: its charge stays with the query's budget. An error when it is too large.
+  Result<void> LeaveCharge() {
+    // Until now operators were charged for its histograms.
+    value_bytes_.Add(histogram_bytes_);
+    value_bytes_.Leave();
+    return state_.meter.status();
+  }
 
  private:
   Result<void> CheckSamples() const {
@@ -66,6 +73,8 @@ class Evaluation {
 
   Result<Value> ToVector(const Matrix& matrix, const Operator& root) {
     Checkpoints checkpoints(state_);
+    value_bytes_.Set(static_cast<int64_t>(matrix.size() * sizeof(VectorSample)));
+    EPI_TRY(state_.Check());
     VectorValue out(matrix.size());
     for (size_t i = 0; i < matrix.size(); ++i) {
       EPI_TRY(checkpoints.Pass(2 * Checkpoints::kPerLabelSet));
@@ -76,12 +85,16 @@ class Evaluation {
         out[i].v = row.values[0];
       } else {
         out[i].h = row.histograms->front().h;
+        histogram_bytes_ += static_cast<int64_t>(HistogramBytes(*out[i].h));
       }
+      value_bytes_.Add(BytesOf(out[i].labels));
     }
     return Value(std::move(out));
   }
 
   Result<Value> ToMatrix(const Matrix& matrix, const Operator& root) {
+    value_bytes_.Set(static_cast<int64_t>(matrix.size() * sizeof(MatrixSeries)));
+    EPI_TRY(state_.Check());
     MatrixValue out(matrix.size());
     std::vector<uint32_t> order(matrix.size());
     for (uint32_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -99,6 +112,8 @@ class Evaluation {
       EPI_TRY(checkpoints.Pass(2 * Checkpoints::kPerLabelSet + grid.count));
       MatrixSeries& to = out[i];
       to.labels = state_.labels.ToLabels(series[row.series].labels);
+      value_bytes_.Add(BytesOf(to.labels) + static_cast<int64_t>(row.floats * sizeof(FloatPoint) +
+                                                                 row.histograms->size() * sizeof(HistogramValue)));
       if (row.floats == grid.count) {
         to.floats.resize(grid.count);
         for (size_t k = 0; k < grid.count; ++k) to.floats[k] = {grid.Time(k), row.values[k]};
@@ -107,7 +122,12 @@ class Evaluation {
       to.floats.reserve(row.floats);
       ForEachBit(row.bits, WordsFor(grid.count), [&](size_t k) { to.floats.push_back({grid.Time(k), row.values[k]}); });
       to.histograms.reserve(row.histograms->size());
-      for (const auto& at : *row.histograms) to.histograms.push_back({grid.Time(at.step), at.h});
+      const FloatHistogram* before_it = nullptr;
+      for (const auto& at : *row.histograms) {
+        to.histograms.push_back({grid.Time(at.step), at.h});
+        if (at.h.get() != before_it) histogram_bytes_ += static_cast<int64_t>(HistogramBytes(*at.h));
+        before_it = at.h.get();
+      }
     }
     return Value(std::move(out));
   }
@@ -135,6 +155,9 @@ class Evaluation {
         result_samples += size;
         EPI_TRY(CheckSamples());
         series.labels = state_.labels.ToLabels(source.series()[first + i].labels);
+        value_bytes_.Add(static_cast<int64_t>(sizeof series + series.floats.size() * sizeof(FloatPoint)) +
+                         BytesOf(series.labels));
+        for (const auto& point : series.histograms) value_bytes_.Add(static_cast<int64_t>(HistogramBytes(*point.h)));
         out.push_back(std::move(series));
       }
     }
@@ -143,6 +166,14 @@ class Evaluation {
     EPI_TRY(SortWhileWanted(
         out, [](const MatrixSeries& a, const MatrixSeries& b) { return a.labels < b.labels; }, state_));
     return Value(std::move(out));
+  }
+
+  static int64_t BytesOf(const Labels& labels) {
+    int64_t bytes = 0;
+    for (const LabelView label : labels) {
+      bytes += static_cast<int64_t>(label.name.size() + label.value.size() + 2 * sizeof(uint32_t));
+    }
+    return bytes;
   }
 
   static int64_t SizeOf(const MatrixSeries& series) {
@@ -208,6 +239,8 @@ class Evaluation {
   Annotations notes_;
   MonotonicNs prepared_ = 0;
   double sort_seconds_ = 0;
+  MeteredBytes value_bytes_;
+  int64_t histogram_bytes_ = 0;
 };
 
 void FillPerStep(const std::vector<int64_t>& counts, const StepGrid& grid,
@@ -223,14 +256,18 @@ Result<QueryResult> RunPlan(const PlanNode& plan, const StepGrid& grid, bool ins
   Evaluation evaluation(grid, state, per_step_stats);
   if (state.profile != nullptr) state.profile->plan = Describe(plan);
   auto evaluated = evaluation.Run(plan, instant);
+  if (const auto charged = evaluation.LeaveCharge(); evaluated && !charged) evaluated = Fail(charged.error());
   if (state.profile != nullptr) state.profile->NoteDone();
   if (!evaluated) {
     const Error& error = evaluated.error();
     // Too many samples have a text of their own, which clients know.
     const bool memory = error.code() == ErrorCode::kLimit && error.message() != TooManySamplesError().message();
-    if (!memory || state.widest_series == 0) return Fail(error);
-    return Fail(ErrorCode::kLimit, error.message() + "; the selector with most series is " + state.widest_selector +
-                                       " with " + std::to_string(state.widest_series));
+    const QueryState::SelectorCost* selector = memory ? state.CostliestSelector() : nullptr;
+    if (selector == nullptr) return Fail(error);
+    return Fail(ErrorCode::kLimit, error.message() + "; the selector that cost most is " + selector->text + " with " +
+                                       std::to_string(selector->series) + " series and " +
+                                       std::to_string(selector->samples.load(std::memory_order_relaxed)) +
+                                       " samples read");
   }
   Value value = std::move(*evaluated);
   const MonotonicNs done = state.clock.Monotonic();

@@ -119,6 +119,44 @@ TEST(QueryShares, RequestsLeaveMemoryForRules) {
   EXPECT_TRUE(engine.Run(spec, store, rule));
 }
 
+TEST(QueryShares, AnswersCountWhileTheyLive) {
+  const auto store = TestStore();
+  const QuerySpec spec = QuerySpec::Range("a", 2 * kTestMinute, 9 * kTestMinute, 1000);
+  const auto needed = Engine(EngineOptions{}).Run(spec, store);
+  ASSERT_TRUE(needed);
+  EngineOptions options;
+  options.max_memory = 2 * needed->stats.peak_bytes;  // requests have three quarters of it
+  const Engine engine(options);
+  {
+    const auto first = engine.Run(spec, store);
+    ASSERT_TRUE(first);
+    const auto second = engine.Run(spec, store);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code(), ErrorCode::kLimit);
+  }
+  EXPECT_TRUE(engine.Run(spec, store));
+}
+
+TEST(QueryShares, AnErrorNamesTheSelectorThatCostMost) {
+  testing::MemoryStorage store;
+  for (int s = 0; s < 30; ++s) {
+    const Labels labels = {{kMetricName, s < 20 ? "many" : "long"}, {"n", std::to_string(s)}};
+    for (int i = 0; i < (s < 20 ? 1 : 1000); ++i) store.Append(labels, i * 1000, i);
+  }
+  const QuerySpec spec = QuerySpec::Range("many + on () group_left sum(long)", 0, 1'000'000, 1000);
+  const auto needed = Engine(EngineOptions{}).Run(spec, store);
+  ASSERT_TRUE(needed);
+  EngineOptions options;
+  options.max_memory_per_query = needed->stats.peak_bytes - 1;
+  const auto result = Engine(options).Run(spec, store);
+  ASSERT_FALSE(result);
+  EXPECT_THAT(result.error().message(), HasSubstr("a query's memory (--query.max-memory-per-query) would need "));
+  EXPECT_THAT(result.error().message(),
+              HasSubstr("more than its limit of " + std::to_string(needed->stats.peak_bytes - 1)));
+  EXPECT_THAT(result.error().message(), HasSubstr("; the selector that cost most is {__name__=\"long\"} with 10 series"
+                                                  " and 10000 samples read"));
+}
+
 TEST(QueryProfile, TellsWhatOperatorsDid) {
   const auto store = TestStore();
   const Engine engine{EngineOptions{}};
