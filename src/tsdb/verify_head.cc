@@ -126,6 +126,7 @@ Result<std::vector<VerifiedFile>> VerifyNativeHead(FileSystem& fs, const std::st
   EPI_TRY(VerifyLog(fs, JoinPath(native, "series"), kSeriesLogSuffix, RecordFileKind::kSeriesLog, "series log", out));
   EPI_TRY(VerifyLog(fs, JoinPath(native, "wal"), kWalSuffix, RecordFileKind::kWal, "write-ahead log", out));
   EPI_TRY(VerifySnapshots(fs, JoinPath(native, "snapshot"), out));
+  EPI_TRY(VerifyRuns(fs, JoinPath(native, "runs"), out));
   EPI_TRY(VerifyInBlocks(fs, JoinPath(native, "in-blocks"), out));
   return out;
 }

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "testing/simulated_clock.h"
 #include "testing/temp_dir.h"
 #include "tsdb/db.h"
@@ -15,6 +17,7 @@ class VerifyHeadTest : public ::testing::Test {
   void SetUp() override {
     DbOptions options;
     options.directory = dir_.path();
+    options.head.group.phase_entries = 8;
     auto db = Db::Open(options, {PosixFileSystem(), clock_, random_, Logger()});
     ASSERT_TRUE(db.has_value());
     ASSERT_TRUE((*db)->Load().has_value());
@@ -44,19 +47,23 @@ class VerifyHeadTest : public ::testing::Test {
 TEST_F(VerifyHeadTest, AWholeHeadIsSound) {
   const auto files = VerifyNativeHead(PosixFileSystem(), Native());
   ASSERT_TRUE(files.has_value()) << files.error().message();
-  uint64_t samples = 0;
+  std::map<std::string, uint64_t> samples;
   for (const auto& file : *files) {
-    samples += file.samples;
+    samples[file.what] += file.samples;
     EXPECT_TRUE(file.problems.empty()) << file.path << ": " << file.problems[0];
     EXPECT_EQ(file.torn_bytes, 0u);
   }
-  EXPECT_EQ(samples, 100u);
+  EXPECT_EQ(samples["write-ahead log"], 100u);
+  // The rest is in the open phase.
+  EXPECT_GE(samples["sealed runs"], 60u);
+  EXPECT_LT(samples["sealed runs"], 100u);
   EXPECT_TRUE(VerifyNativeHead(PosixFileSystem(), dir_.path() + "/none")->empty());
   EXPECT_TRUE(VerifyPrometheusHead(PosixFileSystem(), dir_.path())->empty());
 }
 
-TEST_F(VerifyHeadTest, EveryFlippedByteOfTheLogsIsFoundOrTorn) {
-  for (const auto* name : {"/wal/00000001.wal", "/series/00000001.series"}) {
+TEST_F(VerifyHeadTest, EveryFlippedByteIsFoundOrTorn) {
+  for (const auto* name :
+       {"/wal/00000001.wal", "/series/00000001.series", "/runs/00000001.runs", "/snapshot/00000001.snapshot"}) {
     const std::string path = Native() + name;
     const auto good = PosixFileSystem().ReadFile(path);
     ASSERT_TRUE(good.has_value()) << path;
@@ -74,6 +81,36 @@ TEST_F(VerifyHeadTest, EveryFlippedByteOfTheLogsIsFoundOrTorn) {
     EXPECT_EQ(unseen, 0u) << name;
   }
   EXPECT_EQ(Problems(), 0u);
+}
+
+// A run in the middle is damage even when it claims to reach behind the end; the runs behind it are looked at all the
+// same. Only the last one may be unfinished.
+TEST_F(VerifyHeadTest, RunsBehindADamagedOneAreChecked) {
+  const std::string path = Native() + "/runs/00000001.runs";
+  const auto good = PosixFileSystem().ReadFile(path);
+  ASSERT_TRUE(good.has_value());
+  const auto runs_of = [&](const std::string& content) {
+    EXPECT_TRUE(PosixFileSystem().WriteFileAtomically(path, content).has_value());
+    std::vector<VerifiedFile> out;
+    EXPECT_TRUE(VerifyRuns(PosixFileSystem(), Native() + "/runs", out).has_value());
+    return out.at(0);
+  };
+  const VerifiedFile whole = runs_of(*good);
+  ASSERT_GE(whole.records, 2u);
+  for (const size_t place : {size_t{5}, size_t{8}, size_t{59}, size_t{100}}) {  // magic, version, columns, a column
+    std::string bad = *good;
+    bad[place] = static_cast<char>(bad[place] ^ 0x40);
+    const VerifiedFile damaged = runs_of(bad);
+    EXPECT_EQ(damaged.problems.size(), 1u) << place;
+    EXPECT_EQ(damaged.records, whole.records - 1) << place;
+    EXPECT_EQ(damaged.torn_bytes, 0u) << place;
+  }
+  for (size_t cut = 1; cut < 150; ++cut) {
+    const VerifiedFile torn = runs_of(good->substr(0, good->size() - cut));
+    EXPECT_TRUE(torn.problems.empty()) << cut;
+    EXPECT_EQ(torn.records, whole.records - 1) << cut;
+    EXPECT_GT(torn.torn_bytes, 0u) << cut;
+  }
 }
 
 }  // namespace

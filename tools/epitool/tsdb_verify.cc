@@ -58,7 +58,7 @@ int RunVerify(const Arguments& arguments, Console& console) {
 }  // namespace
 
 const Command kTsdbVerify = {
-    "tsdb verify", "[<db path>]", "Check every checksum, order and chunk of blocks, logs and snapshots.", {}, 0, 1,
+    "tsdb verify", "[<db path>]", "Check every checksum, order and chunk of blocks, logs, sealed runs and snapshots.", {}, 0, 1,
     RunVerify};
 
 }  // namespace epi::tool

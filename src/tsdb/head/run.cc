@@ -162,6 +162,27 @@ Result<Run::Shape> Run::CheckHeader(std::string& bytes) {
   return shape;
 }
 
+Result<uint64_t> Run::ClaimedBytes(std::string_view bytes) {
+  char magic[sizeof kRunMagic];
+  StoreLittle(magic, kRunMagic);
+  if (!std::string_view(magic, sizeof magic).starts_with(bytes.substr(0, sizeof magic)))
+    return Fail(ErrorCode::kDataLoss, "there is no run of the head");
+  // One whose header is cut off is longer than what is there.
+  if (bytes.size() < kRunHeaderBytes) return kRunHeaderBytes;
+  const char* header = bytes.data();
+  if (const auto version = LoadLittle<uint32_t>(header + 8); version != kRunVersion)
+    return Fail(ErrorCode::kUnsupported, "a run of the head has the unknown version " + std::to_string(version));
+  return kRunHeaderBytes + uint64_t{LoadLittle<uint32_t>(header + 56)} * kRunColumnBytes +
+         uint64_t{LoadLittle<uint32_t>(header + 60)} * kRunChunkBytes + LoadLittle<uint32_t>(header + 64) +
+         uint64_t{LoadLittle<uint32_t>(header + 68)} + kStreamPadding;
+}
+
+size_t Run::FindStart(std::string_view bytes, size_t from) {
+  char magic[sizeof kRunMagic];
+  StoreLittle(magic, kRunMagic);
+  return std::min(bytes.find({magic, sizeof magic}, from), bytes.size());
+}
+
 std::shared_ptr<const Run> Run::Spilled(const Run& in_memory, std::shared_ptr<const RunFile> file, uint64_t offset) {
   std::shared_ptr<Run> run(new Run());
   run->shape_ = in_memory.shape_;

@@ -82,6 +82,11 @@ class Run {
  public:
   // Checks the header and every offset, so that reading cannot leave `bytes`. kDataLoss when something is wrong.
   static Result<std::shared_ptr<const Run>> Open(std::string bytes);
+  // For tools: how long the run at the start of `bytes` says it is, which nothing has checked. kDataLoss when there is
+  // none, kUnsupported when it is of another version.
+  static Result<uint64_t> ClaimedBytes(std::string_view bytes);
+  // Where, at `from` or behind it, something begins as a run does; the size of `bytes` when nothing does.
+  static size_t FindStart(std::string_view bytes, size_t from);
   // The same run, whose bytes now also are at `offset` of `file`. Keeps a checksum of each page, nothing else.
   static std::shared_ptr<const Run> Spilled(const Run& in_memory, std::shared_ptr<const RunFile> file, uint64_t offset);
 

@@ -4,7 +4,6 @@
 
 namespace epi::tsdb {
 namespace {
-constexpr std::string_view kRunsSuffix = ".runs";
 constexpr uint64_t kMaxRunsFileBytes = uint64_t{256} << 20;
 }  // namespace
 

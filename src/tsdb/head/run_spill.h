@@ -15,6 +15,8 @@
 
 namespace epi::tsdb {
 
+inline constexpr std::string_view kRunsSuffix = ".runs";
+
 // A file goes when nothing in the head refers to it any more. After a restart only the files that the head's snapshot
 // names count: for everything else there is the log. Not thread-safe, but for what
 // says otherwise.
