@@ -12,8 +12,7 @@ using Args = std::vector<double>;
 using Answer = std::optional<double>;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kLn2 = 0.693147180559945309417232121458176568;
-constexpr double kLn10 = 1 / 0.434294481903251827651128918916605082;  // as Go has it
+constexpr double kLog10E = 0.434294481903251827651128918916605082;
 constexpr double kPi = 3.14159265358979323846264338327950288;
 
 // Go's: an infinity on its own side beats NaN.
@@ -86,7 +85,7 @@ const FunctionRow kFunctions[] = {
     {FunctionId::kSqrt, [](double v, const Args&) -> Answer { return std::sqrt(v); }},
     {FunctionId::kLn, [](double v, const Args&) -> Answer { return std::log(v); }},
     {FunctionId::kLog2, [](double v, const Args&) -> Answer { return Log2(v); }},
-    {FunctionId::kLog10, [](double v, const Args&) -> Answer { return Log2(v) * (kLn2 / kLn10); }},
+    {FunctionId::kLog10, [](double v, const Args&) -> Answer { return std::log(v) * kLog10E; }},
     {FunctionId::kTan, [](double v, const Args&) -> Answer { return std::tan(v); }},
     {FunctionId::kAsin, [](double v, const Args&) -> Answer { return std::asin(v); }},
     {FunctionId::kAcos, [](double v, const Args&) -> Answer { return std::acos(v); }},

@@ -27,7 +27,8 @@ double Floor(double v) { return std::floor(v); }
 double Sqrt(double v) { return std::sqrt(v); }
 double Exp(double v) { return std::exp(v); }
 double Ln(double v) { return std::log(v); }
-double Log10(double v) { return Log2(v) * (std::numbers::ln2 / std::numbers::ln10); }
+// By the logarithm of e, rounded once, as in Go: powers of ten stay exact.
+double Log10(double v) { return std::log(v) * std::numbers::log10e; }
 double Base2(double v) { return Log2(v); }
 double Sin(double v) { return std::sin(v); }
 double Cos(double v) { return std::cos(v); }
