@@ -202,7 +202,7 @@ void BucketOperator::NoteForced() {
 }
 
 Result<void> BucketOperator::ClassicRow(size_t index, size_t argument, double only, Block& block, size_t row) {
-  const Classic& classic = classics_[index];
+  Classic& classic = classics_[index];
   std::vector<RowView> rows;
   std::vector<double> uppers;
   for (const auto& bound : classic.bounds) {
@@ -227,7 +227,11 @@ Result<void> BucketOperator::ClassicRow(size_t index, size_t argument, double on
       value = BucketFraction(first, scalars_[1][k], buckets);
     } else {
       const BucketQuantileAnswer answer = BucketQuantile(first, buckets);
-      if (answer.forced_monotonicity) CountForced(MetricFor(classic.key), k, answer);
+      if (answer.forced_monotonicity) {
+        classic.repaired.resize(WordsFor(grid_.count));
+        if (!TestBit(classic.repaired.data(), k)) CountForced(MetricFor(classic.key), k, answer);
+        SetBit(classic.repaired.data(), k);
+      }
       value = answer.value;
     }
     block.values(row)[k] = value;

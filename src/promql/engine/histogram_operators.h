@@ -44,6 +44,8 @@ class BucketOperator final : public StepwiseOperator {
   struct Classic {
     LabelTuple key;           // labels but le
     uint32_t native = kNone;  // the input series with exactly these labels
+    // Steps at which a quantile has repaired the buckets: the next one finds them in order. Empty: none.
+    std::vector<uint64_t> repaired;
     struct Bound {
       double upper = 0;
       uint32_t series = 0;
