@@ -80,12 +80,13 @@ struct Outcome {
   bool keep = false;
 };
 
-// Nothing for operands that do not go together.
-std::optional<Outcome> Apply(BinaryOp op, const Sample& a, const Sample& b, Notes& notes) {
+// Nothing for operands that do not go together. `last` has what is to be said about the step: the last thing counts.
+std::optional<Outcome> Apply(BinaryOp op, const Sample& a, const Sample& b, Notes& last) {
   const auto incompatible = [&] {
+    last = Notes();
     const std::string name(promql::BinaryOpName(op));
-    notes.Inform("incompatible sample types encountered for binary operator " + QuotedName(name) + ": " +
-                 (a.h != nullptr ? "histogram " : "float ") + name + (b.h != nullptr ? " histogram" : " float"));
+    last.Inform("incompatible sample types encountered for binary operator " + QuotedName(name) + ": " +
+                (a.h != nullptr ? "histogram " : "float ") + name + (b.h != nullptr ? " histogram" : " float"));
     return std::nullopt;
   };
   if (a.h == nullptr && b.h == nullptr) {
@@ -116,15 +117,17 @@ std::optional<Outcome> Apply(BinaryOp op, const Sample& a, const Sample& b, Note
   FloatHistogram out = *a.h;
   const auto report = op == BinaryOp::kAdd ? Add(out, *b.h) : Subtract(out, *b.h);
   if (!report) {
-    notes.Warn("incompatible bucket layout encountered for binary operator " + std::string(promql::BinaryOpName(op)));
+    last = Notes();
+    last.Warn("incompatible bucket layout encountered for binary operator " + std::string(promql::BinaryOpName(op)));
     return std::nullopt;
   }
   const std::string operation = op == BinaryOp::kAdd ? "addition" : "subtraction";
+  if (report->counter_reset_collision || report->bounds_reconciled) last = Notes();
   if (report->counter_reset_collision) {
-    notes.ConflictingResets(operation);
+    last.ConflictingResets(operation);
     return std::nullopt;
   }
-  if (report->bounds_reconciled) notes.Reconciled(operation);
+  if (report->bounds_reconciled) last.Reconciled(operation);
   if (op == BinaryOp::kSub) out.counter_reset_hint = CounterResetHint::kGauge;
   Compact(out);
   return Outcome{Own(std::move(out)), true};
@@ -263,7 +266,9 @@ Result<Table> BinaryVectors(const BinaryExpr& node, const Table& lhs, const Tabl
   };
   std::map<Labels, Ordered> rows;
   for (size_t step = 0; step < steps; ++step) {
-    EPI_ASSIGN(const auto elements, StepJoin(node, swapped ? rhs : lhs, swapped ? lhs : rhs, step, notes).Run());
+    Notes last;
+    EPI_ASSIGN(const auto elements, StepJoin(node, swapped ? rhs : lhs, swapped ? lhs : rhs, step, last).Run());
+    notes.Merge(last);
     for (const Joined& joined : elements) {
       Ordered& into =
           rows.emplace(joined.labels, Ordered{joined.row, std::vector<std::optional<Sample>>(steps)}).first->second;
@@ -283,13 +288,14 @@ Result<Table> BinaryVectors(const BinaryExpr& node, const Table& lhs, const Tabl
 Result<Table> BinaryVectorScalar(const BinaryExpr& node, const Table& vector, const std::vector<double>& scalar,
                                  bool swap, Notes& notes) {
   Table out;
+  std::vector<Notes> last(scalar.size());  // of each step
   for (const Row& row : vector) {
     Row result{node.return_bool || IsArithmetic(node.op) ? DropNames(row.labels) : row.labels, {}};
     for (size_t step = 0; step < row.at.size(); ++step) {
       result.at.emplace_back();
       if (!row.at[step]) continue;
       const Sample number{scalar[step], nullptr};
-      auto outcome = Apply(node.op, swap ? number : *row.at[step], swap ? *row.at[step] : number, notes);
+      auto outcome = Apply(node.op, swap ? number : *row.at[step], swap ? *row.at[step] : number, last[step]);
       if (!outcome) continue;
       if (promql::IsComparison(node.op) && swap) outcome->sample = *row.at[step];
       if (node.return_bool) outcome->sample = {outcome->keep ? 1.0 : 0.0, nullptr};
@@ -297,6 +303,7 @@ Result<Table> BinaryVectorScalar(const BinaryExpr& node, const Table& vector, co
     }
     out.push_back(std::move(result));
   }
+  for (const Notes& step : last) notes.Merge(step);
   return Merge(std::move(out));
 }
 

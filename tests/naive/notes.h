@@ -12,6 +12,10 @@ class Notes {
  public:
   void Warn(const std::string& text) { warnings_.insert("PromQL warning: " + text); }
   void Inform(const std::string& text) { infos_.insert("PromQL info: " + text); }
+  void Merge(const Notes& other) {
+    warnings_.insert(other.warnings_.begin(), other.warnings_.end());
+    infos_.insert(other.infos_.begin(), other.infos_.end());
+  }
   const std::set<std::string>& warnings() const { return warnings_; }
   const std::set<std::string>& infos() const { return infos_; }
 

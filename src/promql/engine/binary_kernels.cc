@@ -32,19 +32,22 @@ BinaryOutcome Element(FloatHistogram h) {
   return out;
 }
 
-BinaryOutcome AddOrSubtract(BinaryOp op, const Operand& a, const Operand& b, Annotations& notes, PositionRange pos) {
+BinaryOutcome Nothing(BinaryNote note) {
+  BinaryOutcome out;
+  out.note = note;
+  return out;
+}
+
+BinaryOutcome AddOrSubtract(BinaryOp op, const Operand& a, const Operand& b) {
   FloatHistogram result = **a.h;
   const bool add = op == BinaryOp::kAdd;
   const auto done = add ? Add(result, **b.h) : Subtract(result, **b.h);
-  if (!done) {
-    notes.IncompatibleBucketLayout(BinaryOpName(op), pos);
-    return {};
-  }
+  if (!done) return Nothing(BinaryNote::kIncompatibleLayout);
   if (!add) result.counter_reset_hint = CounterResetHint::kGauge;
   Compact(result);
   BinaryOutcome out = Element(std::move(result));
-  out.collision = done->counter_reset_collision;
-  out.reconciled = done->bounds_reconciled;
+  if (done->bounds_reconciled) out.note = BinaryNote::kBoundsReconciled;
+  if (done->counter_reset_collision) out.note = BinaryNote::kCounterResetCollision;
   return out;
 }
 
@@ -101,11 +104,11 @@ double ScalarBinary(BinaryOp op, double a, double b) {
   return bit != 0 ? 1 : 0;
 }
 
-BinaryOutcome HistogramBinary(BinaryOp op, const Operand& a, const Operand& b, Annotations& notes, PositionRange pos) {
+BinaryOutcome HistogramBinary(BinaryOp op, const Operand& a, const Operand& b) {
   const bool left = a.h != nullptr;
   const bool right = b.h != nullptr;
   if (left && right) {
-    if (op == BinaryOp::kAdd || op == BinaryOp::kSub) return AddOrSubtract(op, a, b, notes, pos);
+    if (op == BinaryOp::kAdd || op == BinaryOp::kSub) return AddOrSubtract(op, a, b);
     if (op == BinaryOp::kEqual || op == BinaryOp::kNotEqual) {
       BinaryOutcome out;
       out.defined = true;
@@ -132,8 +135,39 @@ BinaryOutcome HistogramBinary(BinaryOp op, const Operand& a, const Operand& b, A
       return Element(std::move(result));
     }
   }
-  notes.IncompatibleTypesInBinary(left ? "histogram" : "float", BinaryOpName(op), right ? "histogram" : "float", pos);
-  return {};
+  return Nothing(BinaryNote::kIncompatibleTypes);
+}
+
+void LastNotes::Offer(const StepGrid& grid, size_t step, uint32_t order, const Operand& a, const Operand& b,
+                      BinaryNote note) {
+  if (note == BinaryNote::kNone) return;
+  steps_.resize(grid.count);
+  Entry& entry = steps_[step];
+  if (entry.note != BinaryNote::kNone && entry.order > order) return;
+  entry = {order, note, a.h != nullptr, b.h != nullptr};
+}
+
+void LastNotes::AddTo(Annotations& notes, BinaryOp op, PositionRange pos) const {
+  const auto operation = op == BinaryOp::kAdd ? HistogramOperation::kAddition : HistogramOperation::kSubtraction;
+  for (const Entry& entry : steps_) {
+    switch (entry.note) {
+      case BinaryNote::kNone:
+        break;
+      case BinaryNote::kIncompatibleTypes:
+        notes.IncompatibleTypesInBinary(entry.left_histogram ? "histogram" : "float", BinaryOpName(op),
+                                        entry.right_histogram ? "histogram" : "float", pos);
+        break;
+      case BinaryNote::kIncompatibleLayout:
+        notes.IncompatibleBucketLayout(BinaryOpName(op), pos);
+        break;
+      case BinaryNote::kCounterResetCollision:
+        notes.CounterResetCollision(operation, pos);
+        break;
+      case BinaryNote::kBoundsReconciled:
+        notes.BoundsReconciled(operation, pos);
+        break;
+    }
+  }
 }
 
 }  // namespace epi::promql

@@ -178,7 +178,6 @@ Result<void> JoinOperator::CheckStep(size_t step) {
   const bool one_to_one = options_.matching.card == MatchCardinality::kOneToOne;
   std::vector<bool> matched(matches_.size(), false);
   std::vector<TupleMap<bool>> results(one_to_one ? 0 : matches_.size());
-  Annotations ignored;
   for (uint32_t i = 0; i < left_.size(); ++i) {
     EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
     const RowView left = left_.row(i);
@@ -190,8 +189,7 @@ Result<void> JoinOperator::CheckStep(size_t step) {
     Operand b = right == kFill ? Operand{*options_.matching.fill_right, nullptr} : operand(right_.row(right));
     if (swapped_) std::swap(a, b);
     if (a.h != nullptr || b.h != nullptr || (!IsArithmetic(options_.op) && !IsComparison(options_.op))) {
-      const BinaryOutcome outcome = HistogramBinary(options_.op, a, b, ignored, options_.pos);
-      if (!outcome.defined || outcome.collision) continue;  // dropped before it could clash
+      if (!HistogramBinary(options_.op, a, b).joins()) continue;  // dropped before it could clash
     }
     if (one_to_one) {
       if (matched[signature]) {
@@ -312,7 +310,6 @@ Result<void> JoinOperator::PairSteps(const Pair& pair, std::vector<uint64_t>& st
 void JoinOperator::DropUndefinedSteps(const RowView& left, const RowView& right, std::vector<uint64_t>& steps) const {
   const bool trims = !IsArithmetic(options_.op) && !IsComparison(options_.op);
   if (left.histograms->empty() && right.histograms->empty() && !trims) return;
-  Annotations ignored;
   size_t next_left = 0;
   size_t next_right = 0;
   const std::vector<uint64_t> asked = steps;
@@ -324,8 +321,7 @@ void JoinOperator::DropUndefinedSteps(const RowView& left, const RowView& right,
     Operand a = OperandAt(left, k, next_left);
     Operand b = OperandAt(right, k, next_right);
     if (swapped_) std::swap(a, b);
-    const BinaryOutcome outcome = HistogramBinary(options_.op, a, b, ignored, options_.pos);
-    if (!outcome.defined || outcome.collision) ClearBit(steps.data(), k);
+    if (!HistogramBinary(options_.op, a, b).joins()) ClearBit(steps.data(), k);
   });
 }
 
@@ -410,20 +406,16 @@ Result<void> JoinOperator::ComputePair(const Pair& pair, bool first, Block& bloc
     ComputeFloats(left.values, right.values, floats, out, 0);
     size_t next_left = 0;
     size_t next_right = 0;
+    // Elements of the one side that nothing matches come last.
+    const auto order = static_cast<uint32_t>(pair.left == kFill ? left_.size() + pair.right : pair.left);
     ForEachBit(steps.data(), words, [&](size_t k) {
       if (TestBit(floats.data(), k)) return;
       Operand a = OperandAt(left, k, next_left);
       Operand b = OperandAt(right, k, next_right);
       if (swapped_) std::swap(a, b);
-      BinaryOutcome outcome = HistogramBinary(options_.op, a, b, notes_, options_.pos);
-      const auto operation =
-          options_.op == BinaryOp::kAdd ? HistogramOperation::kAddition : HistogramOperation::kSubtraction;
-      if (outcome.collision) {
-        notes_.CounterResetCollision(operation, options_.pos);
-        return;
-      }
-      if (outcome.reconciled) notes_.BoundsReconciled(operation, options_.pos);
-      if (!outcome.defined) return;
+      BinaryOutcome outcome = HistogramBinary(options_.op, a, b);
+      last_notes_.Offer(grid_, k, order, a, b, outcome.note);
+      if (!outcome.joins()) return;
       if (options_.return_bool) {
         out.values(0)[k] = outcome.keep ? 1 : 0;
         SetBit(out.bits(0), k);
@@ -451,6 +443,11 @@ Result<void> JoinOperator::ComputePair(const Pair& pair, bool first, Block& bloc
   }
   if (conflict) return Fail(SameLabelsetError());
   return {};
+}
+
+void JoinOperator::Account(SampleAccount& account, Annotations& notes) const {
+  StepwiseOperator::Account(account, notes);
+  last_notes_.AddTo(notes, options_.op, options_.pos);
 }
 
 Result<bool> JoinOperator::Produce(Block& block) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "promql/engine/binary_kernels.h"
 #include "promql/engine/row_operators.h"
 #include "promql/parser/ast.h"
 
@@ -56,6 +57,7 @@ class JoinOperator final : public StepwiseOperator {
       : StepwiseOperator(query, grid, std::move(inputs)), options_(std::move(options)) {}
   // Labels of the result depend on which series match, and these must have points: the inputs are read here already.
   Result<void> Prepare() override;
+  void Account(SampleAccount& account, Annotations& notes) const override;
 
  private:
   // The "many" side is called left below, the "one" side right, whichever way they are written; so are fill values, as
@@ -114,6 +116,7 @@ class JoinOperator final : public StepwiseOperator {
   TupleMap<uint32_t> outputs_;
   MeteredBytes bytes_{&query_.meter};
   size_t next_pair_ = 0;
+  LastNotes last_notes_;
   // Kept from pair to pair.
   std::vector<uint64_t> steps_;
   std::vector<uint64_t> other_;

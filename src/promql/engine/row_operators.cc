@@ -120,6 +120,11 @@ Result<void> VectorScalarOperator::MapLabels() {
   return IsArithmetic(options_.op) || options_.return_bool ? DropNames() : Result<void>();
 }
 
+void VectorScalarOperator::Account(SampleAccount& account, Annotations& notes) const {
+  RowOperator::Account(account, notes);
+  last_notes_.AddTo(notes, options_.op, options_.pos);
+}
+
 Result<void> VectorScalarOperator::MapRow(Block& block, size_t row) {
   const double* scalar = Scalar(options_.scalar_left ? 0 : 1);
   double* values = block.values(row);
@@ -135,8 +140,8 @@ Result<void> VectorScalarOperator::MapRow(Block& block, size_t row) {
     });
   }
   if (!IsComparison(options_.op)) {  // trimming a float
-    if (block.floats(row) > 0)
-      notes_.IncompatibleTypesInBinary("float", BinaryOpName(options_.op), "float", options_.pos);
+    ForEachBit(bits, block.words(),
+               [&](size_t k) { last_notes_.Offer(grid_, k, 0, {}, {}, BinaryNote::kIncompatibleTypes); });
     std::fill_n(bits, block.words(), uint64_t{0});
     block.CountFloats(row);
     return {};
@@ -155,10 +160,12 @@ Result<void> VectorScalarOperator::MapRow(Block& block, size_t row) {
 void VectorScalarOperator::MapHistograms(Block& block, size_t row, const double* scalar) {
   HistogramList kept;
   for (auto& at : block.histograms(row)) {
-    const Operand vector{0, &at.h};
-    const Operand number{scalar[at.step], nullptr};
-    BinaryOutcome out = options_.scalar_left ? HistogramBinary(options_.op, number, vector, notes_, options_.pos)
-                                             : HistogramBinary(options_.op, vector, number, notes_, options_.pos);
+    // Rows come in the order of the elements: what is said of a later one is the last.
+    Operand a{0, &at.h};
+    Operand b{scalar[at.step], nullptr};
+    if (options_.scalar_left) std::swap(a, b);
+    BinaryOutcome out = HistogramBinary(options_.op, a, b);
+    last_notes_.Offer(grid_, at.step, 0, a, b, out.note);
     if (out.defined && out.h != nullptr) kept.push_back({at.step, std::move(out.h)});
   }
   block.histograms(row) = std::move(kept);

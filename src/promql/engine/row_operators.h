@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "promql/engine/binary_kernels.h"
 #include "promql/engine/operator.h"
 #include "promql/functions/elementwise.h"
 #include "promql/parser/ast.h"
@@ -94,12 +95,14 @@ class VectorScalarOperator final : public RowOperator {
   };
   VectorScalarOperator(QueryState& query, const StepGrid& grid, std::vector<OperatorPtr> inputs, Options options)
       : RowOperator(query, grid, std::move(inputs), options.scalar_left ? 1 : 0), options_(options) {}
+  void Account(SampleAccount& account, Annotations& notes) const override;
 
  private:
   Result<void> MapLabels() override;
   Result<void> MapRow(Block& block, size_t row) override;
   void MapHistograms(Block& block, size_t row, const double* scalar);
   const Options options_;
+  LastNotes last_notes_;
 };
 
 }  // namespace epi::promql

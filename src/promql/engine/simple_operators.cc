@@ -98,6 +98,10 @@ Result<bool> ScalarPairOperator::Produce(Block& block) {
   done_ = true;
   EPI_ASSIGN(const auto a, DrainScalar(*inputs_[0], query_));
   EPI_ASSIGN(const auto b, DrainScalar(*inputs_[1], query_));
+  if (!IsArithmetic(op_) && !IsComparison(op_) && grid_.count > 0) {
+    return Fail(ErrorCode::kExecution,
+                "operator \"" + std::string(BinaryOpName(op_)) + "\" not allowed for Scalar operations");
+  }
   double* out = OneRow(block, grid_, query_);
   EPI_TRY(ForEachStretch(grid_.count, query_, [&](size_t first, size_t count) {
     kernel_(op_, a.data() + first, b.data() + first, out + first, count);

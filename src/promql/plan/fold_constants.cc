@@ -11,7 +11,8 @@ namespace {
 std::optional<double> ValueOf(const PlanNode& node);
 
 std::optional<double> BinaryValue(const PlanNode& node) {
-  if (node.type != ValueType::kScalar) return std::nullopt;
+  const bool trims = !IsArithmetic(node.op) && !IsComparison(node.op);  // refused when it is evaluated
+  if (node.type != ValueType::kScalar || trims) return std::nullopt;
   const auto a = ValueOf(*node.children[0]);
   if (!a) return std::nullopt;
   const auto b = ValueOf(*node.children[1]);
