@@ -34,6 +34,9 @@ class MappedFile {
  public:
   virtual ~MappedFile() = default;
   virtual std::string_view data() const = 0;
+  // The pages read so far no longer count as this process's memory; the next access brings them back from the system's
+  // cache. A hint, harmless beside readers.
+  virtual void DropResident() const {}
 };
 
 // Held until destroyed. See FileSystem::LockFile.

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <string>
+
 #include "testing/temp_dir.h"
 
 namespace epi {
@@ -66,6 +69,27 @@ TEST_F(PosixFileSystemTest, MapsAnEmptyFileToo) {
   ASSERT_TRUE(fs_.WriteFileAtomically(Path("full"), "data"));
   EXPECT_EQ(fs_.Map(Path("empty")).value()->data(), "");
   EXPECT_EQ(fs_.Map(Path("full")).value()->data(), "data");
+}
+
+// Bytes of mapped files that count as memory of this process.
+uint64_t MappedResidentBytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    uint64_t kibibytes = 0;
+    if (word == "RssFile:" && status >> kibibytes) return kibibytes << 10;
+  }
+  return 0;
+}
+
+TEST_F(PosixFileSystemTest, DroppedPagesLeaveTheProcessAndComeBack) {
+  const std::string content(size_t{16} << 20, 'x');
+  ASSERT_TRUE(fs_.WriteFileAtomically(Path("large"), content));
+  const auto map = fs_.Map(Path("large")).value();
+  ASSERT_EQ(map->data(), content);
+  const uint64_t before = MappedResidentBytes();
+  map->DropResident();
+  EXPECT_LT(MappedResidentBytes() + (content.size() >> 1), before);
+  EXPECT_EQ(map->data(), content);
 }
 
 TEST(Paths, JoinAndSplit) {

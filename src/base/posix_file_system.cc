@@ -90,6 +90,9 @@ class PosixMapping final : public MappedFile {
     if (size_ > 0) ::munmap(at_, size_);
   }
   std::string_view data() const override { return {static_cast<const char*>(at_), size_}; }
+  void DropResident() const override {
+    if (size_ > 0) ::madvise(at_, size_, MADV_DONTNEED);
+  }
 
  private:
   void* at_;

@@ -128,8 +128,10 @@ Result<void> Db::CompactAll() {
     }
     const auto compacted = blocks_.CompactOnce(log_bytes(), &pace);
     if (!compacted && compacted.error().code() != ErrorCode::kCanceled) return Fail(compacted.error());
-    if (compacted ? !compacted->has_value() : stopping()) return {};
+    if (compacted ? !compacted->has_value() : stopping()) break;
   }
+  blocks_.DropResident();
+  return {};
 }
 
 BlockCutOptions Db::CutOptions(std::string foreign) const {

@@ -25,6 +25,8 @@ class IndexReader {
   // kDataLoss when the file became shorter while it was mapped: then what was read meanwhile may be wrong. Checksums
   // are verified anyway; who walks symbols or values asks at the end.
   Result<void> CheckWhole() const;
+  // See MappedFile.
+  void DropResident() const { file_->DropResident(); }
 
   int version() const { return version_; }
   uint64_t bytes() const { return data_.size(); }

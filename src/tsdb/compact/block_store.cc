@@ -127,6 +127,11 @@ Result<void> BlockStore::ReloadLocked(uint64_t other_bytes) {
   return {};
 }
 
+void BlockStore::DropResident() const {
+  const auto list = blocks();
+  for (const auto& block : *list) block->index().DropResident();
+}
+
 std::set<Ulid> BlockStore::Obsolete(const BlockList& loaded, uint64_t other_bytes) {
   RetentionLimits limits;
   {

@@ -91,6 +91,8 @@ class BlockStore {
   Result<size_t> ApplyRetentionRules();
   // Links all blocks into `directory`, which must not be the data directory.
   Result<void> Snapshot(const std::string& directory);
+  // Whatever opening, compaction and queries have touched of the indexes no longer counts as memory of the process.
+  void DropResident() const;
   BlockStoreCounts counts() const;
   // Whoever writes a block into the directory beside the store uses it too.
   BlockWriteMeter& meter() { return meter_; }
