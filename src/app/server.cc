@@ -164,6 +164,12 @@ Result<void> Server::OpenDatabase() {
   engine.metrics = &metrics_;
   query_log_ = std::make_unique<promql::QueryLog>(files_, clock_, &metrics_);
   engine.log = query_log_.get();
+  auto active =
+      promql::ActiveQueryFile::Open(files_, JoinPath(flags.tsdb_path, "queries.active"), engine.max_concurrency, clock_,
+                                    setup_.logger.Named("activeQueryTracker"));
+  if (!active) return Fail(active.error().WithContext("opening the file of active queries"));
+  active_queries_ = std::move(*active);
+  engine.active_file = active_queries_.get();
   engine_ = std::make_unique<promql::Engine>(engine);
   range_cache_ = std::make_unique<promql::RangeCache>(
       *engine_, promql::RangeCacheOptions{flags.query_result_cache_bytes, &clock_, &metrics_});

@@ -25,6 +25,7 @@
 #include "net/http_server.h"
 #include "net/router.h"
 #include "promql/cache/range_cache.h"
+#include "promql/engine/active_query_file.h"
 #include "promql/engine/engine.h"
 #include "remote/otlp_receiver.h"
 #include "remote/read_server.h"
@@ -109,6 +110,7 @@ class Server {
   std::unique_ptr<tsdb::Db> db_;
   std::unique_ptr<DatabaseAdapter> database_;
   std::unique_ptr<promql::QueryLog> query_log_;
+  std::unique_ptr<promql::ActiveQueryFile> active_queries_;
   std::unique_ptr<promql::Engine> engine_;
   std::unique_ptr<promql::RangeCache> range_cache_;
   std::unique_ptr<scrape::ScrapeManager> scrape_;

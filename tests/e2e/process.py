@@ -95,8 +95,16 @@ def lifecycle(binary, folder):
             check(f"/metrics has {name.strip()}", "\n" + name in metrics)
         check("POST /-/quit", server.request("POST", "/-/quit")[:2] == (200, b"Requesting termination... Goodbye!"))
         check("quit ends with 0", server.child.wait(15) == 0 and "See you next time!" in server.output(), server.output()[-500:])
+    active = f"{folder}/one/data/queries.active"
+    with open(active, "rb") as f:
+        check("no query is left over after a clean end", f.read() == b"[" + bytes(20 * 1000))
+    with open(active, "r+b") as f:
+        f.seek(1)
+        f.write(b'{"query":"left(over)","timestamp_sec":1}'.ljust(999, b"\0") + b",")
     with Server(binary, GOOD, f"{folder}/one") as server:
         server.wait_ready()
+        check("what a crash left running is logged", "These queries didn't finish in prometheus' last run:" in server.output()
+              and "left(over)" in server.output(), server.output()[-2000:])
         check("the lifecycle API is off by default", server.request("POST", "/-/reload")[0] == 403 and server.request("POST", "/-/quit")[0] == 403)
         start = time.monotonic()
         check("SIGTERM ends with 0", server.stop() == 0)

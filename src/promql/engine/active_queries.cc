@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "promql/engine/active_query_file.h"
 #include "promql/engine/engine.h"
 
 namespace epi::promql {
@@ -52,15 +53,21 @@ ActiveQueries::Entry::Entry(ActiveQueries& all, const QuerySpec& spec, const std
 }
 
 ActiveQueries::Entry::~Entry() {
+  if (slot_) all_.file_->Remove(*slot_);
   const std::lock_guard lock(all_.mutex_);
   all_.known_.erase(id_);
 }
 
 void ActiveQueries::Entry::Run(const Budget& budget) {
-  const std::lock_guard lock(all_.mutex_);
-  Known& known = all_.known_.at(id_);
-  known.query.running = true;
-  known.budget = &budget;
+  std::string text;
+  {
+    const std::lock_guard lock(all_.mutex_);
+    Known& known = all_.known_.at(id_);
+    known.query.running = true;
+    known.budget = &budget;
+    if (all_.file_ != nullptr) text = known.query.text;
+  }
+  if (all_.file_ != nullptr) slot_ = all_.file_->Insert(text);
 }
 
 void ActiveQueries::Entry::Finish() {

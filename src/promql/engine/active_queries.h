@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 
 namespace epi::promql {
 
+class ActiveQueryFile;
 struct QuerySpec;
 
 // Who asked. The texts of the other kind stay empty.
@@ -39,7 +41,8 @@ struct ActiveQuery {
 // Thread-safe.
 class ActiveQueries {
  public:
-  explicit ActiveQueries(Clock& clock) : clock_(clock) {}
+  // `file`, which may be null, holds those that run; both outlive it.
+  ActiveQueries(Clock& clock, ActiveQueryFile* file) : clock_(clock), file_(file) {}
 
   // Oldest first.
   std::vector<ActiveQuery> List() const;
@@ -67,6 +70,7 @@ class ActiveQueries {
     };
     ActiveQueries& all_;
     uint64_t id_ = 0;
+    std::optional<size_t> slot_;  // in the file
     std::stop_source source_;
     std::stop_callback<Forward> forward_;
   };
@@ -79,6 +83,7 @@ class ActiveQueries {
     std::stop_source source;
   };
   Clock& clock_;
+  ActiveQueryFile* const file_;
   mutable std::mutex mutex_;
   uint64_t next_id_ = 1;             // guarded by mutex_
   std::map<uint64_t, Known> known_;  // guarded by mutex_

@@ -119,7 +119,7 @@ Engine::Engine(EngineOptions options)
   if (options_.lookback_delta_ms <= 0) options_.lookback_delta_ms = kDefaultLookbackMs;
   if (options_.clock == nullptr) options_.clock = &SystemClock();
   options_.threads = std::max<size_t>(options_.threads, 1);
-  active_ = std::make_unique<ActiveQueries>(*options_.clock);
+  active_ = std::make_unique<ActiveQueries>(*options_.clock, options_.active_file);
   if (options_.metrics != nullptr) slots_->Register(*options_.metrics, options_.max_concurrency);
 }
 

@@ -43,8 +43,9 @@ struct EngineOptions {
   size_t threads = 1;          // at most this many threads at a time work for one query, the caller included
   Clock* clock = nullptr;      // none: the system's
   Logger logger;
-  MetricRegistry* metrics = nullptr;  // prometheus_engine_*; none: not counted
-  QueryLog* log = nullptr;            // outlives the engine
+  MetricRegistry* metrics = nullptr;       // prometheus_engine_*; none: not counted
+  QueryLog* log = nullptr;                 // outlives the engine
+  ActiveQueryFile* active_file = nullptr;  // likewise
 };
 
 // One question. An instant query has step_ms == 0 and start == end.
