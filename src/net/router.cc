@@ -148,8 +148,8 @@ Router::Router(Options options, HandlerContext& context, std::span<const Route> 
     const MetricLabels labels = {{"handler", row.handler}};
     row.ok = &metrics.AddCounter("prometheus_http_requests_total", "Counter of HTTP requests.",
                                  {{"handler", row.handler}, {"code", "200"}});
-    row.duration = &metrics.AddHistogram("prometheus_http_request_duration_seconds",
-                                         "Histogram of latencies for HTTP requests.", kSeconds, labels);
+    row.duration = &metrics.AddNativeHistogram("prometheus_http_request_duration_seconds",
+                                               "Histogram of latencies for HTTP requests.", kSeconds, labels);
     row.size = &metrics.AddHistogram("prometheus_http_response_size_bytes",
                                      "Histogram of response size for HTTP requests.", kBytes, labels);
   }

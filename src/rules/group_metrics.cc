@@ -24,12 +24,14 @@ RuleMetrics::RuleMetrics(MetricRegistry& metric_registry)
     : registry(metric_registry),
       evaluation_duration(registry.AddSummary("prometheus_rule_evaluation_duration_seconds",
                                               "The duration for a rule to execute.", {0.5, 0.9, 0.99})),
-      evaluation_duration_histogram(registry.AddHistogram("prometheus_rule_evaluation_duration_histogram_seconds",
-                                                          "The duration for a rule to execute.", kDurationBounds)),
+      evaluation_duration_histogram(registry.AddNativeHistogram("prometheus_rule_evaluation_duration_histogram_seconds",
+                                                                "The duration for a rule to execute.",
+                                                                kDurationBounds)),
       group_duration(registry.AddSummary("prometheus_rule_group_duration_seconds",
                                          "The duration of rule group evaluations.", {0.01, 0.05, 0.5, 0.90, 0.99})),
-      group_duration_histogram(registry.AddHistogram("prometheus_rule_group_duration_histogram_seconds",
-                                                     "The duration of rule group evaluations.", kDurationBounds)) {
+      group_duration_histogram(registry.AddNativeHistogram("prometheus_rule_group_duration_histogram_seconds",
+                                                           "The duration of rule group evaluations.",
+                                                           kDurationBounds)) {
   templates.expansions = &registry.AddCounter("prometheus_template_text_expansions_total",
                                               "The total number of template text expansions.");
   templates.failures = &registry.AddCounter("prometheus_template_text_expansion_failures_total",

@@ -5,7 +5,6 @@ namespace {
 
 const std::vector<double> kSummaryQuantiles = {0.01, 0.05, 0.5, 0.9, 0.99};
 const std::vector<double> kLengthBounds = {0.01, 0.1, 1, 10};
-const std::vector<double> kDurationBounds = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10};
 
 // Families labelled with scrape_job, which go when the pool goes.
 constexpr const char* kPoolFamilies[] = {
@@ -54,16 +53,16 @@ ScrapeMetrics::ScrapeMetrics(MetricRegistry& r)
       refused_new_series(
           r.AddCounter("epimetheus_target_scrapes_refused_new_series_total",
                        "Total number of samples of new series refused by a sample limit that keeps known series.")),
-      scrape_duration(r.AddHistogram("prometheus_target_scrape_duration_seconds", "Duration of scrapes in seconds.",
-                                     kDurationBounds)),
+      scrape_duration(
+          r.AddNativeHistogram("prometheus_target_scrape_duration_seconds", "Duration of scrapes in seconds.", {})),
       registry_(r) {}
 
 ScrapeMetrics::IntervalMetrics ScrapeMetrics::ForInterval(const std::string& interval) {
   const MetricLabels labels = {{"interval", interval}};
   return {&registry_.AddSummary("prometheus_target_interval_length_seconds", "Actual intervals between scrapes.",
                                 kSummaryQuantiles, labels),
-          &registry_.AddHistogram("prometheus_target_interval_length_histogram_seconds",
-                                  "Actual intervals between scrapes as a histogram.", kLengthBounds, labels)};
+          &registry_.AddNativeHistogram("prometheus_target_interval_length_histogram_seconds",
+                                        "Actual intervals between scrapes as a histogram.", kLengthBounds, labels)};
 }
 
 ScrapeMetrics::PoolMetrics ScrapeMetrics::ForPool(const std::string& job) {
@@ -75,8 +74,8 @@ ScrapeMetrics::PoolMetrics ScrapeMetrics::ForPool(const std::string& job) {
       &registry_.AddGauge(kPoolFamilies[3], "Maximum number of targets allowed in this scrape pool.", labels),
       &registry_.AddGauge(kPoolFamilies[4], "Current number of symbols in table for this scrape pool.", labels),
       &registry_.AddSummary(kPoolFamilies[5], "Actual interval to sync the scrape pool.", kSummaryQuantiles, labels),
-      &registry_.AddHistogram(kPoolFamilies[6], "Actual interval to sync the scrape pool as a histogram.",
-                              kLengthBounds, labels)};
+      &registry_.AddNativeHistogram(kPoolFamilies[6], "Actual interval to sync the scrape pool as a histogram.",
+                                    kLengthBounds, labels)};
 }
 
 void ScrapeMetrics::RemovePool(const std::string& job) {

@@ -10,9 +10,11 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <variant>
 
 #include "base/file_system.h"
+#include "telemetry/native_buckets.h"
 #include "telemetry/process_metrics.h"
 
 namespace epi {
@@ -50,8 +52,13 @@ class GaugeHandle final : public Gauge {
 
 class HistogramHandle final : public Observer {
  public:
-  explicit HistogramHandle(const std::vector<double>& bounds) : histogram_(bounds) {}
-  void Observe(double value) override { histogram_.Observe(value); }
+  HistogramHandle(const std::vector<double>& bounds, bool native) : histogram_(bounds) {
+    if (native) native_.emplace();
+  }
+  void Observe(double value) override {
+    histogram_.Observe(value);
+    if (native_) native_->Observe(value);
+  }
   void Collect(MetricPoint& point) const {
     const auto collected = histogram_.Collect().histogram;
     point.histogram.sample_count = collected.sample_count;
@@ -62,10 +69,12 @@ class HistogramHandle final : public Observer {
       out.cumulative_count = bucket.cumulative_count;
       point.histogram.buckets.push_back(std::move(out));
     }
+    if (native_) native_->Collect(point.histogram);
   }
 
  private:
   prometheus::Histogram histogram_;
+  std::optional<NativeBuckets> native_;
 };
 
 class SummaryHandle final : public Observer {
@@ -156,7 +165,13 @@ Gauge& MetricRegistry::AddGauge(const std::string& name, const std::string& help
 Observer& MetricRegistry::AddHistogram(const std::string& name, const std::string& help,
                                        const std::vector<double>& bounds, const MetricLabels& labels) {
   return impl_->Get<HistogramHandle>(name, help, ExposedType::kHistogram, labels,
-                                     [&] { return std::make_unique<HistogramHandle>(bounds); });
+                                     [&] { return std::make_unique<HistogramHandle>(bounds, false); });
+}
+
+Observer& MetricRegistry::AddNativeHistogram(const std::string& name, const std::string& help,
+                                             const std::vector<double>& bounds, const MetricLabels& labels) {
+  return impl_->Get<HistogramHandle>(name, help, ExposedType::kHistogram, labels,
+                                     [&] { return std::make_unique<HistogramHandle>(bounds, true); });
 }
 
 Observer& MetricRegistry::AddSummary(const std::string& name, const std::string& help,

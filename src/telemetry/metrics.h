@@ -16,7 +16,8 @@
 
 namespace epi {
 
-// Handles are owned by the registry and live as long as it. All methods are thread-safe and lock-free.
+// Handles are owned by the registry and live as long as it. All methods are thread-safe; those of counters and gauges
+// take no lock.
 class Counter {
  public:
   virtual ~Counter() = default;
@@ -52,6 +53,9 @@ class MetricRegistry {
   Gauge& AddGauge(const std::string& name, const std::string& help, const MetricLabels& labels = {});
   Observer& AddHistogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
                          const MetricLabels& labels = {});
+  // With native buckets beside the classic ones, of which there may be none; the protobuf format shows both.
+  Observer& AddNativeHistogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
+                               const MetricLabels& labels = {});
   // Quantiles over the last 10 minutes, as client_golang's summaries.
   Observer& AddSummary(const std::string& name, const std::string& help, const std::vector<double>& quantiles,
                        const MetricLabels& labels = {});

@@ -78,9 +78,9 @@ struct Engine::Slots {
     const auto slice = [&](Slice& to, const char* name) {
       to.summary = &metrics.AddSummary("prometheus_engine_query_duration_seconds", "Query timings", {0.5, 0.9, 0.99},
                                        {{"slice", name}});
-      to.histogram = &metrics.AddHistogram("prometheus_engine_query_duration_histogram_seconds",
-                                           "The duration of various parts of PromQL query execution.",
-                                           {0.01, 0.1, 1, 10}, {{"slice", name}});
+      to.histogram = &metrics.AddNativeHistogram("prometheus_engine_query_duration_histogram_seconds",
+                                                 "The duration of various parts of PromQL query execution.",
+                                                 {0.01, 0.1, 1, 10}, {{"slice", name}});
     };
     slice(queue_time, "queue_time");
     slice(prepare_time, "prepare_time");

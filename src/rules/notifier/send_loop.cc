@@ -23,8 +23,8 @@ AlertmanagerMetrics::AlertmanagerMetrics(MetricRegistry& metric_registry, const 
           kDropped, "Total number of alerts dropped due to errors when sending to Alertmanager.", labels)),
       latency(registry.AddSummary(kLatency, "Latency quantiles for sending alert notifications.", {0.5, 0.9, 0.99},
                                   labels)),
-      latency_histogram(registry.AddHistogram(kLatencyHistogram, "Latency histogram for sending alert notifications.",
-                                              {.01, .1, 1, 10}, labels)),
+      latency_histogram(registry.AddNativeHistogram(
+          kLatencyHistogram, "Latency histogram for sending alert notifications.", {.01, .1, 1, 10}, labels)),
       queue_length(registry.AddGauge(kQueueLength, "The number of alert notifications in the queue.", labels)) {}
 
 AlertmanagerMetrics::~AlertmanagerMetrics() {

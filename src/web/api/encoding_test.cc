@@ -172,6 +172,20 @@ TEST_F(EncodingTest, MetricsOfTheServerItself) {
   EXPECT_EQ(Ask("GET", "/api/v1/status/self_metrics?metric_name_pattern=(").status, 400);
 }
 
+TEST_F(EncodingTest, NativeHistogramsOfTheServerItself) {
+  metrics.AddNativeHistogram("took_seconds", "Took.", {}).Observe(0.5);
+  EXPECT_EQ(Ask("GET", "/api/v1/status/self_metrics?metric_name_pattern=took_seconds").body,
+            R"~({"status":"success","data":[{"name":"took_seconds","help":"Took.","type":"HISTOGRAM","metric":[)~"
+            R"~({"histogram":{"sampleCount":"1","sampleSum":0.5,"schema":3,"zeroThreshold":2.938735877055719e-39,)~"
+            R"~("zeroCount":"0","positiveSpan":[{"offset":-8,"length":1}],"positiveDelta":["1"]}}]}]})~");
+  Ask("GET", "/api/v1/labels");
+  net::HttpHeaders headers;
+  headers.Set("Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text");
+  const auto shown = Ask("GET", "/metrics?name[]=prometheus_http_request_duration_seconds", "", headers).body;
+  EXPECT_THAT(shown, HasSubstr("upper_bound: 0.1"));  // beside the classic buckets
+  EXPECT_THAT(shown, HasSubstr("schema: 3"));
+}
+
 TEST_F(EncodingTest, TooManyAnnotationsAreCounted) {
   std::string script = "load 1m\n";
   for (int i = 0; i < 12; ++i) script += "\tfoo" + std::to_string(i) + " 1 1 1\n";

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "model/anchored_regex.h"
@@ -78,14 +79,10 @@ void WriteSummary(JsonWriter& json, const MetricPoint& point) {
   json.EndObject();
 }
 
-void WriteHistogram(JsonWriter& json, const MetricHistogram& histogram) {
-  json.Key("histogram");
-  json.BeginObject();
-  WriteProtoInteger(json, "sampleCount", histogram.sample_count);
-  WriteProtoDouble(json, "sampleSum", histogram.sample_sum);
+void WriteBuckets(JsonWriter& json, const std::vector<MetricBucket>& buckets) {
   json.Key("bucket");
   json.BeginArray();
-  for (const auto& bucket : histogram.buckets) {
+  for (const auto& bucket : buckets) {
     if (std::isinf(bucket.upper_bound)) continue;  // implied by the count
     json.BeginObject();
     WriteProtoInteger(json, "cumulativeCount", bucket.cumulative_count);
@@ -93,6 +90,45 @@ void WriteHistogram(JsonWriter& json, const MetricHistogram& histogram) {
     json.EndObject();
   }
   json.EndArray();
+}
+
+// One side of native buckets; absent when it is empty.
+void WriteNativeSide(JsonWriter& json, const std::string& side, const std::vector<MetricSpan>& spans,
+                     const std::vector<int64_t>& deltas) {
+  if (spans.empty()) return;
+  json.Key(side + "Span");
+  json.BeginArray();
+  for (const auto& span : spans) {
+    json.BeginObject();
+    json.Key("offset");
+    json.Integer(span.offset);
+    json.Key("length");
+    json.Unsigned(span.length);
+    json.EndObject();
+  }
+  json.EndArray();
+  json.Key(side + "Delta");
+  json.BeginArray();
+  for (const int64_t delta : deltas) json.String(std::to_string(delta));
+  json.EndArray();
+}
+
+void WriteHistogram(JsonWriter& json, const MetricHistogram& histogram) {
+  json.Key("histogram");
+  json.BeginObject();
+  WriteProtoInteger(json, "sampleCount", histogram.sample_count);
+  WriteProtoDouble(json, "sampleSum", histogram.sample_sum);
+  const bool classic = std::any_of(histogram.buckets.begin(), histogram.buckets.end(),
+                                   [](const MetricBucket& bucket) { return std::isfinite(bucket.upper_bound); });
+  if (classic) WriteBuckets(json, histogram.buckets);
+  if (histogram.native) {
+    json.Key("schema");
+    json.Integer(histogram.schema);
+    WriteProtoDouble(json, "zeroThreshold", histogram.zero_threshold);
+    WriteProtoInteger(json, "zeroCount", histogram.zero_count);
+    WriteNativeSide(json, "negative", histogram.negative_spans, histogram.negative_deltas);
+    WriteNativeSide(json, "positive", histogram.positive_spans, histogram.positive_deltas);
+  }
   json.EndObject();
 }
 
