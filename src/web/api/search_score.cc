@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
+#include <numeric>
 
 #include "model/case_mapping.h"
 #include "model/utf8.h"
@@ -24,59 +26,62 @@ std::u32string Decode(std::string_view text) {
   return out;
 }
 
-// The raw score of the greedy match that begins at `start`, where the first characters are equal; nothing when the term
-// does not fit behind it.
-std::optional<double> ScoreFrom(const std::u32string& term, const std::u32string& text, size_t start) {
-  const double per_character = 1.0 / static_cast<double>(text.size());
-  double score = 0;
-  size_t matched = 0, at = start, previous_end = 0;
-  while (matched < term.size()) {
-    at = text.find(term[matched], at);
-    if (at == std::u32string::npos) return std::nullopt;
-    const size_t gap = at - previous_end;
-    score -= static_cast<double>(gap) * per_character;
-    size_t run = 0;
-    while (matched < term.size() && at < text.size() && text[at] == term[matched]) {
-      ++at;
-      ++matched;
-      ++run;
-    }
-    score += static_cast<double>(run * run);
-    previous_end = at;
-  }
-  return score - static_cast<double>(text.size() - previous_end) * per_character * 0.5;
-}
-
-struct CommonCharacters {
-  double matches = 0;
-  double transpositions = 0;
+// A stretch of a text, its end not included.
+struct Run {
+  size_t begin;
+  size_t end;
 };
 
-// Characters that both have within Jaro's window, and how many of them stand in another order. `shorter` is the shorter
-// one.
-CommonCharacters Common(const std::u32string& shorter, const std::u32string& longer) {
-  const auto window = static_cast<ptrdiff_t>(std::max<size_t>(longer.size() / 2, 1) - 1);
-  std::vector<bool> in_shorter(shorter.size()), in_longer(longer.size());
-  CommonCharacters common;
-  for (size_t i = 0; i < shorter.size(); ++i) {
-    const auto center = static_cast<ptrdiff_t>(i);
-    const auto from = static_cast<size_t>(std::max<ptrdiff_t>(center - window, 0));
-    const auto to = std::min(static_cast<size_t>(center + window + 1), longer.size());
-    for (size_t j = from; j < to; ++j) {
-      if (in_longer[j] || shorter[i] != longer[j]) continue;
-      in_shorter[i] = in_longer[j] = true;
-      ++common.matches;
-      break;
-    }
+// Where the characters of `term` stand in `text` from `start` on, each as early as the one before lets it. False when
+// not all of them do.
+bool FindRuns(const std::u32string& term, const std::u32string& text, size_t start, std::vector<Run>& runs) {
+  runs.clear();
+  for (const char32_t wanted : term) {
+    const size_t at = text.find(wanted, runs.empty() ? start : runs.back().end);
+    if (at == std::u32string::npos) return false;
+    if (runs.empty() || at != runs.back().end) runs.push_back({at, at});
+    runs.back().end = at + 1;
   }
-  size_t j = 0;
-  for (size_t i = 0; i < shorter.size(); ++i) {
-    if (!in_shorter[i]) continue;
-    while (!in_longer[j]) ++j;
-    if (shorter[i] != longer[j]) ++common.transpositions;
-    ++j;
+  return true;
+}
+
+// Long runs count by their square; characters between them cost a fraction of the text each, those behind half of it.
+double RunScore(const std::vector<Run>& runs, size_t text_size) {
+  const double share = 1.0 / static_cast<double>(text_size);
+  double score = 0;
+  size_t seen = 0;
+  for (const auto& run : runs) {
+    const size_t length = run.end - run.begin;
+    score -= static_cast<double>(run.begin - seen) * share;
+    score += static_cast<double>(length * length);
+    seen = run.end;
   }
-  return common;
+  return score - static_cast<double>(text_size - seen) * share * 0.5;
+}
+
+// The characters that two texts have in common at places close to each other, in the order of each.
+struct SharedCharacters {
+  std::u32string in_first, in_second;
+};
+
+SharedCharacters Share(const std::u32string& first, const std::u32string& second) {
+  constexpr char32_t kTaken = 0xffffffff;  // no character
+  const size_t reach = std::max<size_t>(std::max(first.size(), second.size()) / 2, 1) - 1;
+  SharedCharacters out;
+  std::u32string left = second;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < first.size(); ++i) {
+    const size_t from = i > reach ? i - reach : 0;
+    if (from >= left.size()) break;
+    const size_t at = std::u32string_view(left).substr(from, i + reach + 1 - from).find(first[i]);
+    if (at == std::u32string_view::npos) continue;
+    out.in_first += first[i];
+    places.push_back(from + at);
+    left[from + at] = kTaken;
+  }
+  std::sort(places.begin(), places.end());
+  for (const size_t place : places) out.in_second += second[place];
+  return out;
 }
 
 }  // namespace
@@ -95,11 +100,13 @@ double JaroWinklerScore(std::string_view a, std::string_view b) {
   if (a.empty() || b.empty()) return 0;
   std::u32string shorter = Decode(a), longer = Decode(b);
   if (shorter.size() > longer.size()) shorter.swap(longer);
-  const CommonCharacters common = Common(shorter, longer);
-  const double m = common.matches;
-  if (m == 0) return 0;
-  const double jaro = (m / static_cast<double>(shorter.size()) + m / static_cast<double>(longer.size()) +
-                       (m - common.transpositions / 2) / m) /
+  const auto [in_shorter, in_longer] = Share(shorter, longer);
+  if (in_shorter.empty()) return 0;
+  const auto common = static_cast<double>(in_shorter.size());
+  const double moved = std::inner_product(in_shorter.begin(), in_shorter.end(), in_longer.begin(), 0.0, std::plus<>(),
+                                          std::not_equal_to<>());
+  const double jaro = (common / static_cast<double>(shorter.size()) + common / static_cast<double>(longer.size()) +
+                       (common - moved / 2) / common) /
                       3;
   constexpr size_t kLongestPrefix = 4;
   constexpr double kPrefixWeight = 0.1;
@@ -114,11 +121,11 @@ double SubsequenceScore(std::string_view term, std::string_view text) {
   const std::u32string wanted = Decode(term), in = Decode(text);
   if (wanted.size() > in.size()) return 0;
   double best = -1;
-  for (size_t start = 0; start <= in.size() - wanted.size(); ++start) {
-    if (in[start] != wanted[0]) continue;
-    const auto score = ScoreFrom(wanted, in, start);
-    if (!score) break;  // nor does it fit behind any later start
-    best = std::max(best, *score);
+  std::vector<Run> runs;
+  for (size_t start = in.find(wanted[0]); start != std::u32string::npos && start + wanted.size() <= in.size();
+       start = in.find(wanted[0], start + 1)) {
+    if (!FindRuns(wanted, in, start, runs)) break;  // nor would it from a later start
+    best = std::max(best, RunScore(runs, in.size()));
   }
   if (best < 0) return 0;
   return best / static_cast<double>(wanted.size() * wanted.size()) * kNonExactScale;
