@@ -40,6 +40,8 @@ using boost::system::error_code;
 using std::chrono::milliseconds;
 
 constexpr size_t kReadBytes = 16u << 10;
+// While nothing has come: a head mostly fits, and hundreds of connections that wait hold little.
+constexpr size_t kIdleReadBytes = 1u << 10;
 constexpr milliseconds kHandshakeTimeout{10'000};
 constexpr milliseconds kLingerTime{2'000};
 constexpr size_t kLingerBytes = 512u << 10;
@@ -146,7 +148,6 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   uint64_t body_limit_ = 0;
   BudgetCharge head_charge_;
   std::shared_ptr<Exchange> exchange_;
-  char linger_buffer_[4096];
   size_t lingered_ = 0;
 
   std::mutex mutex_;
@@ -333,7 +334,8 @@ void Connection::NextRequest() {
 void Connection::ReadMore() {
   // The buffer holds heads and the unparsed rest of bodies; it is full only when a head passes its limit.
   if (buffer_.size() >= server_.options.max_head_bytes) return Refuse(431, "");
-  const size_t size = std::min(kReadBytes, buffer_.max_size() - buffer_.size());
+  const size_t wanted = stage_ == Stage::kIdle ? kIdleReadBytes : kReadBytes;
+  const size_t size = std::min(wanted, buffer_.max_size() - buffer_.size());
   ReadSome(buffer_.prepare(size), [self = shared_from_this()](const error_code& error, size_t count) {
     if (self->stage_ == Stage::kClosed) return;
     if (error) {
@@ -598,11 +600,12 @@ void Connection::Linger() {
   }
   error_code ignored;
   stream_.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  buffer_.clear();
   LingerRead();
 }
 
 void Connection::LingerRead() {
-  stream_.async_read_some(asio::buffer(linger_buffer_),
+  stream_.async_read_some(buffer_.prepare(kIdleReadBytes),
                           [self = shared_from_this()](const error_code& error, size_t count) {
                             self->lingered_ += count;
                             if (error || self->lingered_ > kLingerBytes) return self->Close();
