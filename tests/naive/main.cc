@@ -1,16 +1,20 @@
 // query_fuzz [--seed N] [--queries N] [--threads N] [--storage memory|head|block] [--verbose 1]
 //
 // Random queries over random data, through the engine and through the naive evaluator. Prints the seed, every
-// difference with the arguments that repeat it, and a summary; fails when there is a difference.
+// difference with the arguments that repeat it, and a summary; fails when there is a difference. Without --seed it is
+// another one each time.
 #include <cstdlib>
 #include <iostream>
 #include <string>
 
+#include "base/random.h"
 #include "naive/comparison.h"
 #include "promqltest/runner.h"
 
 int main(int argc, char** argv) {
   epi::naive::FuzzOptions options;
+  // Few digits: it is going to be typed.
+  options.seed = epi::SystemRandom().Next() % 1'000'000'000;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string name = argv[i];
     const uint64_t value = std::strtoull(argv[i + 1], nullptr, 10);
