@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Clients that were not written for us: Debian's prometheus writing to us, reading from us and federating us; promtool; the requests that
-Grafana's data source sends; HTTP as odd clients speak it.
+Grafana's data source sends; HTTP as curl and odd clients speak it; the official Python client library, scraped.
 
     real_clients.py SERVER_BINARY
 """
@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.parse
 
-from harness import Scratch, Server, find_peer, free_port, wait_until
+from harness import Process, Scratch, Server, find_peer, free_port, skip, wait_until
 
 failures = []
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -55,6 +55,62 @@ def odd_http(server):
         while piece := s.recv(65536):
             answer += piece
         check("after 100-continue", b'"42"' in answer, True)
+
+
+# Serves what the official Python client library exposes, until it is ended.
+PYTHON_CLIENT = """
+import sys, threading
+from prometheus_client import Counter, Enum, Gauge, Histogram, Info, Summary, start_http_server
+Counter("py_jobs", "Jobs.", ["kind"]).labels("a").inc(3, {"trace_id": "abc"})
+Gauge("py_level", "A\\n level.").set(-1.5)
+Histogram("py_took_seconds", "Took.", buckets=[0.5, 1]).observe(0.7)
+Summary("py_size", "Size.").observe(4)
+Info("py_build", "Build.").info({"version": "1"})
+Enum("py_state", "State.", states=["up", "down"]).state("down")
+start_http_server(int(sys.argv[1]), "127.0.0.1")
+threading.Event().wait()
+"""
+
+
+DEBIAN_PYTHON = "/usr/bin/python3"  # the one that Debian's packages are for
+
+
+def need_clients():
+    """Skips before anything is judged."""
+    for name in ("prometheus", "promtool", "curl"):
+        find_peer(name)
+    if subprocess.run([DEBIAN_PYTHON, "-c", "import prometheus_client"], capture_output=True, timeout=30).returncode != 0:
+        skip("python3-prometheus-client is not installed; scripts/test --with-peers installs it")
+
+
+def python_client(binary, folder):
+    target_port = free_port()
+    scrape = f"scrape_configs:\n- job_name: python\n  scrape_interval: 1s\n  static_configs: [{{targets: ['127.0.0.1:{target_port}']}}]\n"
+    with Process([DEBIAN_PYTHON, "-c", PYTHON_CLIENT, str(target_port)], f"{folder}/python.log"), \
+            Server(binary, scrape, f"{folder}/scraper", "--enable-feature=exemplar-storage") as server:
+        server.wait_ready()
+        wait_until("the Python client is scraped", lambda: server.query("py_level"))
+        for expression, wanted in [('py_jobs_total{kind="a"}', "3"), ("py_level", "-1.5"), ('py_took_seconds_bucket{le="1.0"}', "1"), ('py_took_seconds_bucket{le="0.5"}', "0"),
+                                   ("py_took_seconds_count", "1"), ("py_size_sum", "4"), ('py_build_info{version="1"}', "1"), ('py_state{py_state="down"}', "1"),
+                                   ("up", "1")]:
+            check(f"Python client: {expression}", [row["value"][1] for row in server.query(expression)], [wanted])
+        kinds = {name: server.api("metadata", metric=name)[name][0]["type"] for name in ("py_jobs", "py_level", "py_took_seconds", "py_size", "py_build", "py_state")}
+        check("types", kinds, {"py_jobs": "counter", "py_level": "gauge", "py_took_seconds": "histogram", "py_size": "summary", "py_build": "info", "py_state": "stateset"})
+        check("exemplar", [e["labels"] for row in server.api("query_exemplars", query="py_jobs_total") for e in row["exemplars"]], [{"trace_id": "abc"}])
+
+
+def curl(server):
+    """curl in the ways it speaks HTTP."""
+    url = f"{server.url}/api/v1/query"
+    form = "query=42" + "+" * 1_200_000  # of more than a megabyte curl asks first
+    for what, arguments, body in [("1.0", ["--http1.0", f"{url}?query=42"], None), ("1.1", [f"{url}?query=42"], None), ("2 where it can be", ["--http2", f"{url}?query=42"], None),
+                                  ("compressed", ["--compressed", f"{url}?query=42"], None), ("a form", ["-d", "query=42", url], None),
+                                  ("a chunked form", ["-H", "Transfer-Encoding: chunked", "-d", "@-", url], "query=42"),
+                                  ("Expect", ["-H", "Expect: 100-continue", "-d", "query=42", url], None), ("two on one connection", [f"{url}?query=42", f"{url}?query=42"], None),
+                                  ("HEAD", ["-I", f"{server.url}/-/healthy"], None), ("a large form", ["-d", "@-", url], form)]:
+        done = subprocess.run(["curl", "-sS", "--max-time", "20", "-w", "%{http_code} ", "-o", "/dev/null", "-o", "/dev/null", *arguments], input=body, capture_output=True, text=True, timeout=30)
+        wanted = "200 200" if "two" in what else "200"
+        check(f"curl, {what}", (done.returncode, done.stdout.strip()), (0, wanted))
 
 
 def grafana(server, now):
@@ -113,10 +169,13 @@ scrape_configs:
         check("features", ours.api("features")["api"]["remote_write_receiver"], True)
         grafana(ours, now)
         odd_http(ours)
+        curl(ours)
         check("stop", ours.stop(), 0)
 
 
 if __name__ == "__main__":
+    need_clients()
     with Scratch() as scratch:
         run(sys.argv[1], scratch)
+        python_client(sys.argv[1], scratch)
     sys.exit(1 if failures else 0)
