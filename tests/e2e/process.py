@@ -120,11 +120,22 @@ def big_forms(binary, folder):
         check("a form of 1 MB is answered", status == 200 and json.loads(answer)["data"]["result"][0]["value"][1] == "1", answer[:300])
 
 
+def own_native_histograms(binary, folder):
+    port = free_port()
+    config = f"global: {{scrape_interval: 1s, scrape_native_histograms: true}}\nscrape_configs: [{{job_name: self, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}]\n"
+    with Server(binary, config, f"{folder}/native", port=port) as server:
+        server.wait_ready()
+        took = wait_until("its own durations are native histograms", lambda: server.query("prometheus_target_scrape_duration_seconds"))
+        check("they have buckets", float(took[0]["histogram"][1]["count"]) >= 1 and len(took[0]["histogram"][1]["buckets"]) >= 1, took)
+        check("no classic series stands beside them", server.query("prometheus_target_scrape_duration_seconds_count") == [])
+
+
 def main():
     with Scratch() as folder:
         command_line(sys.argv[1], folder)
         lifecycle(sys.argv[1], folder)
         big_forms(sys.argv[1], folder)
+        own_native_histograms(sys.argv[1], folder)
     print(f"{len(failures)} wrong")
     sys.exit(1 if failures else 0)
 
