@@ -10,10 +10,10 @@ namespace {
 constexpr int64_t kResolvedRetentionMs = 15 * 60 * 1000;
 
 // Samples as templates' query() wants them.
-Result<std::vector<TemplateSample>> QueryForTemplate(const RuleQuerier& querier, const std::string& text,
+Result<std::vector<TemplateSample>> QueryForTemplate(const RuleContext& context, const std::string& text,
                                                      TimestampMs time) {
-  EPI_ASSIGN(const auto query, querier.Parse(text));
-  EPI_ASSIGN(promql::VectorValue vector, querier.Evaluate(*query, time));
+  EPI_ASSIGN(const auto query, context.querier->Parse(text));
+  EPI_ASSIGN(promql::VectorValue vector, context.querier->Evaluate(*query, time, context.origin));
   std::vector<TemplateSample> out;
   for (promql::VectorSample& sample : vector) out.push_back({std::move(sample.labels), sample.v, std::move(sample.h)});
   return out;
@@ -128,7 +128,7 @@ class AlertingRule::Renderer {
     environment_.now_ms = time_;
     environment_.external_url = context_.external_url;
     environment_.path_prefix = context_.path_prefix;
-    environment_.query = [this](const std::string& text) { return QueryForTemplate(*context_.querier, text, time_); };
+    environment_.query = [this](const std::string& text) { return QueryForTemplate(context_, text, time_); };
   }
 
   const AlertingRule& rule_;
@@ -244,7 +244,7 @@ bool AlertingRule::Advance(Alert& alert, bool present, const RuleContext& contex
 }
 
 Result<std::vector<RuleSample>> AlertingRule::Evaluate(const RuleContext& context) {
-  EPI_ASSIGN(promql::VectorValue vector, context.querier->Evaluate(query(), context.SampleTime()));
+  EPI_ASSIGN(promql::VectorValue vector, context.querier->Evaluate(query(), context.SampleTime(), context.origin));
   EPI_ASSIGN(std::vector<Alert> found, PresentAlerts(context, std::move(vector)));
   const std::lock_guard lock(mutex_);
   std::unordered_set<Labels> present;

@@ -11,7 +11,8 @@ class EngineQuerier final : public RuleQuerier {
  public:
   // Both outlive it.
   EngineQuerier(const promql::Engine& engine, const Storage& storage) : engine_(engine), storage_(storage) {}
-  Result<promql::VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at) const override;
+  Result<promql::VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at,
+                                       const promql::QueryOrigin* origin) const override;
   Result<std::shared_ptr<const promql::ParsedQuery>> Parse(std::string_view text) const override {
     return engine_.Parse(text);
   }

@@ -45,7 +45,10 @@ Group::Group(GroupSettings settings, const RuleOptions& options, bool restore, G
       metrics_(metrics),
       logger_(options.logger),
       writer_(*options.storage, key_),
-      restore_(restore) {}
+      restore_(restore) {
+  origin_.rule_file = settings_.file;
+  origin_.rule_group = settings_.spec.name;
+}
 
 Group::~Group() = default;
 
@@ -102,6 +105,7 @@ void Group::Iterate(TimestampMs slot, const GroupSurroundings& surroundings) {
   if (metrics_ != nullptr) metrics_->iterations.Increment();
   RuleContext context;
   context.querier = options_.querier;
+  context.origin = &origin_;
   context.time = slot;
   context.query_offset_ms = settings_.query_offset_ms;
   context.limit = settings_.spec.limit;

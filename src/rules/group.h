@@ -81,6 +81,7 @@ class Group {
 
   GroupSettings settings_;
   std::string key_;
+  promql::QueryOrigin origin_;  // of its rules' queries
   const RuleOptions& options_;
   GroupMetrics* metrics_;
   Logger logger_;

@@ -125,10 +125,11 @@ TEST_F(ManagerTest, GroupsAreListedByFileAndName) {
 class SlowQuerier final : public RuleQuerier {
  public:
   SlowQuerier(const RuleQuerier& inner, testing::SimulatedClock& clock) : inner_(inner), clock_(clock) {}
-  Result<promql::VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at) const override {
+  Result<promql::VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at,
+                                       const promql::QueryOrigin* origin) const override {
     asked_.push_back(at);
     clock_.AdvanceMs(takes_ms.exchange(0));
-    return inner_.Evaluate(query, at);
+    return inner_.Evaluate(query, at, origin);
   }
   Result<std::shared_ptr<const promql::ParsedQuery>> Parse(std::string_view text) const override {
     return inner_.Parse(text);

@@ -3,7 +3,7 @@
 namespace epi::rules {
 
 Result<std::vector<RuleSample>> RecordingRule::Evaluate(const RuleContext& context) {
-  EPI_ASSIGN(promql::VectorValue vector, context.querier->Evaluate(query(), context.SampleTime()));
+  EPI_ASSIGN(promql::VectorValue vector, context.querier->Evaluate(query(), context.SampleTime(), context.origin));
   std::vector<RuleSample> out;
   out.reserve(vector.size());
   LabelsBuilder builder;

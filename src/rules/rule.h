@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "model/histogram.h"
 #include "model/labels.h"
+#include "promql/engine/active_queries.h"
 #include "promql/engine/result.h"
 #include "rules/alert_event.h"
 #include "rules/rule_file.h"
@@ -38,16 +39,19 @@ struct RuleSample {
 class RuleQuerier {
  public:
   virtual ~RuleQuerier() = default;
-  // The instant value as a vector; kExecution "rule result is not a vector or scalar" for other kinds.
-  virtual Result<promql::VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at) const = 0;
+  // The instant value as a vector; kExecution "rule result is not a vector or scalar" for other kinds. `origin` names
+  // the group in the query log and may be null.
+  virtual Result<promql::VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at,
+                                               const promql::QueryOrigin* origin) const = 0;
   virtual Result<std::shared_ptr<const promql::ParsedQuery>> Parse(std::string_view text) const = 0;
 };
 
 // What one evaluation of a rule takes place in.
 struct RuleContext {
   const RuleQuerier* querier = nullptr;
-  TimestampMs time = 0;         // the slot
-  int64_t query_offset_ms = 0;  // queries and samples are that much earlier
+  const promql::QueryOrigin* origin = nullptr;  // what its queries are known by
+  TimestampMs time = 0;                         // the slot
+  int64_t query_offset_ms = 0;                  // queries and samples are that much earlier
   int64_t limit = 0;
   std::string external_url;
   std::string path_prefix;

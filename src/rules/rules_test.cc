@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "rules/dependencies.h"
 #include "rules/group.h"
 #include "rules/group_metrics.h"
 #include "rules/recording_rule.h"
 #include "testing/conformance.h"
+#include "testing/memory_file_system.h"
 #include "testing/rules_fixture.h"
 #include "testing/temp_dir.h"
 
@@ -53,6 +56,33 @@ TEST_F(GroupTest, RecordingRulesStoreUnderTheirName) {
   EXPECT_EQ(fixture_.At({{"__name__", "r"}, {"instance", "a"}, {"team", "x"}, {"extra", "y"}}, kStart), "2.00");
   EXPECT_EQ(fixture_.At({{"__name__", "s"}, {"team", "x"}}, kStart), "7.00");
   EXPECT_EQ(group->rules()[0]->outcome().health, RuleHealth::kOk);
+}
+
+// Of a recording rule, of an alerting rule and of a query in one of its templates.
+TEST_F(GroupTest, TheQueryLogNamesTheGroup) {
+  testing::MemoryFileSystem files;
+  promql::QueryLog log(files, fixture_.clock, nullptr);
+  ASSERT_TRUE(files.CreateDirectories("/log"));
+  ASSERT_TRUE(log.SetFile("/log/queries"));
+  promql::EngineOptions options = RulesFixture::EngineOptionsOf(fixture_.clock);
+  options.log = &log;
+  const promql::Engine engine(options);
+  const EngineQuerier querier(engine, fixture_.storage);
+  fixture_.options.querier = &querier;
+  auto group = Make(
+      "  rules:\n  - record: r\n    expr: up + 1\n  - alert: A\n    expr: up > 0\n    annotations:\n"
+      "      a: '{{ query \"up - 1\" }}'\n");
+  Up(kStart, 1);
+  group->Iterate(kStart, surroundings_);
+  std::istringstream lines(files.ReadFile("/log/queries").value());
+  std::vector<std::string> queries;
+  for (std::string line; std::getline(lines, line);) {
+    const json entry = json::parse(line);
+    queries.push_back(entry["params"]["query"]);
+    EXPECT_EQ(entry["ruleGroup"], (json{{"file", "f.yml"}, {"name", "g"}})) << line;
+    EXPECT_FALSE(entry.contains("httpRequest")) << line;
+  }
+  EXPECT_EQ(queries, (std::vector<std::string>{"up + 1", "up > 0", "up - 1"}));
 }
 
 TEST_F(GroupTest, VanishedSeriesGoStale) {

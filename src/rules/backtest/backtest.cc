@@ -47,7 +47,8 @@ class StepQuerier final : public RuleQuerier {
   }
   void End() { query_ = nullptr; }
 
-  Result<VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at) const override {
+  Result<VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at,
+                               const promql::QueryOrigin*) const override {
     if (&query == query_) return Step(at);
     promql::QueryContext context;
     context.stop = stop_;

@@ -242,7 +242,7 @@ class TestGroupRun {
 
   Result<std::vector<TestSample>> ActualSamples(const ExpressionTest& test) const {
     EPI_ASSIGN(const auto query, engine_->Parse(test.expr));
-    EPI_ASSIGN(promql::VectorValue vector, querier_->Evaluate(*query, test_.start + test.eval_time_ms));
+    EPI_ASSIGN(promql::VectorValue vector, querier_->Evaluate(*query, test_.start + test.eval_time_ms, nullptr));
     std::vector<TestSample> out;
     for (promql::VectorSample& sample : vector) {
       TestSample& made = out.emplace_back();
