@@ -87,6 +87,7 @@ REWORDED = [
     (r"^Invalid time value|(?<=: )Invalid time value", "invalid time value", "4.1"),
     (r'unexpected "<Item \d+>" ', "unexpected ", "5.1"),
     (r"`(.*)\)\$`$", r"`\1`", "5.2"),
+    (r"\b1:1: (?=parse error: (no expression found in input|unexpected end of input)$)", "unknown position: ", "5.1, an empty text has no positions"),
     (r"in query (queue|execution)$", "in query queue", "4.3, either of the two by chance"),
 ]
 
