@@ -145,5 +145,57 @@ void BM_LoadSeries(benchmark::State& state) {
 }
 BENCHMARK(BM_LoadSeries)->Unit(benchmark::kMillisecond)->Iterations(2);
 
+// Four blocks of two hours cut out of a head of 40 000 series, then three of them made into one (the newest waits for
+// its neighbours); the time is that of the thread that does it, so pauses that leave the disk to others do not count.
+constexpr int kCutTargets = 20;
+constexpr int kCutBlocks = 4;
+constexpr int64_t kTwoHoursMs = 7'200'000;
+constexpr int64_t kSamplesPerBlock = int64_t{kCutTargets} * kSeriesPerTarget * 480;
+
+void FillHours(Db& db) {
+  auto targets = MakeTargets(db, kCutTargets, kSeriesPerTarget);
+  SeededRandom random{1};
+  // Another hour and a bit, or the last block would not be due.
+  for (int round = 0; round < kCutBlocks * 480 + 245; ++round) {
+    for (auto& target : targets) {
+      Move(target, random);
+      target.appender->AddMany(target.samples);
+      if (!target.appender->Commit(236'112 * kTwoHoursMs + round * 15'000)) std::abort();
+    }
+  }
+}
+
+void Maintained(benchmark::State& state, const std::string& directory, int64_t max_block_duration, int64_t worked,
+                size_t left, bool fill) {
+  auto db = std::move(*Db::Open({.directory = directory, .max_block_duration_ms = max_block_duration},
+                                {PosixFileSystem(), SystemClock(), SystemRandom(), {}}));
+  if (!db->Load()) state.SkipWithError("load");
+  if (fill) FillHours(*db);
+  for (auto _ : state) {
+    if (!db->Maintain()) state.SkipWithError("maintenance");
+  }
+  if (db->blocks().blocks()->size() != left) state.SkipWithError("other blocks than expected");
+  state.SetItemsProcessed(worked * kSamplesPerBlock);
+}
+
+void BM_CutBlocks(benchmark::State& state) {
+  testing::TempDir dir;
+  Maintained(state, dir.path(), kTwoHoursMs, kCutBlocks, kCutBlocks, true);
+}
+BENCHMARK(BM_CutBlocks)->Unit(benchmark::kMillisecond)->Iterations(1);
+
+void BM_CompactBlocks(benchmark::State& state) {
+  testing::TempDir dir;
+  {
+    auto db = std::move(*Db::Open({.directory = dir.path(), .max_block_duration_ms = kTwoHoursMs},
+                                  {PosixFileSystem(), SystemClock(), SystemRandom(), {}}));
+    if (!db->Load()) state.SkipWithError("load");
+    FillHours(*db);
+    if (!db->Maintain()) state.SkipWithError("maintenance");
+  }
+  Maintained(state, dir.path(), 9 * kTwoHoursMs, 3, 2, false);
+}
+BENCHMARK(BM_CompactBlocks)->Unit(benchmark::kMillisecond)->Iterations(1);
+
 }  // namespace
 }  // namespace epi::tsdb

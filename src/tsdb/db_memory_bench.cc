@@ -2,7 +2,8 @@
 // 15 s samples, blocks cut as they fall due. With churn, targets are replaced one after the other: their series get
 // stale markers and a target with another pod, address and labels takes their place. The bound is 500 bytes of resident
 // memory an active series, 700 with half of the series replaced every hour, and no growth from hour to hour.
-// Run with the server's allocator: LD_PRELOAD=libjemalloc.so.2 db_memory_bench
+// Run with the server's allocator, which must not wait for the time of the world before it gives memory back:
+// MALLOC_CONF=dirty_decay_ms:0 LD_PRELOAD=libjemalloc.so.2 db_memory_bench
 #include <benchmark/benchmark.h>
 #include <unistd.h>
 
