@@ -102,6 +102,9 @@ class View {
   virtual const SymbolSpace& symbols() const = 0;
   // Whether Select over `range` hands series out in label order unasked, as it does where several sources are merged.
   virtual bool OrderedByLabels(TimeRange /*range*/) const { return false; }
+  // Whether a series may have a native histogram in the times that the view was opened for. Cheap; true where that is
+  // not known.
+  virtual bool MayHoldHistograms() const { return true; }
 };
 
 // The text form of a tuple.

@@ -20,8 +20,15 @@ bool DbView::NeedsHead(TimeRange range) const {
 }
 
 bool DbView::OrderedByLabels(TimeRange range) const {
-  return std::any_of(blocks_.begin(), blocks_.end(),
-                     [&](const auto& block) { return block->range().Overlaps(range); });
+  return std::any_of(blocks_.begin(), blocks_.end(), [&](const auto& block) { return block->range().Overlaps(range); });
+}
+
+bool DbView::MayHoldHistograms() const {
+  // A block whose counts do not add up comes from a time before there were any.
+  return head_.MayHoldHistograms() || std::any_of(blocks_.begin(), blocks_.end(), [](const auto& block) {
+           const BlockStats& stats = block->meta().stats;
+           return stats.float_samples != stats.samples;
+         });
 }
 
 Result<std::unique_ptr<SeriesSelection>> DbView::Select(std::span<const Matcher> matchers, const SelectHints& hints,

@@ -25,6 +25,7 @@ class DbView final : public View {
                                                  TimeRange range) const override;
   const SymbolSpace& symbols() const override { return head_.symbols(); }
   bool OrderedByLabels(TimeRange range) const override;
+  bool MayHoldHistograms() const override;
 
  private:
   bool NeedsHead(TimeRange range) const;

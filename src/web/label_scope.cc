@@ -79,6 +79,7 @@ class ScopedView final : public View {
     return inner_->Exemplars(sets, range);
   }
   const SymbolSpace& symbols() const override { return inner_->symbols(); }
+  bool MayHoldHistograms() const override { return inner_->MayHoldHistograms(); }
 
  private:
   const std::shared_ptr<const View> inner_;

@@ -396,6 +396,14 @@ class MemoryView final : public View {
     return selection;
   }
 
+  bool MayHoldHistograms() const override {
+    const std::lock_guard lock(state_->mutex);
+    return std::any_of(state_->series.begin(), state_->series.end(), [](const auto& entry) {
+      const auto& samples = entry.second->samples;
+      return std::any_of(samples.begin(), samples.end(), [](const StoredSample& s) { return s.is_histogram(); });
+    });
+  }
+
   Result<std::vector<std::string>> LabelValues(std::string_view name, std::span<const Matcher> matchers, size_t limit,
                                                Budget&) const override {
     return Collect(matchers, limit, [name](const Labels& labels, std::set<std::string>& out) {

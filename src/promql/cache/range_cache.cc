@@ -41,6 +41,7 @@ class LabelOrderView final : public View {
   }
   const SymbolSpace& symbols() const override { return view_.symbols(); }
   bool OrderedByLabels(TimeRange) const override { return true; }
+  bool MayHoldHistograms() const override { return view_.MayHoldHistograms(); }
 
  private:
   const View& view_;

@@ -139,8 +139,10 @@ namespace {
 
 PlanContext ContextOf(const QuerySpec& spec, const EngineOptions& options, int64_t default_step_ms) {
   const int64_t lookback = spec.lookback_delta_ms > 0 ? spec.lookback_delta_ms : options.lookback_delta_ms;
-  return {spec.start,      spec.end, spec.step_ms, lookback, default_step_ms, options.features.type_and_unit_labels,
-          options.optimize};
+  return {spec.start,       spec.end,
+          spec.step_ms,     lookback,
+          default_step_ms,  options.features.type_and_unit_labels,
+          options.optimize, options.features.use_start_timestamps};
 }
 
 }  // namespace
@@ -265,7 +267,8 @@ Result<QueryResult> Engine::RunInTurn(const ParsedQuery& query, const QuerySpec&
   state.threads = options_.threads;
 
   std::vector<PassReport>* passes = state.profile == nullptr ? nullptr : &state.profile->passes;
-  const PlanContext plan_context = ContextOf(spec, options_, state.default_step_ms);
+  PlanContext plan_context = ContextOf(spec, options_, state.default_step_ms);
+  plan_context.native_histograms = view.MayHoldHistograms();
   EPI_ASSIGN(const PlanPtr plan, MakePlan(query.expr(), plan_context, passes));
   const StepGrid grid = instant ? StepGrid::Instant(spec.start) : StepGrid::Range(spec.start, spec.end, spec.step_ms);
   EPI_ASSIGN(QueryResult result, RunPlan(*plan, grid, instant, query.text(),

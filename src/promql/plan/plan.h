@@ -80,6 +80,8 @@ struct PlanContext {
   int64_t default_step_ms = 0;
   bool type_and_unit_labels = false;
   bool optimize = true;  // false: without the passes that change nothing but cost
+  bool use_start_timestamps = false;
+  bool native_histograms = true;  // false: what is read holds none
 };
 
 // How often a pass found something to do, for explain.

@@ -9,12 +9,15 @@
 //   - Below, down to the selectors, series with other values of the label are never mixed, compared or renamed; where
 //     names are dropped there is one name, so that no two series can become the same. (__type__ and __unit__, which
 //     are dropped with the name, could still make a difference: with the feature for them on, matchers stay.)
-// Annotations about samples that are no longer read are not raised. The one that comes from the name alone, "might not
-// be a counter", is: rate() of a metric that deserves it is left alone. Statistics count what is read.
+//   - Nothing below says anything about samples that are then no longer read. Nearly all that can be said is about
+//     native histograms, so where there are none only few functions are left alone.
+// Statistics count what is read.
 #include <algorithm>
 #include <array>
 
 #include "model/label_names.h"
+#include "promql/engine/binary_kernels.h"
+#include "promql/functions/range_kernel.h"
 #include "promql/plan/plan.h"
 
 namespace epi::promql {
@@ -37,9 +40,7 @@ bool KeepsLabel(const PlanNode& aggregate, const std::string& label) {
   return Contains(aggregate.grouping, label) != aggregate.without;
 }
 
-bool Folds(const PlanNode& node) {
-  return node.kind == PlanKind::kAggregate && !HasParameter(node.aggregate);
-}
+bool Folds(const PlanNode& node) { return node.kind == PlanKind::kAggregate && !HasParameter(node.aggregate); }
 
 // What every series that the node can put out satisfies.
 Matchers FactsOf(const PlanNode& node) {
@@ -141,10 +142,15 @@ class MatcherPusher {
       case PlanKind::kRangeSelector:
         return !node.anchored && !node.smoothed && node.matchers.size() < kMostMatchers;
       case PlanKind::kAggregate:
+        if (context_.native_histograms && node.aggregate != AggregateOp::kCount &&
+            node.aggregate != AggregateOp::kGroup) {
+          return false;
+        }
         return Folds(node) && KeepsLabel(node, label) && Accepts(*node.children[0], label);
       case PlanKind::kBinary:
         // Only what is on the left of these comes out.
         if (node.op == BinaryOp::kAnd || node.op == BinaryOp::kUnless) return Accepts(*node.children[0], label);
+        if (context_.native_histograms || (!IsArithmetic(node.op) && !IsComparison(node.op))) return false;
         break;
       case PlanKind::kCall:
         if (!AcceptsCall(node)) return false;
@@ -165,7 +171,22 @@ class MatcherPusher {
     return !context_.type_and_unit_labels && HasOneName(node);
   }
 
-  static bool AcceptsCall(const PlanNode& node) {
+  // Whether the function says nothing about what it is given, whatever kind of samples that is.
+  static bool IsQuiet(const PlanNode& call) {
+    switch (call.function->id) {
+      case FunctionId::kChanges:
+      case FunctionId::kCountOverTime:
+      case FunctionId::kFirstOverTime:
+      case FunctionId::kLastOverTime:
+      case FunctionId::kPresentOverTime:
+        return true;
+      default:
+        return FindRangeFunction(call.function->id) == nullptr;  // elements of the wrong kind are left out silently
+    }
+  }
+
+  bool AcceptsCall(const PlanNode& node) const {
+    if ((context_.native_histograms || context_.use_start_timestamps) && !IsQuiet(node)) return false;
     const FunctionId id = node.function->id;
     // These complain about their arguments, once there is a series.
     if (id == FunctionId::kQuantileOverTime || id == FunctionId::kDoubleExponentialSmoothing) return false;

@@ -16,11 +16,15 @@ void CollectPushed(const PlanNode& node, std::string& out) {
   for (const auto& child : node.children) CollectPushed(*child, out);
 }
 
-std::string PushedMatchers(std::string_view text, bool type_and_unit_labels = false) {
+PlanContext FloatsOnly() {
+  PlanContext context{600'000, 1'200'000, 60'000, 300'000, 60'000};
+  context.native_histograms = false;
+  return context;
+}
+
+std::string PushedMatchers(std::string_view text, const PlanContext& context = FloatsOnly()) {
   const auto expr = ParseExpr(text, ParseOptions::AllEnabled());
   EXPECT_TRUE(expr) << text;
-  PlanContext context{600'000, 1'200'000, 60'000, 300'000, 60'000};
-  context.type_and_unit_labels = type_and_unit_labels;
   auto plan = MakePlan(**expr, context);
   EXPECT_TRUE(plan) << text;
   std::string out;
@@ -72,13 +76,35 @@ TEST(PushMatchers, NotWhereLabelsOrSeriesMix) {
 TEST(PushMatchers, NotWhereSomethingWouldNoLongerBeSaid) {
   EXPECT_EQ(PushedMatchers("a{x=\"1\"} + rate(b[5m])"), "");
   EXPECT_EQ(PushedMatchers("a{x=\"1\"} + quantile_over_time(2, b[5m])"), "");
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} + (b </ 2)"), "");
   EXPECT_EQ(PushedMatchers("a{x=\"1\"} + double_exponential_smoothing(b[5m], 2, 2)"), "");
 }
 
+TEST(PushMatchers, WhereThereAreHistogramsLittleIsSilent) {
+  PlanContext histograms = FloatsOnly();
+  histograms.native_histograms = true;
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} + b", histograms), "x=\"1\"");
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} + abs(last_over_time(b[5m]))", histograms), "x=\"1\"");
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} * on (x) count by (x) (changes(b[5m]))", histograms), "x=\"1\"");
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} + 2 * b", histograms), "");
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} + rate(b_total[5m])", histograms), "");
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} and idelta(b[5m])", histograms), "");
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} * on (x) sum by (x) (b)", histograms), "");
+}
+
+TEST(PushMatchers, StartTimesMayOverlap) {
+  PlanContext start_times = FloatsOnly();
+  start_times.use_start_timestamps = true;
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} + rate(b_total[5m])", start_times), "");
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} + b", start_times), "x=\"1\"");
+}
+
 TEST(PushMatchers, TypesMayTellSeriesOfANameApart) {
-  EXPECT_EQ(PushedMatchers("a{x=\"1\"} and on (x) -b", true), "");
-  EXPECT_EQ(PushedMatchers("a{x=\"1\"} and on (x) b", true), "x=\"1\"");
-  EXPECT_EQ(PushedMatchers("a{x=\"1\"} + b", true), "");
+  PlanContext types = FloatsOnly();
+  types.type_and_unit_labels = true;
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} and on (x) -b", types), "");
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} and on (x) b", types), "x=\"1\"");
+  EXPECT_EQ(PushedMatchers("a{x=\"1\"} + b", types), "");
 }
 
 TEST(PushMatchers, SeriesWithoutAMatchAreNotRead) {

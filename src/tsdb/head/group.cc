@@ -371,6 +371,7 @@ void Group::ApplyHistograms(const Batch& batch, uint64_t lsn) {
     if (!Owns(row.series)) continue;
     HotRecord& hot = series_.hot(row.series);
     SeriesSide& side = Side(row.series, hot);
+    series_.NoteHistograms();
     side.histograms.push_back({row.time, lsn, row.start_time, row.integer, row.floats, HintFor(side, hot, row)});
     if (row.time > side.last_histogram_time && row.time > LastFloatTime(hot)) {
       NoteStale(hot, row.integer != nullptr ? row.integer->sum : row.floats->sum);

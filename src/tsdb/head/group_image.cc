@@ -368,6 +368,7 @@ class Group::ImageReader {
       const uint32_t generation = in_.Little32();
       if (Lives(id, generation)) {
         group_.series_.hot(id).Set(HotRecord::kSide);
+        if (!side->histograms.empty()) group_.series_.NoteHistograms();
         group_.sides_[id] = std::move(side);
       } else if (!group_.series_.Alive(id) && NewestOfSide(*side) >= context_.in_blocks_time) {
         unknown_.push_back(id);

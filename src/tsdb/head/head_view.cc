@@ -10,6 +10,8 @@ namespace epi::tsdb {
 
 HeadView::HeadView(const Head& head) : head_(head), moment_(head.Pin()), symbols_(head.symbols(), moment_.symbols) {}
 
+bool HeadView::MayHoldHistograms() const { return head_.series().has_histograms(); }
+
 HeadView::~HeadView() { head_.Unpin(moment_); }
 
 std::vector<uint32_t> HeadView::Match(std::span<const Matcher> matchers) const {

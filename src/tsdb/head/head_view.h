@@ -30,6 +30,8 @@ class HeadView final : public View {
   Result<std::vector<SeriesExemplars>> Exemplars(std::span<const std::vector<Matcher>> matcher_sets,
                                                  TimeRange range) const override;
   const SymbolSpace& symbols() const override { return symbols_; }
+  // Whether any series of the head has had one since the start.
+  bool MayHoldHistograms() const override;
 
   const Head& head() const { return head_; }
   uint64_t visible() const { return moment_.visible; }

@@ -71,11 +71,17 @@ class SeriesTable {
   bool Alive(uint32_t id) const {
     return HasSlab(id) && (cold(id).generation.load(std::memory_order_acquire) & 1) != 0;
   }
+  // Whether any series has had a native histogram; stays true.
+  bool has_histograms() const { return has_histograms_.load(std::memory_order_acquire); }
+  void NoteHistograms() {
+    if (!has_histograms()) has_histograms_.store(true, std::memory_order_release);
+  }
   size_t bytes() const { return slabs_.bytes() + slab_count_.load(std::memory_order_relaxed) * sizeof(Slab); }
 
  private:
   PagedArray<std::unique_ptr<Slab>, 10, (kMaxSlabs >> 10)> slabs_;
   std::atomic<size_t> slab_count_{0};
+  std::atomic<bool> has_histograms_{false};
 };
 
 // From the hash of a label set to ids: 8 bytes a slot. Thread-safe.
