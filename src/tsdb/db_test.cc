@@ -131,6 +131,27 @@ int FirstEncoding(MemoryFileSystem& fs, const std::string& ulid) {
   return at + 1 < file.size() ? file[at + 1] : -1;
 }
 
+// What a view says of native histograms: nothing until there is one, and the same after a start.
+TEST_F(DbTest, ViewsKnowWhetherThereAreHistograms) {
+  const auto held = [](const Db& db) { return (*db.OpenView({}))->MayHoldHistograms(); };
+  {
+    auto db = Open();
+    ASSERT_NE(db, nullptr);
+    auto appender = *db->OpenGroup({GroupIdentity::Kind::kScrape, "target"});
+    appender->Add(*appender->Intern({{"__name__", "m"}}), 1);
+    EXPECT_TRUE(appender->Commit(1'000'000)->all_accepted());
+    EXPECT_FALSE(held(*db));
+    auto histogram = std::make_shared<FloatHistogram>();
+    appender->AddHistogram({*appender->Intern({{"__name__", "h"}}), 1'001'000, 0, nullptr, histogram});
+    EXPECT_TRUE(appender->Commit(1'001'000)->all_accepted());
+    EXPECT_TRUE(held(*db));
+    EXPECT_TRUE(db->Close());
+  }
+  auto db = Open();
+  ASSERT_NE(db, nullptr);
+  EXPECT_TRUE(held(*db));
+}
+
 TEST_F(DbTest, BlocksAreWrittenInTheEncodingOfTheDay) {
   DbOptions options;
   options.head.group.block_range_ms = 100'000;
