@@ -372,7 +372,8 @@ TimestampMs OpenMetricsParser::StartTime() {
   if (!HasStartTime(type_) || entry_.kind != EntryKind::kSeries) return 0;
   FindCreated();
   if (!created_.found) return 0;
-  const Labels labels = SampleLabels();
+  // Lines of created times are compared as they are written, without the labels of type and unit.
+  const Labels labels = BuildLabels(raw_, {type_, unit_}, /*type_and_unit_labels=*/false);
   return labels.MetricName().starts_with(family_) && CreatedIdentityOf(labels) == created_.labels ? created_.time : 0;
 }
 

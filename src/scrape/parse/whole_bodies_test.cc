@@ -100,5 +100,23 @@ TEST(WholeBodies, CutAnywhereDoesNoHarm) {
   }
 }
 
+TEST(OpenMetricsParser, StartTimesAreFoundBesideLabelsOfTypeAndUnit) {
+  const std::string body = "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 2\nh_count 2\nh_created 5\n# EOF\n";
+  for (const bool labels : {false, true}) {
+    ParserOptions options;
+    options.skip_created_series = true;
+    options.type_and_unit_labels = labels;
+    const auto parser = MakeParser(ExpositionFormat::kOpenMetrics, body, options);
+    int series = 0;
+    for (auto kind = parser->Next(); kind && *kind != EntryKind::kEnd; kind = parser->Next()) {
+      if (*kind != EntryKind::kSeries) continue;
+      ++series;
+      EXPECT_EQ(parser->SampleLabels().Has("__type__"), labels);
+      EXPECT_EQ(parser->StartTime(), 5000);
+    }
+    EXPECT_EQ(series, 2);
+  }
+}
+
 }  // namespace
 }  // namespace epi::scrape
