@@ -245,6 +245,27 @@ TEST_F(HeadRulesTest, ADeletionHidesWhatWasThereAndNothingElse) {
   EXPECT_EQ(Read("m").front(), left[0]);
 }
 
+// Rule 21. A late sample may be older than the last cut and yet in no block: its deletion must not go before it does.
+TEST_F(HeadRulesTest, ADeletionStaysAsLongAsALateSampleBeforeTheCut) {
+  options_.head.out_of_order_window_ms = 2 * kRange;
+  Kill();
+  for (TimestampMs t = kBegin; t < kBegin + 2 * kRange; t += 10'000) Write("t", "m", t, 1);
+  ASSERT_TRUE(db_->Maintain());
+  ASSERT_EQ(db_->head().clip(), kBegin + kRange);
+  Of("t").AddAt(*Of("t").Intern(Labels{{"__name__", "m"}}), kBegin + 5'500, 7);
+  ASSERT_TRUE(Commit("t", 0).all_accepted());
+  const size_t before = Read("m").size();
+  const std::vector<std::vector<Matcher>> all{{Matcher::Equal("__name__", "m")}};
+  ASSERT_TRUE(db_->Delete(all, {kBegin + 5'000, kBegin + 6'000}));
+  EXPECT_EQ(Read("m").size(), before - 1);
+  appenders_.clear();
+  ASSERT_TRUE(db_->Close());
+  Start();
+  EXPECT_EQ(Read("m").size(), before - 1);
+  Kill();
+  EXPECT_EQ(Read("m").size(), before - 1);
+}
+
 // Rule 22. Only the backfill takes any age.
 TEST_F(HeadRulesTest, OnlyBackfillTakesAnyAge) {
   options_.head.out_of_order_window_ms = 1000;

@@ -460,7 +460,14 @@ void Group::TruncateBefore(TimestampMs time, uint64_t visible, uint64_t settled)
     std::erase_if(side.histograms, in_block);
     std::erase_if(side.late, in_block);
     std::erase_if(side.starts, [&](const auto& s) { return s.time < time; });
-    std::erase_if(side.deleted, [&](const TimeRange& r) { return r.max < time; });
+    // A deletion is needed as long as what it hides is here: late samples may be older than the cut and in no block
+    // yet.
+    const auto hides_any = [](const TimeRange& r, const auto& entries) {
+      return std::any_of(entries.begin(), entries.end(), [&](const auto& entry) { return r.Contains(entry.time); });
+    };
+    std::erase_if(side.deleted, [&](const TimeRange& r) {
+      return r.max < time && !hides_any(r, side.late) && !hides_any(r, side.histograms);
+    });
     // A series of histograms keeps its last time for admission in a record without a chunk only.
     const bool needed = side.last_histogram_time > LastFloatTime(hot) && hot.Has(HotRecord::kOpen);
     if (needed || !side.histograms.empty() || !side.late.empty() || !side.starts.empty() || !side.deleted.empty()) {
