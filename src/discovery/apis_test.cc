@@ -208,6 +208,7 @@ TEST(KubernetesDiscovery, ListsAndWatchesPods) {
   DiscoveryFixture discovery;
   std::atomic<int> lists = 0;
   std::atomic<int> watches = 0;
+  std::atomic<bool> listed = false;
   std::atomic<bool> forgotten = false;
   discovery.ServeRequests([&](const net::Request& request) -> ApiAnswer {
     EXPECT_EQ(request.path, "/api/v1/namespaces/default/pods");
@@ -222,6 +223,7 @@ TEST(KubernetesDiscovery, ListsAndWatchesPods) {
     }
     const int watch = watches++;
     if (watch == 0) {
+      listed.wait(false);  // or the deletion may come before anybody was told of the pod
       EXPECT_EQ(request.QueryValue("resourceVersion"), "3");
       const std::string second =
           R"({"metadata":{"name":"q","namespace":"default","resourceVersion":"5"},"spec":{"containers":[{"name":"d"}]},)"
@@ -241,6 +243,8 @@ TEST(KubernetesDiscovery, ListsAndWatchesPods) {
   discovery.Start("kubernetes_sd_configs: [{role: pod, api_server: '" + discovery.url() +
                   "', namespaces: {names: [default]}, selectors: [{role: pod, label: app=x}]}]");
   discovery.AwaitUpdates(1);
+  listed = true;
+  listed.notify_all();
   const auto await = [&](const std::function<bool()>& done) {
     for (int i = 0; i < 500 && !done(); ++i) {
       discovery.Advance(200);
