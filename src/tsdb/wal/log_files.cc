@@ -37,6 +37,21 @@ Result<std::vector<uint64_t>> ListNumbered(FileSystem& fs, const std::string& di
   return out;
 }
 
+Result<void> CheckVersions(FileSystem& fs, const std::string& directory, std::string_view suffix, RecordFileKind kind) {
+  EPI_ASSIGN(const auto numbers, ListNumbered(fs, directory, suffix));
+  for (const uint64_t number : numbers) {
+    const std::string path = JoinPath(directory, NumberedName(number, suffix));
+    const auto file = fs.Open(path, OpenMode::kRead);
+    if (!file) continue;
+    char bytes[kRecordFileHeaderBytes];
+    const auto got = (*file)->ReadAt(0, bytes, sizeof bytes);
+    if (!got) continue;
+    const auto header = DecodeFileHeader({bytes, *got}, kind);
+    if (!header && header.error().code() == ErrorCode::kUnsupported) return Fail(header.error().WithContext(path));
+  }
+  return {};
+}
+
 std::string SetAside(FileSystem& fs, const std::string& path, const std::string& aside, std::string_view cleaned) {
   if (!fs.CreateDirectories(aside)) return {};
   const std::string base = JoinPath(aside, BaseName(path));

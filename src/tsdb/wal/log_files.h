@@ -9,6 +9,7 @@
 
 #include "base/file_system.h"
 #include "base/result.h"
+#include "tsdb/wal/record_file.h"
 
 namespace epi::tsdb {
 
@@ -20,6 +21,9 @@ std::string NumberedName(uint64_t number, std::string_view suffix);
 std::optional<uint64_t> NumberOf(std::string_view name, std::string_view suffix);
 // Numbers of the files with that suffix, ascending. A missing directory has none.
 Result<std::vector<uint64_t>> ListNumbered(FileSystem& fs, const std::string& directory, std::string_view suffix);
+
+// kUnsupported when the header of one of these files has a version of the future. Damage is none of its business.
+Result<void> CheckVersions(FileSystem& fs, const std::string& directory, std::string_view suffix, RecordFileKind kind);
 
 // What a start could not read, and where the bytes are now.
 struct LogDamage {

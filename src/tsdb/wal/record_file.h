@@ -15,7 +15,11 @@ inline constexpr size_t kRecordHeaderBytes = 24;
 // No record is longer; a larger length in a header is damage.
 inline constexpr uint32_t kMaxRecordBytes = 1u << 30;
 
-enum class RecordFileKind : uint32_t { kWal = 0x4c415745, kSeriesLog = 0x52455345 };  // "EWAL", "ESER"
+enum class RecordFileKind : uint32_t {
+  kWal = 0x4c415745,        // "EWAL"
+  kSeriesLog = 0x52455345,  // "ESER"
+  kEarly = 0x52414545,      // "EEAR"
+};
 
 struct RecordFileHeader {
   RecordFileKind kind{};
