@@ -131,6 +131,8 @@ Result<void> Server::OpenDatabase() {
       components_.Add({.name = "db_storage",
                        .start = {},
                        .apply = [this](const LoadedConfig& loaded) -> Result<void> {
+                         // It was opened with these very settings, and is still loading.
+                         if (!db_->ready()) return {};
                          const config::TsdbConfig& tsdb = *loaded.config.storage.tsdb;
                          db_->head().SetOutOfOrderWindow(tsdb.out_of_order_time_window);
                          db_->SetRetention(Limits(*tsdb.retention));
@@ -408,12 +410,13 @@ Result<void> Server::StartHttp() {
 
 void Server::BecomeReady() {
   const std::lock_guard reloading(reload_mutex_);
-  auto loaded = db_->AwaitReady();
+  // Scraping begins while the head is loading, as soon as what it finds can be kept.
+  auto loaded = db_->AwaitAppendable();
   if (loaded) {
-    setup_.logger.Info("TSDB started");
     setup_.logger.Info("Loading configuration file", {{"filename", setup_.flags.flags.config_file}});
     loaded = components_.Apply(*current(), setup_.flags.flags.config_file);
   }
+  if (loaded) loaded = db_->AwaitReady();
   if (!loaded) {
     if (loaded.error().code() != ErrorCode::kCanceled) {
       const std::lock_guard lock(failure_mutex_);
@@ -422,6 +425,7 @@ void Server::BecomeReady() {
     signals_.Interrupt();
     return;
   }
+  setup_.logger.Info("TSDB started");
   rules_->Start();
   applied_checksum_ = current()->checksum;
   NoteReload(true);
@@ -464,8 +468,9 @@ void Server::Stop() {
   setup_.logger.Warn(quit_asked_.load() ? "Received termination request via web service, exiting gracefully..."
                                         : "Received an OS signal, exiting gracefully...");
   notifications_.Add(web::kShutdownNotice);
-  // Ends a load that is under way, so that the loader can be joined.
+  // Ends a load that is under way, so that the loader can be joined; nobody appends to a closed database.
   if (loader_.joinable()) {
+    if (scrape_) scrape_->Stop();
     if (db_ && !db_->ready()) static_cast<void>(db_->Close());
     loader_.join();
   }

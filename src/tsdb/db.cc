@@ -37,6 +37,9 @@ Db::Db(DbOptions options, DbDependencies dependencies)
            series_log_, next_lsn_, observers_.wal_sync),
       noted_log_(wal_, changes_),
       head_(HeadOptionsOf(), noted_log_, &series_log_),
+      early_(deps_.fs, deps_.clock, head_,
+             {JoinPath(native_, kEarlyName), options_.early_bytes_max, options_.sync_each_commit,
+              options_.sync_interval_ms}),
       blocks_(deps_.fs, deps_.clock, deps_.random, deps_.log,
               {options_.directory,
                {ExponentialRanges(options_.head.group.block_range_ms, options_.max_block_duration_ms),
@@ -95,6 +98,7 @@ Result<void> Db::Replay() {
     EPI_ASSIGN(import, take_over_.Prepare());
   }
   const bool native_head = HasNativeHead(deps_.fs, native_);
+  EPI_TRY(CheckLogVersions());
   EPI_TRY(RemoveLeftovers(deps_.fs, options_.directory));
   EPI_TRY(RepairIndexVersions(deps_.fs, options_.directory));
   EPI_TRY(blocks_.Reload(0));
@@ -102,6 +106,7 @@ Result<void> Db::Replay() {
   head_.SetInBlocks(in_blocks_.time, in_blocks_.lsn);
   head_.SetMinValidTime(in_blocks_.time);
   head_.SetClip(in_blocks_.time);
+  if (!import) EPI_TRY(OpenEarly());
   EPI_ASSIGN(auto definitions, SeriesLog::Load(deps_.fs, JoinPath(native_, "series"), aside, head_));
   ReportDamage(definitions.damage);
   // Labels and symbols are nothing that replay needs.
@@ -144,8 +149,10 @@ Result<void> Db::Replay() {
   series_log_.Start(definitions.next_file);
   wal_.Start(report_.next_segment, report_.contents);
   if (import) EPI_TRY(ImportForeignHead());
-  if (options_.take_over) EPI_TRY(CheckForeignBlocks());
+  if (options_.take_over && head_.max_time() != kNoTime)
+    EPI_TRY(CheckForeignBlocks(std::max(head_.max_time(), in_blocks_.time)));
   if (!native_head && in_blocks_.time != kNoTime) EPI_TRY(StoreInBlocks());
+  EPI_TRY(MergeEarly());
   const auto seconds = [](MonotonicNs ns) { return static_cast<double>(ns) * 1e-9; };
   const MonotonicNs end = deps_.clock.Monotonic();
   replay_seconds_.store(seconds(end - start));
@@ -212,6 +219,13 @@ Result<void> Db::AwaitReady() {
   return load_result_;
 }
 
+Result<void> Db::AwaitAppendable() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  wake_.wait(lock, [this] { return loaded_ || stopping_ || early_.open(); });
+  if (stopping_ && !loaded_) return Fail(ErrorCode::kCanceled, "the database was closed while it was loading");
+  return load_result_;
+}
+
 Result<void> Db::Close() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -248,7 +262,7 @@ Result<std::shared_ptr<const View>> Db::OpenView(TimeRange range) const {
 }
 
 Result<std::unique_ptr<BatchAppender>> Db::OpenGroup(const GroupIdentity& identity) {
-  if (!ready()) return NotReady();
+  if (!ready()) return early_.OpenGroup(identity);
   return head_.OpenGroup(identity);
 }
 

@@ -20,6 +20,7 @@
 #include "telemetry/metrics.h"
 #include "tsdb/compact/block_store.h"
 #include "tsdb/db_metrics.h"
+#include "tsdb/early/early_log.h"
 #include "tsdb/head/block_cut.h"
 #include "tsdb/head/head.h"
 #include "tsdb/head/head_view.h"
@@ -53,8 +54,9 @@ struct DbOptions {
   // The head's snapshot is due when either is reached; and when the database is closed.
   int64_t head_snapshot_interval_ms = 5 * 60'000;
   uint64_t head_snapshot_samples = 20'000'000;
-  uint32_t load_threads = 0;                 // 0: as many as the machine has, but no more than 8
-  int64_t maintenance_interval_ms = 60'000;  // blocks are read again, cut, compacted and deleted
+  uint32_t load_threads = 0;                       // 0: as many as the machine has, but no more than 8
+  uint64_t early_bytes_max = uint64_t{256} << 20;  // of what is appended while the head is loading
+  int64_t maintenance_interval_ms = 60'000;        // blocks are read again, cut, compacted and deleted
 };
 
 // All outlive the database. `metrics` may be null.
@@ -73,13 +75,16 @@ class Db final : public Storage {
   static Result<std::unique_ptr<Db>> Open(DbOptions options, DbDependencies dependencies);
   ~Db() override;  // as Close, its error lost
 
-  // Loads on a thread of its own and then keeps the log in sync with the device. Until it is ready, views and appenders
-  // answer kUnavailable "TSDB not ready".
+  // Loads on a thread of its own and then keeps the log in sync with the device. Until it is ready, views answer
+  // kUnavailable "TSDB not ready". Appenders do so only as long as the directory may still turn out not to be ours:
+  // after that, what is appended while the head is loading goes to the early log first (decisions/033-early-log.md).
   void Start();
   // Loads on this thread, without the timer: for tests and tools.
   Result<void> Load();
   // Waits until it is ready or loading failed; the error says why.
   Result<void> AwaitReady();
+  // Waits until appenders can be opened, which is mostly long before it is ready; the error says why that will not be.
+  Result<void> AwaitAppendable();
   bool ready() const { return ready_.load(std::memory_order_acquire); }
   const WalReplayProgress& replay_progress() const { return progress_; }
   // What the start found; valid once ready.
@@ -140,6 +145,7 @@ class Db final : public Storage {
     std::atomic<uint64_t> head_truncations_failed{0};
   };
   const Counters& counters() const { return counters_; }
+  const EarlyLog& early_log() const { return early_; }
   // 1: the last run ended in order, 0: it left its lock file behind, -1: no lock file is used.
   int clean_start() const { return clean_start_; }
   uint64_t corruptions() const { return corruptions_.load(std::memory_order_relaxed); }
@@ -153,7 +159,10 @@ class Db final : public Storage {
   Result<void> Replay();
   void ReportDamage(const std::vector<LogDamage>& damage);
   Result<void> ImportForeignHead();
-  Result<void> CheckForeignBlocks() const;
+  Result<void> CheckForeignBlocks(TimestampMs newest) const;
+  Result<void> CheckLogVersions() const;
+  Result<void> OpenEarly();
+  Result<void> MergeEarly();
   void Run();
   void RunMaintenance();
   // Up to which time and log number the head's samples are in blocks.
@@ -193,6 +202,7 @@ class Db final : public Storage {
   mutable ChangeLog changes_;
   NotedLog noted_log_;  // the head's way to wal_
   Head head_;
+  EarlyLog early_;
   BlockStore blocks_;
   RunSpill spill_;  // owned by whoever holds spill_mutex_
   std::mutex spill_mutex_;

@@ -48,12 +48,11 @@ Result<void> Db::ImportForeignHead() {
 }
 
 // Another server that cut a block after our newest sample went on with the directory while our log slept.
-Result<void> Db::CheckForeignBlocks() const {
-  if (head_.max_time() == kNoTime) return {};
+Result<void> Db::CheckForeignBlocks(TimestampMs newest) const {
   const auto list = blocks_.blocks();
   for (const auto& block : *list) {
     const BlockMeta& meta = block->meta();
-    if (NativeMarkOf(meta) || !HeadEndOf(meta) || meta.min_time <= head_.max_time()) continue;
+    if (NativeMarkOf(meta) || !HeadEndOf(meta) || meta.min_time <= newest) continue;
     return Fail(ErrorCode::kInvalid, "data directory " + options_.directory + " holds block " + meta.ulid.ToString() +
                                          ", which another server wrote and which is newer than everything in the log "
                                          "of this server: run \"epitool tsdb flush-head " +

@@ -26,7 +26,8 @@ bool HasFile(FileSystem& fs, const std::string& directory, std::string_view suff
 }  // namespace
 
 bool HasNativeHead(FileSystem& fs, const std::string& native) {
-  return HasFile(fs, JoinPath(native, "wal"), ".wal") || HasFile(fs, JoinPath(native, "series"), ".series");
+  return HasFile(fs, JoinPath(native, "wal"), ".wal") || HasFile(fs, JoinPath(native, "series"), ".series") ||
+         HasFile(fs, JoinPath(native, "early"), ".early");
 }
 
 Result<void> RemoveNativeHead(FileSystem& fs, const std::string& native) {

@@ -38,7 +38,7 @@ class TakeOver {
   const std::string native_;
 };
 
-// Whether there is a log or a series log of ours.
+// Whether there is a log, a series log or an early log of ours.
 bool HasNativeHead(FileSystem& fs, const std::string& native);
 // Removes the native head: everything but copies of damaged files and a head that was moved aside. For files whose
 // samples are in blocks, or that are imported again.

@@ -191,6 +191,26 @@ TEST_F(TakeOverTest, ANewerBlockOfAnotherServerIsRefused) {
   ASSERT_TRUE(OpenDb(false).has_value());
 }
 
+TEST_F(TakeOverTest, NothingIsTakenEarlyWhileTheDirectoryMayBeRefused) {
+  const auto load = [&](bool& loaded) {
+    auto db = Db::Open({.directory = dir_.path()}, {TakeOverFs(), clock_, random_, Logger()});
+    EXPECT_TRUE(db.has_value());
+    loaded = (*db)->Load().has_value();
+    return (*db)->early_log().open();
+  };
+  bool loaded = false;
+  WriteLog(kBegin, 50, 2);
+  EXPECT_FALSE(load(loaded));  // Prometheus's head is taken over
+  EXPECT_TRUE(loaded);
+  EXPECT_TRUE(load(loaded));
+  EXPECT_TRUE(loaded);
+  PlainData data;
+  data[SeriesLabels(0)].floats = {{kBegin + 20'000'000, 1, 0}};
+  ASSERT_TRUE(WriteBlock(dir_.path(), data, 7).has_value());
+  EXPECT_FALSE(load(loaded));
+  EXPECT_FALSE(loaded);
+}
+
 TEST_F(TakeOverTest, FlushedHeadsAreSplitAtBoundsAndComeBack) {
   WriteLog(kBegin - 3'600'000, 700, 5);
   {
