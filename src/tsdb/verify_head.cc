@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
+#include "tsdb/early/early_record.h"
 #include "tsdb/snapshot/head_snapshot.h"
 #include "tsdb/wal/batch_record.h"
 #include "tsdb/wal/log_files.h"
@@ -40,6 +41,7 @@ class LogVerification {
     }
     if (header->number != number) out.problems.push_back("the header has another number than the name");
     decoder_.Reset();
+    if (kind_ == RecordFileKind::kEarly) last_lsn_ = 0;
     RecordScanner scanner(content);
     RecordScanner::Record record;
     while (scanner.Next(record)) Check(record, out);
@@ -55,11 +57,17 @@ class LogVerification {
   void Check(const RecordScanner::Record& record, VerifiedFile& out) {
     const auto at = [&] { return "at offset " + std::to_string(record.offset) + ": "; };
     ++out.records;
-    if (kind_ != RecordFileKind::kWal) return;
+    if (kind_ == RecordFileKind::kSeriesLog) return;
     if (record.lsn <= last_lsn_) out.problems.push_back(at() + "record numbers do not ascend");
     last_lsn_ = record.lsn;
     if (record.type != kBatchRecordType) {
       out.problems.push_back(at() + "unknown record type " + std::to_string(record.type));
+      return;
+    }
+    if (kind_ == RecordFileKind::kEarly) {
+      const auto batch = DecodeEarlyBatch(record.payload);
+      if (!batch) out.problems.push_back(at() + batch.error().message());
+      out.samples += batch ? batch->samples() : 0;
       return;
     }
     const auto outcome = decoder_.Decode(record.payload, batch_);
@@ -105,6 +113,17 @@ Result<void> VerifySnapshots(FileSystem& fs, const std::string& directory, std::
   return {};
 }
 
+Result<void> VerifyMergeMarks(FileSystem& fs, const std::string& directory, std::vector<VerifiedFile>& out) {
+  EPI_ASSIGN(const auto numbers, ListNumbered(fs, directory, kMergeMarkSuffix));
+  for (const uint64_t number : numbers) {
+    VerifiedFile file{JoinPath(directory, NumberedName(number, kMergeMarkSuffix)), "note of a merge", 0, 0, 0, {}};
+    EPI_ASSIGN(const std::string content, fs.ReadFile(file.path, kMaxVerifiedFile));
+    if (const auto mark = DecodeMergeMark(content); !mark) file.problems.push_back(mark.error().message());
+    out.push_back(std::move(file));
+  }
+  return {};
+}
+
 Result<void> VerifyInBlocks(FileSystem& fs, const std::string& path, std::vector<VerifiedFile>& out) {
   const auto content = fs.ReadFile(path, 1 << 10);
   if (!content) return content.error().code() == ErrorCode::kNotFound ? Result<void>() : Fail(content.error());
@@ -125,6 +144,9 @@ Result<std::vector<VerifiedFile>> VerifyNativeHead(FileSystem& fs, const std::st
   if (!fs.Exists(native)) return out;
   EPI_TRY(VerifyLog(fs, JoinPath(native, "series"), kSeriesLogSuffix, RecordFileKind::kSeriesLog, "series log", out));
   EPI_TRY(VerifyLog(fs, JoinPath(native, "wal"), kWalSuffix, RecordFileKind::kWal, "write-ahead log", out));
+  const std::string early = JoinPath(native, kEarlyName);
+  EPI_TRY(VerifyLog(fs, early, kEarlySuffix, RecordFileKind::kEarly, "early log", out));
+  EPI_TRY(VerifyMergeMarks(fs, early, out));
   EPI_TRY(VerifySnapshots(fs, JoinPath(native, "snapshot"), out));
   EPI_TRY(VerifyRuns(fs, JoinPath(native, "runs"), out));
   EPI_TRY(VerifyInBlocks(fs, JoinPath(native, "in-blocks"), out));

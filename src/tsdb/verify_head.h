@@ -21,8 +21,8 @@ struct VerifiedFile {
   std::vector<std::string> problems;  // one sentence each
 };
 
-// Reads the series log, the write-ahead log, snapshots, sealed runs and the note of what is in blocks, and changes
-// nothing. Damage is reported, not returned as an error; errors are those of the disk.
+// Reads the series log, the write-ahead log, the early log, snapshots, sealed runs and the note of what is in blocks,
+// and changes nothing. Damage is reported, not returned as an error; errors are those of the disk.
 Result<std::vector<VerifiedFile>> VerifyNativeHead(FileSystem& fs, const std::string& native);
 // Part of it: the files of sealed runs, each checksum, column and chunk.
 Result<void> VerifyRuns(FileSystem& fs, const std::string& directory, std::vector<VerifiedFile>& out);

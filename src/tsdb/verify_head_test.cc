@@ -8,6 +8,8 @@
 #include "testing/simulated_clock.h"
 #include "testing/temp_dir.h"
 #include "tsdb/db.h"
+#include "tsdb/early/early_record.h"
+#include "tsdb/wal/record_file.h"
 
 namespace epi::tsdb {
 namespace {
@@ -110,6 +112,42 @@ TEST_F(VerifyHeadTest, RunsBehindADamagedOneAreChecked) {
     EXPECT_TRUE(torn.problems.empty()) << cut;
     EXPECT_EQ(torn.records, whole.records - 1) << cut;
     EXPECT_GT(torn.torn_bytes, 0u) << cut;
+  }
+}
+
+TEST_F(VerifyHeadTest, EveryFlippedByteOfTheEarlyLogIsFoundOrTorn) {
+  EarlyBatch batch;
+  batch.identity = GroupIdentity{GroupIdentity::Kind::kScrape, "t"};
+  batch.defined = {Labels{{"__name__", "m"}}};
+  batch.rows.series = {0};
+  batch.rows.values = {1};
+  std::string payload;
+  EncodeEarlyBatch(batch, payload);
+  std::string log = EncodeFileHeader({RecordFileKind::kEarly, 1, 0});
+  AppendRecord(log, kEarlyBatchType, 1, payload);
+  AppendRecord(log, kEarlyBatchType, 2, payload);
+  const std::string contents[] = {log, EncodeMergeMark({1, 7})};
+  const std::string paths[] = {Native() + "/early/00000001.early", Native() + "/early/00000001.merging"};
+  ASSERT_TRUE(PosixFileSystem().CreateDirectories(Native() + "/early"));
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(paths[i], contents[i]));
+  const auto found = [&](const std::string& path) {
+    const auto files = VerifyNativeHead(PosixFileSystem(), Native());
+    for (const auto& file : *files) {
+      if (file.path == path) return file;
+    }
+    return VerifiedFile{};
+  };
+  EXPECT_EQ(found(paths[0]).samples, 2u);
+  EXPECT_EQ(found(paths[0]).torn_bytes, 0u);
+  EXPECT_EQ(Problems(), 0u);
+  for (int i = 0; i < 2; ++i) {
+    const auto file = PosixFileSystem().Open(paths[i], OpenMode::kAppend);
+    for (size_t at = 0; at < contents[i].size(); ++at) {
+      ASSERT_TRUE((*file)->WriteAt(at, std::string(1, static_cast<char>(contents[i][at] ^ 0x04))));
+      const VerifiedFile verified = found(paths[i]);
+      EXPECT_TRUE(!verified.problems.empty() || verified.torn_bytes > 0) << paths[i] << " " << at;
+      ASSERT_TRUE((*file)->WriteAt(at, contents[i].substr(at, 1)));
+    }
   }
 }
 
