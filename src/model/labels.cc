@@ -29,7 +29,9 @@ void AppendHex(std::string& out, uint32_t value, int digits) {
 Labels::Labels(std::initializer_list<LabelView> pairs) : Labels(FromPairs(std::vector<LabelView>(pairs))) {}
 
 Labels Labels::FromPairs(std::vector<LabelView> pairs) {
-  std::stable_sort(pairs.begin(), pairs.end(), [](const LabelView& a, const LabelView& b) { return a.name < b.name; });
+  const auto by_name = [](const LabelView& a, const LabelView& b) { return a.name < b.name; };
+  // Mostly they come in order, and the sort would allocate.
+  if (!std::is_sorted(pairs.begin(), pairs.end(), by_name)) std::stable_sort(pairs.begin(), pairs.end(), by_name);
   Labels out;
   size_t bytes = 0;
   for (const auto& pair : pairs) bytes += kHeader + pair.name.size() + pair.value.size();

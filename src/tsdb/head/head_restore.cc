@@ -81,6 +81,7 @@ bool Head::Unindex(SymbolId symbol) {
 
 Result<void> Head::IndexSeries(uint32_t id, uint32_t generation, LabelTuple labels) {
   if (!series_.Alive(MakeRef(id, generation))) return {};
+  if (indexed_.empty()) by_labels_.Reserve(live_series_.load(std::memory_order_relaxed));
   if (indexed_.size() <= id) indexed_.resize(std::max<size_t>(series_.id_limit(), id + 1));
   if (indexed_[id]) return {};
   const auto bad = [&](const char* why) {
@@ -90,23 +91,25 @@ Result<void> Head::IndexSeries(uint32_t id, uint32_t generation, LabelTuple labe
   std::vector<LabelView> pairs;
   pairs.reserve(labels.size());
   for (const auto& label : labels) {
-    for (const SymbolId symbol : {label.name, label.value}) {
-      if (static_cast<uint32_t>(symbol) >= symbols_.count() || symbols_.Text(symbol).empty())
-        return bad("a symbol is not defined");
-    }
-    pairs.push_back({symbols_.Text(label.name), symbols_.Text(label.value)});
+    const auto text_of = [&](SymbolId symbol) {
+      return static_cast<uint32_t>(symbol) < symbols_.count() ? symbols_.Text(symbol) : std::string_view();
+    };
+    pairs.push_back({text_of(label.name), text_of(label.value)});
+    if (pairs.back().name.empty() || pairs.back().value.empty()) return bad("a symbol is not defined");
   }
   const Labels text = Labels::FromPairs(std::move(pairs));
   const uint64_t hash = text.Hash();
-  const auto twin = by_labels_.Find(
-      hash, [&](uint32_t other) { return series_.cold(other).label_hash == hash && LabelsOf(other) == text; });
+  const auto twin = by_labels_.FindOrAdd(
+      hash, id, [&](uint32_t other) { return series_.cold(other).label_hash == hash && LabelsOf(other) == text; });
   if (twin) return bad("its labels are defined twice");
   const auto offset = labels_.Add(series_.slab(id).group, labels);
-  if (!offset) return Fail(ErrorCode::kLimit, "the head has no room for more series");
+  if (!offset) {
+    by_labels_.Remove(hash, id);
+    return Fail(ErrorCode::kLimit, "the head has no room for more series");
+  }
   ColdRecord& cold = series_.cold(id);
   cold.label_hash = hash;
   cold.labels = *offset;
-  by_labels_.Add(hash, id);
   postings_.Add(id, labels);
   indexed_[id] = true;
   return {};

@@ -28,22 +28,44 @@ bool SeriesTable::RestoreSlab(uint32_t id, uint32_t group) {
   return slab->group == group;
 }
 
-std::optional<uint32_t> LabelHashTable::Find(uint64_t hash, const std::function<bool(uint32_t)>& same) const {
+std::optional<uint32_t> LabelHashTable::FindLocked(uint64_t hash, const std::function<bool(uint32_t)>& same) const {
   const uint32_t tag = Tag(hash);
-  const std::shared_lock<std::shared_mutex> lock(mutex_);
   for (size_t at = Home(tag); !slots_[at].free(); at = Next(at)) {
     if (slots_[at].tag == tag && same(slots_[at].id)) return slots_[at].id;
   }
   return std::nullopt;
 }
 
-void LabelHashTable::Add(uint64_t hash, uint32_t id) {
-  const std::unique_lock<std::shared_mutex> lock(mutex_);
+void LabelHashTable::AddLocked(uint64_t hash, uint32_t id) {
   if ((used_ + 1) * 4 > slots_.size() * 3) Resize(slots_.size() + slots_.size() / 4);
   size_t at = Home(Tag(hash));
   while (!slots_[at].free()) at = Next(at);
   slots_[at] = Slot{Tag(hash), id};
   ++used_;
+}
+
+std::optional<uint32_t> LabelHashTable::Find(uint64_t hash, const std::function<bool(uint32_t)>& same) const {
+  const std::shared_lock<std::shared_mutex> lock(mutex_);
+  return FindLocked(hash, same);
+}
+
+void LabelHashTable::Add(uint64_t hash, uint32_t id) {
+  const std::unique_lock<std::shared_mutex> lock(mutex_);
+  AddLocked(hash, id);
+}
+
+std::optional<uint32_t> LabelHashTable::FindOrAdd(uint64_t hash, uint32_t id,
+                                                  const std::function<bool(uint32_t)>& same) {
+  const std::unique_lock<std::shared_mutex> lock(mutex_);
+  const auto found = FindLocked(hash, same);
+  if (!found) AddLocked(hash, id);
+  return found;
+}
+
+void LabelHashTable::Reserve(size_t ids) {
+  const std::unique_lock<std::shared_mutex> lock(mutex_);
+  const size_t size = ids + ids / 3 + 2;
+  if (size > slots_.size()) Resize(size);
 }
 
 void LabelHashTable::Remove(uint64_t hash, uint32_t id) {

@@ -92,6 +92,10 @@ class LabelHashTable {
   // waits.
   std::optional<uint32_t> Find(uint64_t hash, const std::function<bool(uint32_t)>& same) const;
   void Add(uint64_t hash, uint32_t id);
+  // As Find, and when that finds nothing, as Add.
+  std::optional<uint32_t> FindOrAdd(uint64_t hash, uint32_t id, const std::function<bool(uint32_t)>& same);
+  // Makes room for so many ids in all.
+  void Reserve(size_t ids);
   void Remove(uint64_t hash, uint32_t id);
   // Waits until nobody is in a Find that began before.
   void AwaitReaders() const { const std::unique_lock<std::shared_mutex> lock(mutex_); }
@@ -109,6 +113,9 @@ class LabelHashTable {
   size_t Home(uint32_t tag) const { return (uint64_t{tag} * slots_.size()) >> 32; }
   size_t Next(size_t at) const { return at + 1 == slots_.size() ? 0 : at + 1; }
   size_t Distance(size_t from, size_t to) const { return to >= from ? to - from : to + slots_.size() - from; }
+  // These require mutex_.
+  std::optional<uint32_t> FindLocked(uint64_t hash, const std::function<bool(uint32_t)>& same) const;
+  void AddLocked(uint64_t hash, uint32_t id);
   void Resize(size_t size);
 
   mutable std::shared_mutex mutex_;
