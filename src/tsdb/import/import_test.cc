@@ -429,6 +429,29 @@ TEST(PrometheusHead, DuplicateRefsRemovedSeriesAndStaleMarkers) {
   EXPECT_EQ(report->unknown_refs, 1u);
 }
 
+TEST(PrometheusHead, DeletionsBeyondTheEndsOfASeriesAreNoDamage) {
+  const testing::TempDir dir;
+  const auto deletion = [](TimestampMs min, TimestampMs max) {
+    std::string out;
+    ByteWriter w(out);
+    w.U8(3);
+    w.Big64(1);
+    w.Varint(min);
+    w.Varint(max);
+    return out;
+  };
+  WriteLog(dir.path() + "/wal", 0,
+           {SeriesRecord(1, Labels{{"n", "a"}}), SamplesRecord({{1, 10, 0, 1.0}, {1, 20, 0, 2.0}}), deletion(30, 20),
+            deletion(10, 5), deletion(20, 20), SamplesRecord({{1, 30, 0, 3.0}})});
+  CollectingSink sink;
+  const auto report = ImportPrometheusHead(Fs(), dir.path(), {}, sink, Logger());
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->wal_damage, "");
+  EXPECT_EQ(sink.floats[1].size(), 3u);
+  ASSERT_EQ(sink.tombstones[1].size(), 1u);
+  EXPECT_EQ(sink.tombstones[1][0], (TimeRange{20, 20}));
+}
+
 TEST(PrometheusHead, DamageEndsTheLogAndMissingSegmentsAreAnError) {
   const testing::TempDir dir;
   const Labels a{{"n", "a"}};

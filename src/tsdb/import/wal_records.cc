@@ -124,8 +124,9 @@ Result<void> DecodeTombstones(ByteReader& in, WalRecordVisitor& visitor) {
     const uint64_t ref = in.Big64();
     const int64_t min = in.Varint();
     const int64_t max = in.Varint();
-    if (!in.ok() || min > max) return Damaged("tombstones");
-    EPI_TRY(visitor.OnTombstone(ref, {min, max}));
+    if (!in.ok()) return Damaged("tombstones");
+    // A deletion beyond the ends of a series is logged with its clamped, crossed ends.
+    if (min <= max) EPI_TRY(visitor.OnTombstone(ref, {min, max}));
   }
   return in.ok() ? Result<void>{} : Damaged("tombstones");
 }

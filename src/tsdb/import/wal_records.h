@@ -29,7 +29,7 @@ class WalRecordVisitor {
   virtual Result<void> OnSamples(std::span<const WalSample> samples) = 0;
   virtual Result<void> OnHistogram(uint64_t ref, TimestampMs t, TimestampMs start, const Histogram& h) = 0;
   virtual Result<void> OnFloatHistogram(uint64_t ref, TimestampMs t, TimestampMs start, const FloatHistogram& h) = 0;
-  virtual Result<void> OnTombstone(uint64_t ref, TimeRange range) = 0;
+  virtual Result<void> OnTombstone(uint64_t ref, TimeRange range) = 0;  // never an empty range
   virtual Result<void> OnExemplar(uint64_t ref, const Exemplar& exemplar) = 0;
   virtual Result<void> OnMmapMarker(uint64_t ref, uint64_t chunk) = 0;
   virtual Result<void> OnMetadata(uint64_t ref, const MetricMetadata& metadata) = 0;
