@@ -49,10 +49,14 @@ std::string DataDirectoryArgument(const Arguments& arguments, size_t place) {
   return arguments.positional().size() > place ? arguments.positional()[place] : std::string(kDefaultDataDirectory);
 }
 
+Result<void> CheckDataDirectory(FileSystem& files, const std::string& directory) {
+  if (files.Exists(directory)) return {};
+  return Fail(ErrorCode::kNotFound, "opening the db dir: stat " + directory + ": no such file or directory");
+}
+
 Result<std::vector<std::shared_ptr<const tsdb::Block>>> OpenStoredBlocks(FileSystem& files,
                                                                          const std::string& directory) {
-  if (!files.Exists(directory))
-    return Fail(ErrorCode::kNotFound, "opening the db dir: stat " + directory + ": no such file or directory");
+  EPI_TRY(CheckDataDirectory(files, directory));
   EPI_ASSIGN(const auto directories, tsdb::ListBlockDirectories(files, directory));
   std::vector<std::shared_ptr<const tsdb::Block>> out;
   for (const auto& path : directories) {
@@ -66,13 +70,16 @@ Result<std::vector<std::shared_ptr<const tsdb::Block>>> OpenStoredBlocks(FileSys
 
 Result<std::unique_ptr<SandboxDb>> SandboxDb::Open(FileSystem& files, const std::string& directory,
                                                    const std::string& root) {
-  if (!files.Exists(directory))
-    return Fail(ErrorCode::kNotFound, "opening the db dir: stat " + directory + ": no such file or directory");
+  EPI_TRY(CheckDataDirectory(files, directory));
+  EPI_ASSIGN(const auto blocks, tsdb::ListBlockDirectories(files, directory));
+  const bool has_head = std::any_of(std::begin(kHeadDirectories), std::end(kHeadDirectories),
+                                    [&](const auto head) { return files.Exists(JoinPath(directory, head)); });
+  if (blocks.empty() && !has_head)
+    return Fail(ErrorCode::kNotFound, directory + " is no data directory: it has neither blocks nor a head");
   char name[40];
   std::snprintf(name, sizeof name, "tsdb_sandbox_%016llx", static_cast<unsigned long long>(SystemRandom().Next()));
   std::unique_ptr<SandboxDb> out(new SandboxDb(files, JoinPath(root, name)));
   EPI_TRY(files.CreateDirectories(out->path_));
-  EPI_ASSIGN(const auto blocks, tsdb::ListBlockDirectories(files, directory));
   for (const auto& block : blocks) EPI_TRY(TransferTree(files, block, JoinPath(out->path_, BaseName(block)), true));
   for (const auto head : kHeadDirectories) {
     const std::string from = JoinPath(directory, head);

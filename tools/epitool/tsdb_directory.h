@@ -18,6 +18,9 @@ inline constexpr std::string_view kDefaultDataDirectory = "data/";
 // The argument at `place`, or the default directory.
 std::string DataDirectoryArgument(const Arguments& arguments, size_t place = 0);
 
+// kNotFound when it is not there.
+Result<void> CheckDataDirectory(FileSystem& files, const std::string& directory);
+
 // All blocks, by their first time. The first that cannot be opened is the error.
 Result<std::vector<std::shared_ptr<const tsdb::Block>>> OpenStoredBlocks(FileSystem& files,
                                                                          const std::string& directory);

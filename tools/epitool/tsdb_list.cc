@@ -1,12 +1,12 @@
 // tsdb list, tsdb analyze: what the blocks of a data directory are and what fills them.
 #include <algorithm>
-#include <charconv>
 #include <ostream>
 #include <string>
 
 #include "epitool/command.h"
 #include "epitool/tsdb_directory.h"
 #include "promql/parser/parser.h"
+#include "tsdb/block/block_files.h"
 #include "tsdb/block/block_report.h"
 
 namespace epi::tool {
@@ -27,28 +27,39 @@ int RunList(const Arguments& arguments, Console& console) {
 }
 
 constexpr FlagSpec kAnalyzeFlags[] = {
-    {"limit", true, "20", "How many items to show in each list."},
+    {"limit", true, "20", "How many items to show in each list.", false, 0, ValueForm::kInteger},
     {"extended", false, "", "Run extended analysis."},
     {"match", true, "", "Series selector to analyze. Only 1 set of matchers is supported now."},
 };
 
+// The name of the block that was written last.
+Result<std::string> NewestBlock(FileSystem& files, const std::string& directory) {
+  EPI_ASSIGN(const auto directories, tsdb::ListBlockDirectories(files, directory));
+  const auto newest = std::max_element(directories.begin(), directories.end(), [](const auto& a, const auto& b) {
+    return tsdb::Ulid::Parse(BaseName(a))->time() < tsdb::Ulid::Parse(BaseName(b))->time();
+  });
+  if (newest == directories.end()) return Fail(ErrorCode::kNotFound, "no blocks found");
+  return std::string(BaseName(*newest));
+}
+
 Result<std::string> Analyze(const Arguments& arguments, FileSystem& files) {
   tsdb::AnalyzeOptions options;
-  const std::string_view limit = arguments.Value("limit");
-  if (std::from_chars(limit.data(), limit.data() + limit.size(), options.limit).ec != std::errc())
-    return Fail(ErrorCode::kInvalid, "strconv.ParseInt: parsing \"" + std::string(limit) + "\": invalid syntax");
+  options.limit = static_cast<size_t>(std::max<int64_t>(0, arguments.Integer("limit")));
   options.extended = arguments.On("extended");
   if (const auto selector = arguments.Value("match"); !selector.empty()) {
     EPI_ASSIGN(options.matchers, promql::ParseMetricSelector(selector));
+    options.selector = selector;
   }
-  EPI_ASSIGN(const auto blocks, OpenStoredBlocks(files, DataDirectoryArgument(arguments)));
-  const std::string wanted = arguments.positional().size() > 1 ? arguments.positional()[1] : std::string();
-  const auto found = wanted.empty() ? (blocks.empty() ? blocks.end() : blocks.end() - 1)
-                                    : std::find_if(blocks.begin(), blocks.end(), [&](const auto& block) {
-                                        return block->meta().ulid.ToString() == wanted;
-                                      });
-  if (found == blocks.end()) return Fail(ErrorCode::kNotFound, "block " + wanted + " not found");
-  return tsdb::AnalyzeBlockText(**found, options);
+  const std::string directory = DataDirectoryArgument(arguments);
+  EPI_TRY(CheckDataDirectory(files, directory));
+  std::string name = arguments.positional().size() > 1 ? arguments.positional()[1] : std::string();
+  if (name.empty()) {
+    EPI_ASSIGN(name, NewestBlock(files, directory));
+  }
+  const std::string path = JoinPath(directory, name);
+  if (!files.Exists(path)) return Fail(ErrorCode::kNotFound, "invalid block ID " + name);
+  EPI_ASSIGN(const auto block, tsdb::Block::Open(files, path));
+  return tsdb::AnalyzeBlockText(*block, options);
 }
 
 int RunAnalyze(const Arguments& arguments, Console& console) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "model/duration.h"
+#include "tsdb/block/chunk_statistics.h"
 #include "tsdb/block/matcher_postings.h"
 
 namespace epi::tsdb {
@@ -98,7 +99,7 @@ struct Analysis {
   uint64_t entries = 0;
   std::map<std::string, OfLabel> names;
   std::map<std::pair<std::string, std::string>, OfLabel> pairs;
-  std::vector<uint64_t> chunk_samples;  // of each chunk; only when extended
+  ChunkStatistics chunks;  // only when extended
 };
 
 Result<Analysis> Walk(const Block& block, const AnalyzeOptions& options) {
@@ -127,27 +128,9 @@ Result<Analysis> Walk(const Block& block, const AnalyzeOptions& options) {
     std::vector<BlockChunkRef> chunks;
     for (const auto& chunk : series.chunks) chunks.push_back(chunk.ref);
     EPI_TRY(block.chunks().Read(chunks, batch));
-    for (const auto& chunk : batch.chunks) out.chunk_samples.push_back(ChunkSampleCount(chunk.encoding, chunk.data));
+    for (const auto& chunk : batch.chunks) EPI_TRY(out.chunks.Add(chunk.encoding, chunk.data));
   }
   return out;
-}
-
-void AppendFullness(std::string& out, const std::vector<uint64_t>& chunk_samples) {
-  constexpr uint64_t kFull = 120;
-  constexpr size_t kBins = 10;
-  std::vector<uint64_t> bins(kBins, 0);
-  for (const uint64_t samples : chunk_samples) {
-    const uint64_t share = (std::clamp<uint64_t>(samples, 1, kFull) * kBins + kFull - 1) / kFull;
-    ++bins[share - 1];
-  }
-  out += "\nCompaction analysis:\nFullness: Amount of samples in chunks (100% is 120 samples)\n";
-  for (size_t i = 0; i < kBins; ++i) {
-    char label[16];
-    std::snprintf(label, sizeof label, "%7zu%%: ", (i + 1) * 10);
-    out += label;
-    if (!chunk_samples.empty()) out.append(100 * bins[i] / chunk_samples.size(), '#');
-    out += '\n';
-  }
 }
 
 }  // namespace
@@ -177,11 +160,10 @@ Result<std::string> AnalyzeBlockText(const Block& block, const AnalyzeOptions& o
   std::string out = "Block ID: " + meta.ulid.ToString() + "\nDuration: " + DurationText(meta) + "\n";
   out += "Total Series: " + std::to_string(meta.stats.series) + "\n";
   if (!options.matchers.empty()) {
-    std::string selector;
-    for (const auto& m : options.matchers) selector += (selector.empty() ? "" : ",") + m.ToString();
-    out += "Matcher: {" + selector + "}\nMatched series: " + std::to_string(analysis.series) + "\n";
+    out += "Matcher: " + options.selector + "\n";
   }
   out += "Label names: " + std::to_string(analysis.names.size()) + "\n";
+  if (!options.matchers.empty()) out += "Matched series: " + std::to_string(analysis.series) + "\n";
   out += "Postings (unique label pairs): " + std::to_string(analysis.pairs.size()) + "\n";
   out += "Postings entries (total label pairs): " + std::to_string(analysis.entries) + "\n";
 
@@ -207,7 +189,7 @@ Result<std::string> AnalyzeBlockText(const Block& block, const AnalyzeOptions& o
   AppendList(out, "Label names with highest cumulative label value length", std::move(lengths), options.limit);
   AppendList(out, "Highest cardinality labels", std::move(cardinality), options.limit);
   AppendList(out, "Highest cardinality metric names", std::move(metrics), options.limit);
-  if (options.extended) AppendFullness(out, analysis.chunk_samples);
+  if (options.extended) out += "\nCompaction analysis:\n\n" + analysis.chunks.Text();
   return out;
 }
 

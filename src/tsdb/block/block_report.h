@@ -24,6 +24,7 @@ struct AnalyzeOptions {
   size_t limit = 20;              // entries a list
   bool extended = false;          // also how full chunks are
   std::vector<Matcher> matchers;  // only these series
+  std::string selector;           // what `matchers` were parsed from
 };
 // Equal numbers are ordered by text.
 Result<std::string> AnalyzeBlockText(const Block& block, const AnalyzeOptions& options);

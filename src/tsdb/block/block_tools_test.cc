@@ -102,7 +102,7 @@ TEST(BlockReport, Analysis) {
   const testing::TempDir dir;
   const auto block = Block::Open(PosixFileSystem(), *WriteBlock(dir.path(), SomeData(), 1));
   ASSERT_TRUE(block.has_value());
-  const auto text = AnalyzeBlockText(**block, {.limit = 2, .extended = true});
+  const auto text = AnalyzeBlockText(**block, {.limit = 2});
   ASSERT_TRUE(text.has_value());
   EXPECT_NE(text->find("Total Series: 10\nLabel names: 2\nPostings (unique label pairs): 11\n"
                        "Postings entries (total label pairs): 20\n"),
@@ -110,7 +110,39 @@ TEST(BlockReport, Analysis) {
       << *text;
   EXPECT_NE(text->find("Most common label pairs:\n10 __name__=m\n1 i=0\n\n"), std::string::npos);
   EXPECT_NE(text->find("Highest cardinality labels:\n10 i\n1 __name__\n"), std::string::npos);
-  EXPECT_NE(text->find("     10%: ##################################################\n"), std::string::npos);
+}
+
+// Ten series of 130 samples make a chunk of 120 and one of 10 each.
+TEST(BlockReport, FullnessOfChunks) {
+  const testing::TempDir dir;
+  PlainData data = SomeData();
+  auto& sizes = data[Labels{{"__name__", "sizes"}}].histograms;
+  for (int s = 0; s < 12; ++s) {
+    FloatHistogram h;
+    h.count = 3.0 + s;
+    h.positive_spans = {{0, 2}};
+    h.positive_buckets = {3.0 + s, 0};
+    h.negative_spans = {{0, 1}};
+    h.negative_buckets = {0};
+    sizes.emplace_back(s * 1000, h);
+  }
+  const auto block = Block::Open(PosixFileSystem(), *WriteBlock(dir.path(), data, 1));
+  ASSERT_TRUE(block.has_value());
+  const auto text = AnalyzeBlockText(**block, {.extended = true});
+  ASSERT_TRUE(text.has_value());
+  const std::string tail = text->substr(text->find("\nCompaction analysis"));
+  const std::string bar(47, '#');  // ten chunks of 21
+  EXPECT_NE(tail.find("\nCompaction analysis:\n\nsamples per float chunk (min/avg/max): 10/65/120\n"
+                      "[  1, 100]: 10 " +
+                      bar + "\n[101, 200]: 10 " + bar + "\n[201, 300]:  0 \n\nbytes per float chunk (min/avg/max): "),
+            std::string::npos)
+      << tail;
+  EXPECT_NE(tail.find("\n\nsamples per histogram chunk (min/avg/max): 12/12/12\n[11, 20]: 1 ####\n[21, 30]: 0 \n\n"),
+            std::string::npos)
+      << tail;
+  EXPECT_NE(tail.find("buckets per histogram chunk (min/avg/max): 36/36/36\n[31, 40]: 1 ####\n[41, 50]: 0 \n\n"),
+            std::string::npos)
+      << tail;
 }
 
 TEST(BlockReport, DumpIsPromtools) {
