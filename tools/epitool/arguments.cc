@@ -1,6 +1,8 @@
 #include "epitool/arguments.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 namespace epi::tool {
 namespace {
@@ -17,6 +19,13 @@ const FlagSpec* FindLetter(std::span<const FlagSpec> flags, std::string_view wor
   const auto found =
       std::find_if(flags.begin(), flags.end(), [word](const FlagSpec& flag) { return flag.letter == word[1]; });
   return found == flags.end() || found->takes_value ? nullptr : &*found;
+}
+
+std::optional<int64_t> ParseInteger(std::string_view text) {
+  int64_t value = 0;
+  const char* const text_end = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), text_end, value);
+  return error == std::errc() && end == text_end ? std::optional(value) : std::nullopt;
 }
 
 }  // namespace
@@ -59,6 +68,9 @@ Result<Arguments> Arguments::Parse(std::span<const std::string> words, std::span
     } else {
       return Fail(ErrorCode::kInvalid, "expected argument for flag '--" + std::string(name) + "'");
     }
+    if (flag->form == ValueForm::kInteger && !ParseInteger(value)) {
+      return Fail(ErrorCode::kInvalid, "strconv.ParseInt: parsing \"" + value + "\": invalid syntax");
+    }
     auto& values = out.values_[std::string(name)];
     if (!values.empty() && !flag->repeats) {
       return Fail(ErrorCode::kInvalid, "flag '" + std::string(name) + "' cannot be repeated");
@@ -73,6 +85,8 @@ std::string_view Arguments::Value(std::string_view flag) const {
   const auto fallback = fallbacks_.find(flag);
   return fallback == fallbacks_.end() ? std::string_view() : std::string_view(fallback->second);
 }
+
+int64_t Arguments::Integer(std::string_view flag) const { return ParseInteger(Value(flag)).value_or(0); }
 
 const std::vector<std::string>& Arguments::Values(std::string_view flag) const {
   static const std::vector<std::string> kNone;

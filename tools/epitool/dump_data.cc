@@ -1,6 +1,5 @@
 #include "epitool/dump_data.h"
 
-#include <charconv>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -10,22 +9,10 @@
 #include "tsdb/block/merge_selections.h"
 
 namespace epi::tool {
-namespace {
-
-Result<TimestampMs> TimeFlag(const Arguments& arguments, std::string_view name) {
-  const std::string_view text = arguments.Value(name);
-  TimestampMs time = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), time);
-  if (error == std::errc() && end == text.data() + text.size()) return time;
-  return Fail(ErrorCode::kInvalid, "strconv.ParseInt: parsing \"" + std::string(text) + "\": invalid syntax");
-}
-
-}  // namespace
 
 Result<void> DumpData(const Arguments& arguments, tsdb::DumpForm form, Console& console) {
   SelectHints hints;
-  EPI_ASSIGN(hints.range.min, TimeFlag(arguments, "min-time"));
-  EPI_ASSIGN(hints.range.max, TimeFlag(arguments, "max-time"));
+  hints.range = {arguments.Integer("min-time"), arguments.Integer("max-time")};
   hints.sorted = true;
   auto selectors = arguments.Values("match");
   if (selectors.empty()) selectors.emplace_back(arguments.Value("match"));
@@ -41,6 +28,7 @@ Result<void> DumpData(const Arguments& arguments, tsdb::DumpForm form, Console& 
   Budget budget("dump");
   std::vector<std::unique_ptr<SeriesSelection>> selections;
   for (const auto& matchers : matcher_sets) {
+    if (matchers.empty()) continue;  // {} selects nothing
     EPI_ASSIGN(auto selection, view->Select(matchers, hints, budget));
     selections.push_back(std::move(selection));
   }

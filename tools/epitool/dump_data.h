@@ -11,10 +11,12 @@ inline constexpr FlagSpec kSandboxRootFlag = {
     "sandbox-dir-root", true, "",
     "Root directory where a sandbox directory will be created for the copy of the head (default is the database "
     "path). The sandbox is cleaned up at the end."};
-inline constexpr FlagSpec kMinTimeFlag = {"min-time", true, "-9223372036854775808",
-                                          "Minimum timestamp to dump, in milliseconds since the Unix epoch."};
-inline constexpr FlagSpec kMaxTimeFlag = {"max-time", true, "9223372036854775807",
-                                          "Maximum timestamp to dump, in milliseconds since the Unix epoch."};
+inline constexpr FlagSpec kMinTimeFlag = {
+    "min-time", true, "-9223372036854775808", "Minimum timestamp to dump, in milliseconds since the Unix epoch.",
+    false,      0,    ValueForm::kInteger};
+inline constexpr FlagSpec kMaxTimeFlag = {
+    "max-time", true, "9223372036854775807", "Maximum timestamp to dump, in milliseconds since the Unix epoch.",
+    false,      0,    ValueForm::kInteger};
 inline constexpr FlagSpec kMatchFlag = {"match", true, "{__name__=~'(?s:.*)'}",
                                         "Series selector. Can be specified multiple times.", true};
 

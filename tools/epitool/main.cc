@@ -34,6 +34,27 @@ std::vector<std::string> Split(std::string_view words) {
   return out;
 }
 
+// The name of the argument at `place` in "<input file> [<output directory>]".
+std::string_view ArgumentName(std::string_view arguments, size_t place) {
+  for (; place > 0; --place) arguments.remove_prefix(arguments.find('>') + 1);
+  const size_t begin = arguments.find('<') + 1;
+  return arguments.substr(begin, arguments.find('>', begin) - begin);
+}
+
+// Why `words` are no command: the group that they end in, or the first word that no command goes on with.
+std::string NoSuchCommand(const std::vector<std::string>& words) {
+  size_t known = 0;
+  for (const Command* command : kCommands) {
+    const auto name = Split(command->words);
+    const auto differs = std::mismatch(words.begin(), words.end(), name.begin(), name.end()).first;
+    known = std::max(known, static_cast<size_t>(differs - words.begin()));
+  }
+  if (known < words.size()) return "expected command but got \"" + words[known] + "\"";
+  std::string group;
+  for (const auto& word : words) group += (group.empty() ? "" : " ") + word;
+  return "must select a subcommand of '" + group + "'";
+}
+
 void PrintUsage(std::ostream& out) {
   out << "usage: epitool <command> [<flags>] [<args>...]\n\nTools for the Epimetheus monitoring server.\n\nCommands:\n";
   for (const Command* command : kCommands) {
@@ -58,13 +79,19 @@ int Run(const std::vector<std::string>& words, Console& console) {
       return kFailure;
     }
     const size_t given = arguments->positional().size();
-    if (given < command->min_positional || given > command->max_positional) {
-      console.err << "epitool: error: expected arguments: " << command->arguments << ", try --help\n";
+    if (given < command->min_positional) {
+      console.err << "epitool: error: required argument '" << ArgumentName(command->arguments, given)
+                  << "' not provided, try --help\n";
+      return kFailure;
+    }
+    if (given > command->max_positional) {
+      console.err << "epitool: error: unexpected " << arguments->positional()[command->max_positional]
+                  << ", try --help\n";
       return kFailure;
     }
     return command->run(*arguments, console);
   }
-  console.err << "epitool: error: expected command but got \"" << words[0] << "\", try --help\n";
+  console.err << "epitool: error: " << NoSuchCommand(words) << ", try --help\n";
   return kFailure;
 }
 
