@@ -1,30 +1,6 @@
-// Any bytes as a scraped body: read to the end or to an error, labels and exemplars included, with and without
-// conversion.
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
-#include "scrape/parse/format.h"
+#include "scrape/parse/parser_fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace epi::scrape;
-  if (size == 0) return 0;
-  ParserOptions options;
-  options.type_and_unit_labels = data[0] & 1;
-  options.skip_created_series = data[0] & 2;
-  options.ignore_native_histograms = data[0] & 4;
-  options.keep_classic_histograms = data[0] & 8;
-  options.convert_classic_to_nhcb = data[0] & 16;
-  const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const auto parser = MakeParser(ExpositionFormat::kProtobuf, body, options);
-  while (true) {
-    const auto kind = parser->Next();
-    if (!kind || *kind == EntryKind::kEnd) return 0;
-    if (*kind != EntryKind::kSeries && *kind != EntryKind::kHistogram) continue;
-    static_cast<void>(parser->SampleLabels());
-    static_cast<void>(parser->RepeatedLabel());
-    static_cast<void>(parser->StartTime());
-    for (epi::Exemplar exemplar; parser->NextExemplar(exemplar);) {
-    }
-  }
+  epi::scrape::ReadWholeBody(epi::scrape::ExpositionFormat::kProtobuf, data, size);
+  return 0;
 }
