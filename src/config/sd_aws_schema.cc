@@ -46,6 +46,26 @@ Result<void> CheckAwsRole(std::string& role) {
   return InvalidSd("unknown AWS SD role " + SdQuoted(role));
 }
 
+// Kinds that look for clusters.
+template <typename T>
+std::span<const FieldSpec> ClusterFields() {
+  static constexpr FieldSpec kFields[] = {
+      Key<T, &T::region>("region"),
+      Key<T, &T::endpoint>("endpoint"),
+      Key<T, &T::access_key>("access_key", Omit::kEmpty),
+      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
+      Key<T, &T::profile>("profile", Omit::kEmpty),
+      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
+      Key<T, &T::external_id>("external_id", Omit::kEmpty),
+      Key<T, &T::clusters>("clusters", Omit::kEmpty),
+      Key<T, &T::port>("port"),
+      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
+      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
+      Inline<T, &T::http>(),
+  };
+  return kFields;
+}
+
 }  // namespace
 
 std::span<const FieldSpec> Schema<AwsSdConfig>::Fields() {
@@ -78,24 +98,7 @@ void Schema<AwsSdConfig>::SetDirectory(AwsSdConfig& config, std::string_view dir
   config::SetDirectory(config.http, directory);
 }
 
-std::span<const FieldSpec> Schema<EcsSdConfig>::Fields() {
-  using T = EcsSdConfig;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::region>("region"),
-      Key<T, &T::endpoint>("endpoint"),
-      Key<T, &T::access_key>("access_key", Omit::kEmpty),
-      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
-      Key<T, &T::profile>("profile", Omit::kEmpty),
-      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
-      Key<T, &T::external_id>("external_id", Omit::kEmpty),
-      Key<T, &T::clusters>("clusters", Omit::kEmpty),
-      Key<T, &T::port>("port"),
-      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
-      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
-      Inline<T, &T::http>(),
-  };
-  return kFields;
-}
+std::span<const FieldSpec> Schema<EcsSdConfig>::Fields() { return ClusterFields<EcsSdConfig>(); }
 
 Result<void> Schema<EcsSdConfig>::Validate(EcsSdConfig& config) { return ValidateHttpClientConfig(config.http); }
 
@@ -103,24 +106,7 @@ void Schema<EcsSdConfig>::SetDirectory(EcsSdConfig& config, std::string_view dir
   config::SetDirectory(config.http, directory);
 }
 
-std::span<const FieldSpec> Schema<ElasticacheSdConfig>::Fields() {
-  using T = ElasticacheSdConfig;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::region>("region"),
-      Key<T, &T::endpoint>("endpoint"),
-      Key<T, &T::access_key>("access_key", Omit::kEmpty),
-      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
-      Key<T, &T::profile>("profile", Omit::kEmpty),
-      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
-      Key<T, &T::external_id>("external_id", Omit::kEmpty),
-      Key<T, &T::clusters>("clusters", Omit::kEmpty),
-      Key<T, &T::port>("port"),
-      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
-      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
-      Inline<T, &T::http>(),
-  };
-  return kFields;
-}
+std::span<const FieldSpec> Schema<ElasticacheSdConfig>::Fields() { return ClusterFields<ElasticacheSdConfig>(); }
 
 Result<void> Schema<ElasticacheSdConfig>::Validate(ElasticacheSdConfig& config) {
   return ValidateHttpClientConfig(config.http);
@@ -155,24 +141,7 @@ void Schema<LightsailSdConfig>::SetDirectory(LightsailSdConfig& config, std::str
   config::SetDirectory(config.http, directory);
 }
 
-std::span<const FieldSpec> Schema<MskSdConfig>::Fields() {
-  using T = MskSdConfig;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::region>("region"),
-      Key<T, &T::endpoint>("endpoint"),
-      Key<T, &T::access_key>("access_key", Omit::kEmpty),
-      Key<T, &T::secret_key, SecretCodec>("secret_key", Omit::kEmpty),
-      Key<T, &T::profile>("profile", Omit::kEmpty),
-      Key<T, &T::role_arn>("role_arn", Omit::kEmpty),
-      Key<T, &T::external_id>("external_id", Omit::kEmpty),
-      Key<T, &T::clusters>("clusters", Omit::kEmpty),
-      Key<T, &T::port>("port"),
-      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
-      Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
-      Inline<T, &T::http>(),
-  };
-  return kFields;
-}
+std::span<const FieldSpec> Schema<MskSdConfig>::Fields() { return ClusterFields<MskSdConfig>(); }
 
 Result<void> Schema<MskSdConfig>::Validate(MskSdConfig& config) { return ValidateHttpClientConfig(config.http); }
 
