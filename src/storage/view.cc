@@ -2,6 +2,11 @@
 
 namespace epi {
 
+Result<void> EmptySelection::Read(size_t /*first*/, size_t /*count*/, SeriesBatch& batch) const {
+  batch.series.clear();
+  return {};
+}
+
 Labels ToLabels(LabelTuple tuple, const SymbolSpace& symbols) {
   std::vector<LabelView> pairs;
   pairs.reserve(tuple.size());

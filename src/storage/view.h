@@ -26,7 +26,7 @@ inline constexpr ColumnId kNoColumn{0xffffffff};
 struct HistogramPoint {
   TimestampMs t = 0;
   const FloatHistogram* h =
-      nullptr;  // integer histograms are handed out converted; lives as long as the batch's content
+      nullptr;                 // integer histograms are handed out converted; lives as long as the batch's content
   TimestampMs start_time = 0;  // created timestamp; 0 = none
 };
 
@@ -63,6 +63,13 @@ class SeriesSelection {
   // Fills `batch` with the samples of series [first, first + count), count <= kMaxSeries, in time range hints.range.
   // Thread-safe for different batches.
   virtual Result<void> Read(size_t first, size_t count, SeriesBatch& batch) const = 0;
+};
+
+class EmptySelection final : public SeriesSelection {
+ public:
+  size_t size() const override { return 0; }
+  LabelTuple labels(size_t /*index*/) const override { return {}; }
+  Result<void> Read(size_t first, size_t count, SeriesBatch& batch) const override;
 };
 
 struct SelectHints {

@@ -1,4 +1,4 @@
-// Text forms that Go's standard library fixed and that tools read: shortest numbers, quoted strings, JSON strings.
+// Text forms that Go's standard library fixed and that tools read: shortest numbers, quoted strings, JSON, HTML.
 #pragma once
 
 #include <string>
@@ -14,6 +14,10 @@ void AppendGoQuoted(std::string& out, std::string_view text);
 void AppendLogfmtValue(std::string& out, std::string_view text);
 // As encoding/json without HTML escaping, quotes included. Invalid UTF-8 becomes U+FFFD.
 void AppendJsonString(std::string& out, std::string_view text);
+// As encoding/json by default: such text may stand in a page.
+void AppendHtmlSafeJsonString(std::string& out, std::string_view text);
+// As html/template writes text into a page.
+std::string EscapeHtml(std::string_view text);
 
 // One code point from the front of `text` (not empty): its value and length; {-1, 1} for bytes that are not UTF-8.
 struct DecodedRune {

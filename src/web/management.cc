@@ -1,6 +1,7 @@
 // Health, life cycle, the server's own metrics, and the pages that stand in for a user interface.
 #include "net/url.h"
 #include "telemetry/exposition.h"
+#include "telemetry/go_text.h"
 #include "web/api/answer.h"
 #include "web/handlers.h"
 
@@ -18,34 +19,11 @@ std::string ExternalPath(const Services& services) {
   return path;
 }
 
-std::string HtmlEscaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 Result<void> RedirectTo(net::ResponseWriter& response, const std::string& location) {
   response.SetStatus(302);
   response.headers().Set("Location", location);
   response.headers().Set("Content-Type", "text/html; charset=utf-8");
-  return response.Write("<a href=\"" + HtmlEscaped(location) + "\">Found</a>.\n\n");
+  return response.Write("<a href=\"" + EscapeHtml(location) + "\">Found</a>.\n\n");
 }
 
 Result<void> Text(net::ResponseWriter& response, int status, std::string_view text) {
@@ -128,15 +106,15 @@ Result<void> ServeGraph(Services& services, const net::Request& request, net::Re
 }
 
 Result<void> ServePage(Services& services, const net::Request&, net::ResponseWriter& response) {
-  const std::string path = HtmlEscaped(ExternalPath(services));
+  const std::string path = EscapeHtml(ExternalPath(services));
   const std::string_view state = services.readiness.load() == Readiness::kReady ? "ready"
                                  : services.readiness.load() == Readiness::kStarting
                                      ? "starting: the storage is loading"
                                      : "stopping";
   std::string page = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>";
-  page += HtmlEscaped(services.options.page_title.empty() ? "Epimetheus" : services.options.page_title);
+  page += EscapeHtml(services.options.page_title.empty() ? "Epimetheus" : services.options.page_title);
   page += "</title></head><body>\n<h1>Epimetheus ";
-  page += HtmlEscaped(services.build.version);
+  page += EscapeHtml(services.build.version);
   page += "</h1>\n<p>This server speaks the HTTP API of Prometheus; it is ";
   page += state;
   page += ".</p>\n<ul>\n";

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "model/histogram.h"
 #include "model/sample.h"
+#include "testing/whole_histogram.h"
 #include "tsdb/block/block_writer.h"
 #include "tsdb/block/sample_chunker.h"
 
@@ -38,30 +39,6 @@ BlockSeries Vanishing(const std::string& instance, SeededRandom& random) {
   return {Labels{{"__name__", "vanishing"}, {"instance", instance}}, chunker.Take()};
 }
 
-// Of a histogram whose counts are whole.
-Histogram WholeNumbers(const FloatHistogram& h) {
-  const auto differences = [](const std::vector<double>& counts) {
-    std::vector<int64_t> out;
-    int64_t before = 0;
-    for (const double count : counts) {
-      out.push_back(static_cast<int64_t>(count) - before);
-      before = static_cast<int64_t>(count);
-    }
-    return out;
-  };
-  Histogram out;
-  out.schema = h.schema;
-  out.zero_threshold = h.zero_threshold;
-  out.zero_count = static_cast<uint64_t>(h.zero_count);
-  out.count = static_cast<uint64_t>(h.count);
-  out.sum = h.sum;
-  out.positive_spans = h.positive_spans;
-  out.negative_spans = h.negative_spans;
-  out.positive_buckets = differences(h.positive_buckets);
-  out.negative_buckets = differences(h.negative_buckets);
-  return out;
-}
-
 // A counter of observations that starts anew in the middle.
 BlockSeries Observations(const std::string& instance, int schema, bool integers, SeededRandom& random) {
   tsdb::SampleChunker chunker;
@@ -90,7 +67,7 @@ BlockSeries Observations(const std::string& instance, int schema, bool integers,
     h.sum -= 1.25;
     const TimestampMs at = kBlockStart + i * kBlockStep + 6543;
     if (integers) {
-      chunker.Add(at, WholeNumbers(h));
+      chunker.Add(at, testing::WholeHistogram(h));
     } else {
       chunker.Add(at, h);
     }

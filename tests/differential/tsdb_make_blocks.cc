@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "model/histogram.h"
 #include "model/sample.h"
+#include "testing/whole_histogram.h"
 #include "tsdb/block/block_writer.h"
 #include "tsdb/block/sample_chunker.h"
 
@@ -173,30 +174,6 @@ class HistogramSource {
   std::vector<double> bounds_;
 };
 
-Histogram WholeHistogram(const FloatHistogram& h) {
-  const auto differences = [](const std::vector<double>& counts) {
-    std::vector<int64_t> out;
-    int64_t before = 0;
-    for (const double count : counts) {
-      out.push_back(static_cast<int64_t>(count) - before);
-      before = static_cast<int64_t>(count);
-    }
-    return out;
-  };
-  Histogram out;
-  out.schema = h.schema;
-  out.zero_threshold = h.zero_threshold;
-  out.zero_count = static_cast<uint64_t>(h.zero_count);
-  out.count = static_cast<uint64_t>(h.count);
-  out.sum = h.sum;
-  out.positive_spans = h.positive_spans;
-  out.negative_spans = h.negative_spans;
-  out.positive_buckets = differences(h.positive_buckets);
-  out.negative_buckets = differences(h.negative_buckets);
-  out.custom_values = h.custom_values;
-  return out;
-}
-
 Result<void> WriteEncodings(const std::string& directory, uint64_t seed) {
   SeededRandom random{seed};
   EPI_ASSIGN(auto writer,
@@ -240,7 +217,7 @@ Result<void> WriteEncodings(const std::string& directory, uint64_t seed) {
         h.sum = StaleNaN();
       }
       if (kind % 4 < 2) {
-        chunker.Add(t, WholeHistogram(h), start);
+        chunker.Add(t, testing::WholeHistogram(h), start);
       } else {
         chunker.Add(t, h, start);
       }

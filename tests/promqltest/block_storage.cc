@@ -9,16 +9,6 @@
 namespace epi::promqltest {
 namespace {
 
-class NoSeries final : public SeriesSelection {
- public:
-  size_t size() const override { return 0; }
-  LabelTuple labels(size_t) const override { return {}; }
-  Result<void> Read(size_t, size_t, SeriesBatch& batch) const override {
-    batch.series.clear();
-    return {};
-  }
-};
-
 class BlockView final : public View {
  public:
   explicit BlockView(std::shared_ptr<const tsdb::Block> block) : block_(std::move(block)) {}
@@ -26,7 +16,7 @@ class BlockView final : public View {
   Result<std::unique_ptr<SeriesSelection>> Select(std::span<const Matcher> matchers, const SelectHints& hints,
                                                   Budget& budget) const override {
     if (block_ != nullptr) return block_->Select(matchers, hints, symbols_, budget);
-    std::unique_ptr<SeriesSelection> none = std::make_unique<NoSeries>();
+    std::unique_ptr<SeriesSelection> none = std::make_unique<EmptySelection>();
     return none;
   }
   Result<std::vector<std::string>> LabelValues(std::string_view name, std::span<const Matcher> matchers, size_t limit,

@@ -12,16 +12,6 @@ namespace {
 
 using BlockVector = std::vector<std::shared_ptr<const tsdb::Block>>;
 
-class NoStoredSeries final : public SeriesSelection {
- public:
-  size_t size() const override { return 0; }
-  LabelTuple labels(size_t) const override { return {}; }
-  Result<void> Read(size_t, size_t, SeriesBatch& batch) const override {
-    batch.series.clear();
-    return {};
-  }
-};
-
 class StoredBlocksView final : public View {
  public:
   explicit StoredBlocksView(BlockVector blocks) : blocks_(std::move(blocks)) {}
@@ -36,7 +26,7 @@ class StoredBlocksView final : public View {
       if (!(*block)->range().Overlaps(hints.range)) continue;
       EPI_ASSIGN(inputs.emplace_back(), (*block)->Select(matchers, sorted, symbols_, budget));
     }
-    if (inputs.empty()) return std::make_unique<NoStoredSeries>();
+    if (inputs.empty()) return std::make_unique<EmptySelection>();
     if (inputs.size() == 1) return std::move(inputs.front());
     return tsdb::MergeSelections(std::move(inputs), symbols_);
   }

@@ -8,27 +8,6 @@
 namespace epi::promql {
 namespace {
 
-// encoding/json escapes these three for HTML.
-void AppendHtmlSafeJson(std::string& out, std::string_view text) {
-  std::string plain;
-  AppendJsonString(plain, text);
-  for (const char c : plain) {
-    switch (c) {
-      case '<':
-        out += "\\u003c";
-        break;
-      case '>':
-        out += "\\u003e";
-        break;
-      case '&':
-        out += "\\u0026";
-        break;
-      default:
-        out += c;
-    }
-  }
-}
-
 // At most `size` bytes of a text, whole characters.
 std::string_view CutText(std::string_view text, size_t size) {
   if (text.size() <= size) return text;
@@ -42,7 +21,7 @@ std::string MakeSlot(std::string_view query, int64_t seconds) {
   query = CutText(query, kRoom);
   for (;;) {
     std::string entry = "{\"query\":";
-    AppendHtmlSafeJson(entry, query);
+    AppendHtmlSafeJsonString(entry, query);
     entry += ",\"timestamp_sec\":" + std::to_string(seconds) + "}";
     if (entry.size() <= kRoom) {
       entry.resize(kRoom, '\0');

@@ -5,6 +5,7 @@
 
 #include "model/labels.h"
 #include "rules/template/template_functions.h"
+#include "telemetry/go_text.h"
 
 namespace epi::rules {
 namespace {

@@ -5,38 +5,9 @@
 #include "net/url.h"
 #include "rules/template/go_format.h"
 #include "rules/template/template_functions.h"
+#include "telemetry/go_text.h"
 
 namespace epi::rules {
-
-std::string EscapeHtml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '\0':
-        out += "\xef\xbf\xbd";
-        break;
-      default:
-        out += c;
-        break;
-    }
-  }
-  return out;
-}
 
 namespace builtin {
 namespace {

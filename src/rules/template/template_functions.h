@@ -39,8 +39,6 @@ const TemplateMethod* FindTemplateMethod(const TemplateValue& receiver, std::str
 // How many results a method has that cannot be called for having several; 0 when there is no such method.
 int ManyResultsOf(const TemplateValue& receiver, std::string_view name);
 
-std::string EscapeHtml(std::string_view text);
-
 // Built-in functions (template_builtins.cc).
 namespace builtin {
 Result<TemplateValue> Not(const TemplateEnvironment&, TemplateArgs args);

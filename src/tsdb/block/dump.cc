@@ -30,35 +30,13 @@ void AppendSamples(std::string& out, const std::string& labels, const SeriesSamp
   }
 }
 
-// As Go's encoding/json writes text that may end up in a page.
-void AppendJson(std::string& out, std::string_view text) {
-  std::string quoted;
-  AppendJsonString(quoted, text);
-  for (const char c : quoted) {
-    switch (c) {
-      case '<':
-        out += "\\u003c";
-        break;
-      case '>':
-        out += "\\u003e";
-        break;
-      case '&':
-        out += "\\u0026";
-        break;
-      default:
-        out += c;
-        break;
-    }
-  }
-}
-
 std::string JsonOf(const Labels& labels) {
   std::string out = "{";
   for (const LabelView& label : labels) {
     if (out.size() > 1) out += ',';
-    AppendJson(out, label.name);
+    AppendHtmlSafeJsonString(out, label.name);
     out += ':';
-    AppendJson(out, label.value);
+    AppendHtmlSafeJsonString(out, label.value);
   }
   return out + "}";
 }
