@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "promql/parser/character_cursor.h"
 #include "promql/parser/token.h"
 
 namespace epi::promql {
@@ -16,85 +17,77 @@ class Lexer {
  public:
   // `input` outlives the lexer and its tokens. A series description is a metric, then values.
   explicit Lexer(std::string_view input, bool series_description = false)
-      : input_(input), series_description_(series_description) {}
+      : cursor_(input), series_description_(series_description) {}
 
   // The next token; comments are tokens too. After kError most texts are over and kEnd follows; only errors inside
   // strings are reported and read past. The text of an error token is valid until the next call.
   Token Next();
 
   // Where the token being read began: where errors are reported.
-  int32_t start() const { return start_; }
+  int32_t start() const { return static_cast<int32_t>(start_); }
 
  private:
-  enum class State : unsigned char {
-    kStatements,
-    kInsideBraces,
-    kDurationExpr,
-    kValueSequence,
-    kHistogram,
-    kBuckets,
-    kNumber,
-    kString,
-    kRawString,
-    kEnded,
+  // Where the next token stands, which says what it may be.
+  enum class Place : unsigned char {
+    kExpression,
+    kBraces,     // matchers
+    kRange,      // behind "[", until a number or duration has come
+    kValues,     // of a series description
+    kHistogram,  // a value in {{ }}; in its buckets while a bracket is open
   };
-  // What must follow a histogram that was just closed.
-  enum class HistogramState : unsigned char { kNone, kOpen, kMul, kAdd, kSub };
 
-  // Reading characters. Negative: the end of the input. Invalid UTF-8 reads as U+FFFD, one byte wide.
-  int32_t NextRune();
-  void Backup() { pos_ -= width_; }
-  int32_t PeekRune();
-  bool Accept(std::string_view set);
-  bool NextIsIn(std::string_view set);
+  Token InExpression();
+  Token InBraces();
+  Token InRange();
+  Token InValues();     // lexer_series.cc
+  Token InHistogram();  // lexer_series.cc
+  Token InBuckets();    // lexer_series.cc
 
-  void Emit(TokenType type);
-  template <typename... Parts>
-  State FailWith(const Parts&... parts);
-  State FailWithRune(std::string_view message, int32_t rune, std::string_view after = {});
+  // Tokens of which the first character has been taken.
+  Token Comment();
+  Token String(int32_t quote);
+  Token RestOfString();
+  Token Equal();
+  Token NotEqual();
+  Token OpenParen();
+  Token CloseParen(int32_t c);
+  Token OpenBracket(int32_t c);
+  Token CloseBracket(int32_t c);
+  Token AfterRange(int32_t c);
+  Token WordOrMetric();
+  Token HistogramWord();  // lexer_series.cc
+  // From its first character on.
+  Token NumberOrDuration();
+  Token Number();
+  Token AtEndOfInput();
 
-  // Each reads at least one character or emits one token, and says how to go on.
-  State Statements();
-  State InsideBraces();
-  State DurationExpr();
-  State ValueSequence();
-  State Histogram();
-  State HistogramDescriptor();
-  State Buckets();
-  State QuotedString();
-  State RawString();
-  State Space();
-  State LineComment();
-  State Number();
-  State NumberOrDuration();
-  State KeywordOrIdentifier();
-  State Identifier();
-  State CharacterInBrackets(int32_t rune);
+  // What has been taken since the last token, as a token.
+  Token Make(TokenType type);
+  Token Space();
+  // Ends the text.
+  Token Fail(std::string message);
+  Token FailAt(std::string message, int32_t c, std::string_view after = {});
 
-  bool ReadEscape();
-  bool ScanNumber();
-  bool ScanRestOfDuration();
-  bool ScanDurationKeyword();
-  bool FollowedByLeftParen() const;
-  std::string_view Word() const { return input_.substr(start_, pos_ - start_); }
+  void SkipBlanks();
+  // Whether `c`, which was taken, begins a number.
+  bool BeginsNumber(int32_t c) const { return IsDigit(c) || (c == '.' && IsDigit(cursor_.Peek())); }
+  // A word of duration expressions that begins with `c`, which was taken; kIdentifier when it is none.
+  TokenType DurationWord(int32_t c);
+  bool FollowedByOpenParen() const;
+  std::string_view Taken() const { return cursor_.text().substr(start_, cursor_.position() - start_); }
 
-  std::string_view input_;
-  bool series_description_;
-  State state_ = State::kStatements;
-  int32_t pos_ = 0;
-  int32_t start_ = 0;
-  int32_t width_ = 0;  // of the character read last
-  Token token_;
+  CharacterCursor cursor_;
+  size_t start_ = 0;
   std::string message_;  // behind the text of an error token
-  bool have_token_ = false;
-
+  const bool series_description_;
+  Place place_ = Place::kExpression;
+  bool ended_ = false;
+  int32_t quote_ = 0;        // of the string that an error was found in; 0 = none
+  bool number_due_ = false;  // behind a sign among the buckets
   int32_t paren_depth_ = 0;
-  bool brace_open_ = false;
   bool bracket_open_ = false;
-  bool got_colon_ = false;
-  bool got_duration_ = false;
-  int32_t quote_ = 0;  // of the string being read
-  HistogramState histogram_ = HistogramState::kNone;
+  bool colon_seen_ = false;     // in the bracket
+  bool duration_seen_ = false;  // in any bracket so far
 };
 
 }  // namespace epi::promql
