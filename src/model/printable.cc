@@ -1,7 +1,10 @@
 #include "model/printable.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <iterator>
+
+#include "model/utf8.h"
 
 namespace epi {
 namespace {
@@ -149,6 +152,18 @@ bool IsPrintable(uint32_t rune) {
   const auto* at = std::lower_bound(std::begin(kPrintable), std::end(kPrintable), rune,
                                     [](const Range& range, uint32_t r) { return range.last < r; });
   return at != std::end(kPrintable) && at->first <= rune;
+}
+
+std::string CodePointNotation(uint32_t rune) {
+  char number[16];
+  std::snprintf(number, sizeof number, "U+%04X", rune);
+  std::string out = number;
+  if (IsPrintable(rune)) {
+    out += " '";
+    AppendUtf8(out, rune);
+    out += '\'';
+  }
+  return out;
 }
 
 }  // namespace epi

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "promql/parser/character_cursor.h"
+#include "model/character_cursor.h"
 #include "promql/parser/token.h"
 
 namespace epi::promql {

@@ -1,7 +1,5 @@
 #include "promql/parser/literal_scan.h"
 
-#include <cstdio>
-
 #include "model/printable.h"
 
 namespace epi::promql {
@@ -22,19 +20,6 @@ uint32_t DigitIn(int32_t c, uint32_t base) {
   if (!IsIn(kHexadecimalDigits, c)) return base;
   if (IsDigit(c)) return static_cast<uint32_t>(c - '0');
   return static_cast<uint32_t>((c | 0x20) - 'a' + 10);
-}
-
-// As in "U+0063 'c'"; the character is shown only when it can be printed.
-std::string CodePoint(int32_t c) {
-  char number[16];
-  std::snprintf(number, sizeof number, "U+%04X", static_cast<unsigned>(c));
-  std::string out = number;
-  if (IsPrintable(static_cast<uint32_t>(c))) {
-    out += " '";
-    AppendUtf8(out, static_cast<uint32_t>(c));
-    out += '\'';
-  }
-  return out;
 }
 
 // An escape sequence that gives a number.
@@ -63,7 +48,8 @@ std::optional<std::string> ScanDigits(CharacterCursor& in, const NumericEscape& 
     const int32_t c = in.Take();
     if (c == kEndOfInput) return "escape sequence not terminated";
     const uint32_t digit = DigitIn(c, escape.base);
-    if (digit >= escape.base) return "illegal character " + CodePoint(c) + " in escape sequence";
+    if (digit >= escape.base)
+      return "illegal character " + CodePointNotation(static_cast<uint32_t>(c)) + " in escape sequence";
     value = value * escape.base + digit;
   }
   const bool surrogate = value >= 0xd800 && value < 0xe000;
@@ -130,7 +116,7 @@ std::optional<std::string> ScanEscape(CharacterCursor& in, int32_t quote) {
   if (const auto numeric = NumericEscapeOf(c)) return ScanDigits(in, *numeric);
   if (c == quote || IsIn("abfnrtv\\", c)) return std::nullopt;
   if (c == kEndOfInput) return "escape sequence not terminated";
-  return "unknown escape sequence " + CodePoint(c);
+  return "unknown escape sequence " + CodePointNotation(static_cast<uint32_t>(c));
 }
 
 }  // namespace epi::promql

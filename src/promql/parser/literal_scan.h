@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "promql/parser/character_cursor.h"
+#include "model/character_cursor.h"
 
 namespace epi::promql {
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "model/labels.h"
 #include "model/printable.h"
@@ -11,31 +10,19 @@
 namespace epi::rules {
 namespace {
 
-constexpr int32_t kEndOfInput = -1;
-constexpr std::string_view kLeft = "{{";
-constexpr std::string_view kRight = "}}";
-constexpr std::string_view kSpaces = " \t\r\n";
+constexpr std::string_view kOpening = "{{";
+constexpr std::string_view kClosing = "}}";
+constexpr std::string_view kCommentOpening = "/*";
+constexpr std::string_view kCommentClosing = "*/";
+constexpr std::string_view kDecimalDigits = "0123456789_";
 
-bool IsSpace(int32_t r) { return r == ' ' || r == '\t' || r == '\r' || r == '\n'; }
 // Letters and digits beyond ASCII are told from other characters by being printable and outside the general punctuation
 // and symbol blocks that rule files have.
-bool IsAlphaNumeric(int32_t r) {
-  if (r < 0x80) return r == '_' || (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z');
+bool IsNameCharacter(int32_t r) {
+  if (r < 0x80) return IsLetterOrDigit(r);
   if (r == 0xaa || r == 0xb5 || r == 0xba) return true;
   if (r < 0xc0 || r == 0xd7 || r == 0xf7 || (r >= 0x2000 && r <= 0x2bff) || (r >= 0x3000 && r <= 0x3004)) return false;
   return r != 0xfffd && IsPrintable(static_cast<uint32_t>(r));
-}
-
-std::string UnicodeNotation(int32_t r) {
-  char code[16];
-  std::snprintf(code, sizeof code, "U+%04X", static_cast<unsigned>(r < 0 ? 0xfffd : r));
-  std::string out = code;
-  if (r >= 0 && IsPrintable(static_cast<uint32_t>(r))) {
-    out += " '";
-    AppendUtf8(out, static_cast<uint32_t>(r));
-    out += '\'';
-  }
-  return out;
 }
 
 struct Keyword {
@@ -57,10 +44,29 @@ constexpr std::array kKeywords = {
     Keyword{"with", TemplateTokenType::kWith},
 };
 
-// "- " behind "{{", or " -" before "}}".
-constexpr size_t kTrimMarkerLength = 2;
-bool HasLeftTrimMarker(std::string_view text) { return text.size() >= 2 && text[0] == '-' && IsSpace(text[1]); }
-bool HasRightTrimMarker(std::string_view text) { return text.size() >= 2 && IsSpace(text[0]) && text[1] == '-'; }
+// A minus beside a delimiter takes the blanks of the text beyond it; a blank parts it from the action.
+constexpr size_t kTrimMarker = 2;
+size_t MarkerBehindOpening(std::string_view rest) {
+  return rest.size() >= kTrimMarker && rest[0] == '-' && IsBlank(rest[1]) ? kTrimMarker : 0;
+}
+size_t MarkerBeforeClosing(std::string_view rest) {
+  const bool marker = rest.size() >= kTrimMarker && IsBlank(rest[0]) && rest[1] == '-';
+  return marker && rest.substr(kTrimMarker).starts_with(kClosing) ? kTrimMarker : 0;
+}
+bool BeginsClosing(std::string_view rest) { return MarkerBeforeClosing(rest) > 0 || rest.starts_with(kClosing); }
+
+// How a number goes on behind its prefix.
+struct Radix {
+  std::string_view prefix;  // letters behind the zero
+  std::string_view digits;
+  std::string_view exponent;  // letters before one
+};
+constexpr Radix kDecimal{"", kDecimalDigits, "eE"};
+constexpr std::array kOtherRadices = {
+    Radix{"xX", "0123456789abcdefABCDEF_", "pP"},
+    Radix{"oO", "01234567_", ""},
+    Radix{"bB", "01_", ""},
+};
 
 }  // namespace
 
@@ -88,340 +94,204 @@ std::string DescribeTemplateToken(const TemplateToken& token) {
   return out;
 }
 
-int32_t TemplateLexer::NextRune() {
-  if (pos_ >= input_.size()) {
-    width_ = 0;
-    return kEndOfInput;
-  }
-  uint32_t rune = 0;
-  width_ = DecodeUtf8(input_.substr(pos_), rune);
-  if (width_ == 0) {
-    width_ = 1;
-    rune = kReplacementRune;
-  }
-  pos_ += width_;
-  if (rune == '\n') ++line_;
-  return static_cast<int32_t>(rune);
+void TemplateLexer::Drop() {
+  const std::string_view taken = Taken();
+  line_ += static_cast<int32_t>(std::count(taken.begin(), taken.end(), '\n'));
+  start_ = cursor_.position();
 }
 
-void TemplateLexer::Backup() {
-  if (width_ == 0) return;
-  pos_ -= width_;
-  if (input_[pos_] == '\n') --line_;
+TemplateToken TemplateLexer::Make(TemplateTokenType type) {
+  TemplateToken token{type, static_cast<int32_t>(start_), line_, std::string(Taken())};
+  Drop();
+  return token;
 }
 
-int32_t TemplateLexer::PeekRune() {
-  const int32_t rune = NextRune();
-  Backup();
-  return rune;
+TemplateToken TemplateLexer::Fail(std::string message) {
+  ended_ = true;
+  return {TemplateTokenType::kError, static_cast<int32_t>(start_), line_, std::move(message)};
 }
 
-bool TemplateLexer::Accept(std::string_view set) {
-  const int32_t rune = PeekRune();
-  if (rune < 0 || rune >= 0x80 || set.find(static_cast<char>(rune)) == std::string_view::npos) return false;
-  NextRune();
-  return true;
-}
-
-void TemplateLexer::AcceptRun(std::string_view set) {
-  while (Accept(set)) {
-  }
-}
-
-void TemplateLexer::Ignore() {
-  line_ += static_cast<int32_t>(std::count(input_.begin() + static_cast<int64_t>(start_),
-                                           input_.begin() + static_cast<int64_t>(pos_), '\n')) -
-           (line_ - start_line_);
-  start_ = pos_;
-  start_line_ = line_;
-}
-
-void TemplateLexer::Emit(TemplateTokenType type) {
-  token_ = {type, static_cast<int32_t>(start_), start_line_, std::string(input_.substr(start_, pos_ - start_))};
-  have_token_ = true;
-  Ignore();
-}
-
-void TemplateLexer::Fail(std::string message) {
-  token_ = {TemplateTokenType::kError, static_cast<int32_t>(start_), start_line_, std::move(message)};
-  have_token_ = true;
-  state_ = State::kEnded;
-  start_ = pos_ = input_.size();
+TemplateToken TemplateLexer::BadCharacter() {
+  return Fail("bad character " + CodePointNotation(static_cast<uint32_t>(cursor_.Peek())));
 }
 
 TemplateToken TemplateLexer::Next() {
-  have_token_ = false;
-  while (!have_token_) {
-    switch (state_) {
-      case State::kText:
-        Text();
-        break;
-      case State::kLeftDelim:
-        LeftDelim();
-        break;
-      case State::kInside:
-        Inside();
-        break;
-      case State::kEnded:
-        token_ = {TemplateTokenType::kEnd, static_cast<int32_t>(pos_), start_line_, {}};
-        have_token_ = true;
-        break;
+  if (ended_) return {TemplateTokenType::kEnd, static_cast<int32_t>(cursor_.text().size()), line_, {}};
+  return in_action_ ? InAction() : TextOrOpening();
+}
+
+TemplateToken TemplateLexer::TextOrOpening() {
+  const std::string_view input = cursor_.text();
+  while (true) {
+    const size_t open = std::min(input.find(kOpening, start_), input.size());
+    const std::string_view action = input.substr(std::min(open + kOpening.size(), input.size()));
+    const size_t marker = MarkerBehindOpening(action);
+    size_t end = open;
+    while (marker > 0 && end > start_ && IsBlank(static_cast<unsigned char>(input[end - 1]))) --end;
+    cursor_.MoveTo(end);
+    if (end > start_) return Make(TemplateTokenType::kText);
+    cursor_.MoveTo(open);
+    Drop();
+    if (open == input.size()) {
+      ended_ = true;
+      return Next();
     }
-  }
-  return token_;
-}
-
-void TemplateLexer::Text() {
-  const size_t open = input_.find(kLeft, pos_);
-  if (open == std::string_view::npos) {
-    pos_ = input_.size();
-    state_ = State::kEnded;
-    if (pos_ > start_) Emit(TemplateTokenType::kText);
-    return;
-  }
-  size_t end = open;
-  if (HasLeftTrimMarker(input_.substr(open + kLeft.size()))) {
-    while (end > start_ && IsSpace(static_cast<unsigned char>(input_[end - 1]))) --end;
-  }
-  pos_ = end;
-  state_ = State::kLeftDelim;
-  const bool any = pos_ > start_;
-  if (any) Emit(TemplateTokenType::kText);
-  pos_ = open;
-  Ignore();
-}
-
-void TemplateLexer::LeftDelim() {
-  pos_ += kLeft.size();
-  const size_t marker = HasLeftTrimMarker(input_.substr(pos_)) ? kTrimMarkerLength : 0;
-  if (input_.substr(pos_ + marker).starts_with("/*")) {
-    pos_ += marker;
-    Ignore();
-    Comment();
-    return;
-  }
-  state_ = State::kInside;
-  Emit(TemplateTokenType::kLeftDelim);
-  pos_ += marker;
-  Ignore();
-  paren_depth_ = 0;
-}
-
-void TemplateLexer::Comment() {
-  const size_t close = input_.find("*/", pos_ + 2);
-  if (close == std::string_view::npos) return Fail("unclosed comment");
-  pos_ = close + 2;
-  const RightDelim delim = AtRightDelim();
-  if (!delim.found) return Fail("comment ends before closing delimiter");
-  state_ = State::kText;
-  pos_ += (delim.trim ? kTrimMarkerLength : 0) + kRight.size();
-  if (delim.trim) pos_ = std::min(input_.size(), input_.find_first_not_of(kSpaces, pos_));
-  Ignore();
-}
-
-TemplateLexer::RightDelim TemplateLexer::AtRightDelim() const {
-  const std::string_view rest = input_.substr(pos_);
-  if (HasRightTrimMarker(rest) && rest.substr(kTrimMarkerLength).starts_with(kRight)) return {true, true};
-  return {rest.starts_with(kRight), false};
-}
-
-void TemplateLexer::CloseAction() {
-  const bool trim = AtRightDelim().trim;
-  if (trim) {
-    pos_ += kTrimMarkerLength;
-    Ignore();
-  }
-  pos_ += kRight.size();
-  state_ = State::kText;
-  Emit(TemplateTokenType::kRightDelim);
-  if (trim) {
-    pos_ = std::min(input_.size(), input_.find_first_not_of(kSpaces, pos_));
-    Ignore();
+    if (!action.substr(marker).starts_with(kCommentOpening)) {
+      TakeBytes(kOpening.size());
+      TemplateToken token = Make(TemplateTokenType::kLeftDelim);
+      TakeBytes(marker);
+      Drop();
+      in_action_ = true;
+      paren_depth_ = 0;
+      return token;
+    }
+    TakeBytes(kOpening.size() + marker);
+    Drop();
+    const size_t close = input.find(kCommentClosing, start_ + kCommentOpening.size());
+    if (close == std::string_view::npos) return Fail("unclosed comment");
+    cursor_.MoveTo(close + kCommentClosing.size());
+    if (!BeginsClosing(Rest())) return Fail("comment ends before closing delimiter");
+    const size_t trim = MarkerBeforeClosing(Rest());
+    TakeBytes(trim + kClosing.size());
+    if (trim > 0) cursor_.TakeWhile(IsBlank);
+    Drop();
   }
 }
 
-void TemplateLexer::Inside() {
-  if (AtRightDelim().found) {
-    if (paren_depth_ != 0) return Fail("unclosed left paren");
-    return CloseAction();
-  }
-  const int32_t r = NextRune();
-  switch (r) {
+TemplateToken TemplateLexer::Close() {
+  if (paren_depth_ != 0) return Fail("unclosed left paren");
+  const size_t trim = MarkerBeforeClosing(Rest());
+  TakeBytes(trim);
+  Drop();
+  TakeBytes(kClosing.size());
+  TemplateToken token = Make(TemplateTokenType::kRightDelim);
+  if (trim > 0) cursor_.TakeWhile(IsBlank);
+  Drop();
+  in_action_ = false;
+  return token;
+}
+
+TemplateToken TemplateLexer::InAction() {
+  if (BeginsClosing(Rest())) return Close();
+  const int32_t c = cursor_.Take();
+  if (IsBlank(c)) return Spaces();
+  switch (c) {
     case kEndOfInput:
       return Fail("unclosed action");
-    case ' ':
-    case '\t':
-    case '\r':
-    case '\n':
-      Backup();
-      return Space();
     case '=':
-      return Emit(TemplateTokenType::kAssign);
+      return Make(TemplateTokenType::kAssign);
     case ':':
-      if (NextRune() != '=') return Fail("expected :=");
-      return Emit(TemplateTokenType::kDeclare);
+      return cursor_.TakeIf("=") ? Make(TemplateTokenType::kDeclare) : Fail("expected :=");
     case '|':
-      return Emit(TemplateTokenType::kPipe);
+      return Make(TemplateTokenType::kPipe);
     case '"':
-      return Quote();
-    case '`':
-      return RawQuote();
-    case '$':
-      return FieldOrVariable(TemplateTokenType::kVariable);
+      return Quoted(c, TemplateTokenType::kString, "quoted string");
     case '\'':
-      return CharConstant();
+      return Quoted(c, TemplateTokenType::kCharConstant, "character constant");
+    case '`':
+      return RawString();
     case '(':
       ++paren_depth_;
-      return Emit(TemplateTokenType::kLeftParen);
+      return Make(TemplateTokenType::kLeftParen);
     case ')':
       if (--paren_depth_ < 0) return Fail("unexpected right paren");
-      return Emit(TemplateTokenType::kRightParen);
+      return Make(TemplateTokenType::kRightParen);
+    case '$':
+      return NameEnds() ? Make(TemplateTokenType::kVariable) : Name(TemplateTokenType::kVariable);
     case '.':
-      if (pos_ < input_.size() && (input_[pos_] < '0' || input_[pos_] > '9'))
-        return FieldOrVariable(TemplateTokenType::kField);
-      break;
+      if (IsDigit(cursor_.Peek()) || cursor_.Peek() == kEndOfInput) return Number();
+      return NameEnds() ? Make(TemplateTokenType::kDot) : Name(TemplateTokenType::kField);
     default:
       break;
   }
-  if (r == '.' || r == '+' || r == '-' || (r >= '0' && r <= '9')) {
-    Backup();
-    return Number();
-  }
-  if (IsAlphaNumeric(r)) {
-    Backup();
-    return Identifier();
-  }
-  if (r < 0x80 && r > ' ' && r != 0x7f) return Emit(TemplateTokenType::kChar);
-  Fail("unrecognized character in action: " + UnicodeNotation(r));
+  if (c == '+' || c == '-' || IsDigit(c)) return Number();
+  if (IsNameCharacter(c)) return Word();
+  if (c < 0x80 && c > ' ' && c != 0x7f) return Make(TemplateTokenType::kChar);
+  return Fail("unrecognized character in action: " + CodePointNotation(static_cast<uint32_t>(c)));
 }
 
-// Spaces are tokens, because they separate operands. A trim marker takes the last of them.
-void TemplateLexer::Space() {
-  size_t spaces = 0;
-  while (IsSpace(PeekRune())) {
-    NextRune();
-    ++spaces;
-  }
-  const std::string_view from_last = input_.substr(pos_ - 1);
-  if (HasRightTrimMarker(from_last) && from_last.substr(kTrimMarkerLength).starts_with(kRight)) {
-    --pos_;
-    if (input_[pos_] == '\n') --line_;
-    if (spaces == 1) {
-      if (paren_depth_ != 0) return Fail("unclosed left paren");
-      return CloseAction();
-    }
-  }
-  Emit(TemplateTokenType::kSpace);
+// Blanks are a token, because they separate operands. The last of them may belong to a trim marker.
+TemplateToken TemplateLexer::Spaces() {
+  cursor_.TakeWhile(IsBlank);
+  const size_t last = cursor_.position() - 1;
+  if (MarkerBeforeClosing(cursor_.text().substr(last)) > 0) cursor_.MoveTo(last);
+  return Taken().empty() ? Close() : Make(TemplateTokenType::kSpace);
 }
 
-bool TemplateLexer::AtTerminator() {
-  const int32_t r = PeekRune();
-  if (IsSpace(r)) return true;
-  switch (r) {
-    case kEndOfInput:
-    case '.':
-    case ',':
-    case '|':
-    case ':':
-    case ')':
-    case '(':
-      return true;
-    default:
-      return StartsWith(kRight);
-  }
+bool TemplateLexer::NameEnds() const {
+  constexpr std::string_view kMayFollow = ".,|:()";
+  const int32_t c = cursor_.Peek();
+  if (c == kEndOfInput || IsBlank(c)) return true;
+  return (c < 0x80 && kMayFollow.find(static_cast<char>(c)) != std::string_view::npos) || Rest().starts_with(kClosing);
 }
 
-void TemplateLexer::Identifier() {
-  while (IsAlphaNumeric(PeekRune())) NextRune();
-  if (!AtTerminator()) return Fail("bad character " + UnicodeNotation(PeekRune()));
-  const std::string_view word = input_.substr(start_, pos_ - start_);
-  for (const Keyword& keyword : kKeywords) {
-    if (keyword.text == word) return Emit(keyword.type);
-  }
-  Emit(word == "true" || word == "false" ? TemplateTokenType::kBool : TemplateTokenType::kIdentifier);
+TemplateToken TemplateLexer::Name(TemplateTokenType type) {
+  cursor_.TakeWhile(IsNameCharacter);
+  return NameEnds() ? Make(type) : BadCharacter();
 }
 
-// The dot or dollar was read.
-void TemplateLexer::FieldOrVariable(TemplateTokenType type) {
-  if (AtTerminator()) return Emit(type == TemplateTokenType::kVariable ? type : TemplateTokenType::kDot);
-  while (IsAlphaNumeric(PeekRune())) NextRune();
-  if (!AtTerminator()) return Fail("bad character " + UnicodeNotation(PeekRune()));
-  Emit(type);
+TemplateToken TemplateLexer::Word() {
+  cursor_.TakeWhile(IsNameCharacter);
+  if (!NameEnds()) return BadCharacter();
+  const std::string_view word = Taken();
+  const auto* keyword =
+      std::find_if(kKeywords.begin(), kKeywords.end(), [&](const Keyword& known) { return known.text == word; });
+  if (keyword != kKeywords.end()) return Make(keyword->type);
+  return Make(word == "true" || word == "false" ? TemplateTokenType::kBool : TemplateTokenType::kIdentifier);
 }
 
-void TemplateLexer::CharConstant() {
+// A backslash takes the quote behind it along, but no line ends.
+TemplateToken TemplateLexer::Quoted(int32_t quote, TemplateTokenType type, std::string_view what) {
   while (true) {
-    int32_t r = NextRune();
-    if (r == '\\') {
-      r = NextRune();
-      if (r != kEndOfInput && r != '\n') continue;
-    }
-    if (r == kEndOfInput || r == '\n') return Fail("unterminated character constant");
-    if (r == '\'') return Emit(TemplateTokenType::kCharConstant);
+    const int32_t c = cursor_.Take();
+    if (c == quote) return Make(type);
+    const int32_t last = c == '\\' ? cursor_.Take() : c;
+    if (last == kEndOfInput || last == '\n') return Fail("unterminated " + std::string(what));
   }
 }
 
-void TemplateLexer::Quote() {
-  while (true) {
-    int32_t r = NextRune();
-    if (r == '\\') {
-      r = NextRune();
-      if (r != kEndOfInput && r != '\n') continue;
-    }
-    if (r == kEndOfInput || r == '\n') return Fail("unterminated quoted string");
-    if (r == '"') return Emit(TemplateTokenType::kString);
-  }
+TemplateToken TemplateLexer::RawString() {
+  const size_t close = cursor_.text().find('`', cursor_.position());
+  if (close == std::string_view::npos) return Fail("unterminated raw quoted string");
+  cursor_.MoveTo(close + 1);
+  return Make(TemplateTokenType::kRawString);
 }
 
-void TemplateLexer::RawQuote() {
-  while (true) {
-    const int32_t r = NextRune();
-    if (r == kEndOfInput) return Fail("unterminated raw quoted string");
-    if (r == '`') return Emit(TemplateTokenType::kRawString);
-  }
-}
-
-void TemplateLexer::Number() {
+TemplateToken TemplateLexer::Number() {
+  cursor_.MoveTo(start_);
   bool good = ScanNumber();
-  // "1+2i": no spaces, and an imaginary part behind the sign.
-  const int32_t sign = PeekRune();
-  if (good && (sign == '+' || sign == '-')) good = ScanNumber() && input_[pos_ - 1] == 'i';
-  if (!good) {
-    std::string quoted;
-    AppendQuoted(quoted, input_.substr(start_, pos_ - start_));
-    return Fail("bad number syntax: " + quoted);
+  // "1+2i": an imaginary part right behind its sign.
+  if (const int32_t sign = cursor_.Peek(); good && (sign == '+' || sign == '-')) {
+    good = ScanNumber() && Taken().back() == 'i';
   }
-  Emit(TemplateTokenType::kNumber);
+  if (good) return Make(TemplateTokenType::kNumber);
+  std::string message = "bad number syntax: ";
+  AppendQuoted(message, Taken());
+  return Fail(std::move(message));
 }
 
-// What looks like a number; the parser finds whether it is one.
+// What looks like a number; the parser finds whether it is one. A letter that spoils it is taken as well.
 bool TemplateLexer::ScanNumber() {
-  Accept("+-");
-  std::string_view digits = "0123456789_";
-  bool decimal = true;
-  bool hex = false;
-  if (Accept("0")) {
-    if (Accept("xX")) {
-      digits = "0123456789abcdefABCDEF_";
-      decimal = false;
-      hex = true;
-    } else if (Accept("oO")) {
-      digits = "01234567_";
-      decimal = false;
-    } else if (Accept("bB")) {
-      digits = "01_";
-      decimal = false;
+  const auto take_all = [&](std::string_view characters) {
+    while (cursor_.TakeIf(characters)) {
     }
+  };
+  cursor_.TakeIf("+-");
+  Radix radix = kDecimal;
+  if (cursor_.TakeIf("0")) {
+    const auto* other = std::find_if(kOtherRadices.begin(), kOtherRadices.end(),
+                                     [&](const Radix& candidate) { return cursor_.TakeIf(candidate.prefix); });
+    if (other != kOtherRadices.end()) radix = *other;
   }
-  AcceptRun(digits);
-  if (Accept(".")) AcceptRun(digits);
-  if ((decimal && Accept("eE")) || (hex && Accept("pP"))) {
-    Accept("+-");
-    AcceptRun("0123456789_");
+  take_all(radix.digits);
+  if (cursor_.TakeIf(".")) take_all(radix.digits);
+  if (cursor_.TakeIf(radix.exponent)) {
+    cursor_.TakeIf("+-");
+    take_all(kDecimalDigits);
   }
-  Accept("i");
-  if (!IsAlphaNumeric(PeekRune())) return true;
-  NextRune();
+  cursor_.TakeIf("i");
+  if (!IsNameCharacter(cursor_.Peek())) return true;
+  cursor_.Take();
   return false;
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "model/character_cursor.h"
+
 namespace epi::rules {
 
 enum class TemplateTokenType : unsigned char {
@@ -56,51 +58,45 @@ std::string DescribeTemplateToken(const TemplateToken& token);
 // Reads on demand; after kError or kEnd it repeats kEnd.
 class TemplateLexer {
  public:
-  explicit TemplateLexer(std::string_view input) : input_(input) {}
+  // `input` outlives the lexer.
+  explicit TemplateLexer(std::string_view input) : cursor_(input) {}
   TemplateToken Next();
 
  private:
-  enum class State : unsigned char { kText, kLeftDelim, kInside, kEnded };
-  int32_t NextRune();
-  int32_t PeekRune();
-  void Backup();
-  bool Accept(std::string_view set);
-  void AcceptRun(std::string_view set);
-  bool StartsWith(std::string_view text) const { return input_.substr(pos_).starts_with(text); }
-  struct RightDelim {
-    bool found = false;
-    bool trim = false;
-  };
-  RightDelim AtRightDelim() const;
-  bool AtTerminator();
-  void Ignore();
-  void Emit(TemplateTokenType type);
-  void Fail(std::string message);
+  TemplateToken TextOrOpening();
+  TemplateToken InAction();
 
-  void Text();
-  void LeftDelim();
-  void Comment();
-  void CloseAction();
-  void Inside();
-  void Space();
-  void Identifier();
-  void FieldOrVariable(TemplateTokenType type);
-  void CharConstant();
-  void Quote();
-  void RawQuote();
-  void Number();
+  // Tokens of actions whose first character has been taken.
+  TemplateToken Spaces();
+  TemplateToken Name(TemplateTokenType type);
+  TemplateToken Word();
+  TemplateToken Quoted(int32_t quote, TemplateTokenType type, std::string_view what);
+  TemplateToken RawString();
+  TemplateToken Number();
+  // "}}", perhaps with a trim marker before it.
+  TemplateToken Close();
+
+  // What has been taken since the last token, as a token.
+  TemplateToken Make(TemplateTokenType type);
+  // What has been taken is part of no token.
+  void Drop();
+  // Ends the text.
+  TemplateToken Fail(std::string message);
+  TemplateToken BadCharacter();
+
+  std::string_view Rest() const { return cursor_.text().substr(cursor_.position()); }
+  std::string_view Taken() const { return cursor_.text().substr(start_, cursor_.position() - start_); }
+  void TakeBytes(size_t count) { cursor_.MoveTo(cursor_.position() + count); }
+  // Whether the next character may stand behind a name.
+  bool NameEnds() const;
   bool ScanNumber();
 
-  std::string_view input_;
-  State state_ = State::kText;
-  size_t pos_ = 0;
+  CharacterCursor cursor_;
   size_t start_ = 0;
-  size_t width_ = 0;
-  int32_t line_ = 1;
-  int32_t start_line_ = 1;
+  int32_t line_ = 1;  // of start_
+  bool in_action_ = false;
+  bool ended_ = false;
   int32_t paren_depth_ = 0;
-  TemplateToken token_;
-  bool have_token_ = false;
 };
 
 }  // namespace epi::rules

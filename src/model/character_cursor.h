@@ -6,7 +6,7 @@
 
 #include "model/utf8.h"
 
-namespace epi::promql {
+namespace epi {
 
 // What is read at the end of the text.
 inline constexpr int32_t kEndOfInput = -1;
@@ -66,4 +66,4 @@ class CharacterCursor {
   size_t at_ = 0;
 };
 
-}  // namespace epi::promql
+}  // namespace epi
