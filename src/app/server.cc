@@ -7,8 +7,10 @@
 #include "app/memory_limit.h"
 #include "app/version.h"
 #include "config/config_checksum.h"
+#include "discovery/kind_metrics.h"
 #include "model/anchored_regex.h"
 #include "scrape/job_from_config.h"
+#include "web/handlers.h"
 
 namespace epi::app {
 namespace {
@@ -199,7 +201,7 @@ Result<void> Server::OpenDatabase() {
   reads.sample_limit = flags.remote_read_sample_limit;
   reads.concurrent_limit = static_cast<size_t>(flags.remote_read_concurrent_limit);
   reads.max_bytes_in_frame = static_cast<size_t>(flags.remote_read_max_bytes_in_frame);
-  read_server_ = std::make_unique<remote::ReadServer>(reads, *db_);
+  read_server_ = std::make_unique<remote::ReadServer>(reads, *db_, metrics_);
   EPI_TRY(components_.Add({.name = "remote_storage",
                            .start = {},
                            .apply = [this](const LoadedConfig& loaded) -> Result<void> {
@@ -244,6 +246,7 @@ Result<void> Server::StartScraping() {
                              return scrape_->ApplyConfig(std::move(jobs), seed);
                            },
                            .stop = [this] { scrape_->Stop(); }}));
+  discovery::RegisterKindMetrics(metrics_);
   discovery::DiscoveryManagerOptions discovery;
   discovery.max_update_wait_ms = flags.scrape_discovery_reload_interval_ms;
   discovery_ = std::make_unique<discovery::DiscoveryManager>(
@@ -382,6 +385,7 @@ void Server::FillServices() {
 Result<void> Server::StartHttp() {
   const config::Flags& flags = setup_.flags.flags;
   const std::string prefix = setup_.external.route_prefix == "/" ? std::string() : setup_.external.route_prefix;
+  web::FederationErrors(metrics_);
   router_ = std::make_unique<net::Router>(web::RouterOptions(prefix, services_.logger), services_, web::Routes(),
                                           metrics_, clock_);
   net::HttpServerOptions options;

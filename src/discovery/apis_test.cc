@@ -259,6 +259,10 @@ TEST(KubernetesDiscovery, ListsAndWatchesPods) {
   await([&] { return watches >= 3 && discovery.Groups().empty(); });
   EXPECT_EQ(lists, 3);
   EXPECT_THAT(discovery.Sources(), UnorderedElementsAre("pod/default/p", "pod/default/q"));
+  // p by the list and q by the watch; p was deleted, and q was missing in the last list.
+  EXPECT_EQ(discovery.Metric("prometheus_sd_kubernetes_events_total", {{"event", "add"}, {"role", "pod"}}), 2);
+  EXPECT_EQ(discovery.Metric("prometheus_sd_kubernetes_events_total", {{"event", "delete"}, {"role", "pod"}}), 2);
+  EXPECT_EQ(discovery.Metric("prometheus_sd_kubernetes_events_total", {{"event", "update"}, {"role", "pod"}}), 0);
 }
 
 TEST(KubernetesDiscovery, ReadsAKubeconfig) {

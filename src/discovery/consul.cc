@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "discovery/api_client.h"
+#include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
 #include "discovery/waiting.h"
 #include "net/url.h"
@@ -45,10 +46,7 @@ class ConsulDiscoverer final : public Discoverer {
         api_(std::move(api)),
         clock_(parts.clock),
         logger_(parts.logger),
-        failures_(parts.registry.AddCounter("prometheus_sd_consul_rpc_failures_total",
-                                            "The number of Consul RPC call failures.")),
-        services_duration_(Duration(parts.registry, "catalog", "services")),
-        service_duration_(Duration(parts.registry, "catalog", "service")),
+        metrics_(parts.registry),
         datacenter_(config.datacenter) {}
 
   void Run(TargetGroupSink& sink, std::stop_token stop) override {
@@ -72,12 +70,6 @@ class ConsulDiscoverer final : public Discoverer {
     std::thread thread;
   };
 
-  static Observer& Duration(MetricRegistry& registry, const std::string& endpoint, const std::string& call) {
-    return registry.AddSummary("prometheus_sd_consul_rpc_duration_seconds",
-                               "The duration of a Consul RPC call in seconds.", {0.5, 0.9, 0.99},
-                               {{"endpoint", endpoint}, {"call", call}});
-  }
-
   bool FindDatacenter(std::stop_token stop) {
     if (!datacenter_.empty()) return true;
     const auto self = api_.Get("/v1/agent/self", stop);
@@ -96,7 +88,7 @@ class ConsulDiscoverer final : public Discoverer {
 
   void Failed(std::string_view what, const Error& error) {
     logger_.Error(what, {{"err", error.message()}});
-    failures_.Increment();
+    metrics_.failures.Increment();
   }
 
   // What every query says: consistency, place, filters and, from the second time on, that it waits for a change.
@@ -132,7 +124,7 @@ class ConsulDiscoverer final : public Discoverer {
     while (!stop.stop_requested()) {
       const MonotonicNs begin = clock_.Monotonic();
       const auto answer = api_.Get("/v1/catalog/services" + Query(last_index, config_.filter), stop);
-      services_duration_.Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
+      metrics_.services_duration.Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
       if (stop.stop_requested()) return;
       if (!answer) {
         Failed("Error refreshing service list", answer.error());
@@ -191,11 +183,11 @@ class ConsulDiscoverer final : public Discoverer {
     while (!stop.stop_requested()) {
       const MonotonicNs begin = clock_.Monotonic();
       const auto answer = api_.Get(path + Query(last_index, config_.health_filter) + tags, stop);
-      service_duration_.Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
+      metrics_.service_duration.Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
       if (stop.stop_requested()) return;
       if (!answer) {
         logger_.Error("Error refreshing service", {{"service", name}, {"err", answer.error().message()}});
-        failures_.Increment();
+        metrics_.failures.Increment();
         if (!WaitFor(clock_, kRetryMs, stop)) return;
         continue;
       }
@@ -254,9 +246,7 @@ class ConsulDiscoverer final : public Discoverer {
   ApiClient api_;
   Clock& clock_;
   Logger logger_;
-  Counter& failures_;
-  Observer& services_duration_;
-  Observer& service_duration_;
+  const ConsulMetrics metrics_;
   std::string datacenter_;
   std::map<std::string, Watch> watches_;  // by service; touched by the discovery's own thread only
 };

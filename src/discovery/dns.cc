@@ -1,6 +1,7 @@
 // dns_sd_configs: targets from A, AAAA, SRV, MX and NS records.
 #include "discovery/dns.h"
 
+#include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
 #include "discovery/refresh.h"
 #include "model/case_mapping.h"
@@ -18,12 +19,7 @@ constexpr TypeName kTypes[] = {
 class DnsRefresher final : public Refresher {
  public:
   DnsRefresher(const config::DnsSdConfig& config, std::unique_ptr<DnsResolver> resolver, const DiscoveryParts& parts)
-      : config_(config),
-        resolver_(std::move(resolver)),
-        logger_(parts.logger),
-        lookups_(parts.registry.AddCounter("prometheus_sd_dns_lookups_total", "The number of DNS-SD lookups.")),
-        failures_(parts.registry.AddCounter("prometheus_sd_dns_lookup_failures_total",
-                                            "The number of DNS-SD lookup failures.")) {
+      : config_(config), resolver_(std::move(resolver)), logger_(parts.logger), metrics_(parts.registry) {
     const std::string type = ToUpperUtf8(config.type);
     for (const auto& row : kTypes) {
       if (row.name == type) type_ = row.type;
@@ -35,10 +31,10 @@ class DnsRefresher final : public Refresher {
     std::vector<TargetGroup> out;
     for (const auto& name : config_.names) {
       const auto records = resolver_->Lookup(name, type_, stop);
-      lookups_.Increment();
+      metrics_.lookups.Increment();
       if (stop.stop_requested()) break;
       if (!records) {
-        failures_.Increment();
+        metrics_.failures.Increment();
         logger_.Error("Error refreshing DNS targets", {{"err", records.error().message()}});
         continue;
       }
@@ -51,8 +47,7 @@ class DnsRefresher final : public Refresher {
   const config::DnsSdConfig config_;
   std::unique_ptr<DnsResolver> resolver_;
   Logger logger_;
-  Counter& lookups_;
-  Counter& failures_;
+  const DnsMetrics metrics_;
   DnsType type_ = DnsType::kSrv;
 };
 

@@ -6,6 +6,7 @@
 
 #include "config/glob.h"
 #include "discovery/file_watcher.h"
+#include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
 #include "model/case_mapping.h"
 
@@ -24,12 +25,7 @@ class FileDiscoverer final : public Discoverer {
         clock_(parts.clock),
         logger_(parts.logger),
         registry_(parts.registry),
-        read_errors_(
-            registry_.AddCounter("prometheus_sd_file_read_errors_total", "The number of File-SD read errors.")),
-        watcher_errors_(registry_.AddCounter("prometheus_sd_file_watcher_errors_total",
-                                             "The number of File-SD errors caused by filesystem watch failures.")),
-        scan_duration_(registry_.AddSummary("prometheus_sd_file_scan_duration_seconds",
-                                            "The duration of the File-SD scan in seconds.", {0.5, 0.9, 0.99})) {}
+        metrics_(parts.registry) {}
 
   ~FileDiscoverer() override {
     for (const auto& [path, groups] : group_counts_) ForgetTime(path);
@@ -47,7 +43,7 @@ class FileDiscoverer final : public Discoverer {
     if (!watcher) {
       // The interval alone finds changes then, only later.
       logger_.Error("Error adding file watcher", {{"err", watcher.error().message()}});
-      watcher_errors_.Increment();
+      metrics_.watcher_errors.Increment();
     }
     while (!stop.stop_requested()) {
       // Watched before it is read, so that no change in between is lost.
@@ -79,7 +75,7 @@ class FileDiscoverer final : public Discoverer {
     for (const auto& path : Paths()) {
       auto groups = ReadGroups(path);
       if (!groups) {
-        read_errors_.Increment();
+        metrics_.read_errors.Increment();
         logger_.Error("Error reading file", {{"path", path}, {"err", groups.error().message()}});
         counts[path] = group_counts_[path];  // its targets stay
         continue;
@@ -89,7 +85,7 @@ class FileDiscoverer final : public Discoverer {
     }
     SendVanished(counts, sink);
     group_counts_ = std::move(counts);
-    scan_duration_.Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
+    metrics_.scan_duration.Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
   }
 
   std::vector<std::string> Paths() {
@@ -142,9 +138,7 @@ class FileDiscoverer final : public Discoverer {
   Clock& clock_;
   Logger logger_;
   MetricRegistry& registry_;
-  Counter& read_errors_;
-  Counter& watcher_errors_;
-  Observer& scan_duration_;
+  const FileMetrics metrics_;
   std::map<std::string, size_t> group_counts_;  // groups last read, by path
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -1,6 +1,7 @@
 // http_sd_configs: an endpoint that answers with a JSON list of target groups.
 #include "discovery/http.h"
 
+#include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
 #include "discovery/refresh.h"
 #include "discovery/waiting.h"
@@ -15,11 +16,7 @@ class HttpRefresher final : public Refresher {
  public:
   HttpRefresher(const config::HttpSdConfig& config, std::shared_ptr<const net::HttpProfile> profile,
                 const DiscoveryParts& parts)
-      : config_(config),
-        profile_(std::move(profile)),
-        client_(parts.http),
-        failures_(parts.registry.AddCounter("prometheus_sd_http_failures_total",
-                                            "Number of HTTP service discovery refresh failures.")) {}
+      : config_(config), profile_(std::move(profile)), client_(parts.http), failures_(HttpFailures(parts.registry)) {}
 
   Result<std::vector<TargetGroup>> Refresh(std::stop_token stop) override {
     auto groups = Ask(stop);

@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
 #include "discovery/kubernetes_access.h"
 #include "discovery/kubernetes_targets.h"
@@ -24,8 +25,8 @@ class KubernetesDiscoverer final : public Discoverer, private KubeChanges {
         access_(std::move(access)),
         clock_(parts.clock),
         logger_(parts.logger),
-        failures_(parts.registry.AddCounter("prometheus_sd_kubernetes_failures_total",
-                                            "The number of failed WATCH/LIST requests.")),
+        registry_(parts.registry),
+        failures_(KubernetesFailures(parts.registry)),
         primary_(KubeKindsOf(config_).front()) {
     for (const std::string& name_space : Namespaces()) {
       for (const KubeKind kind : KubeKindsOf(config_)) AddWatch(kind, name_space);
@@ -82,6 +83,7 @@ class KubernetesDiscoverer final : public Discoverer, private KubeChanges {
       watch.field_selector = selector.field;
     }
     watches_.push_back(std::move(watch));
+    events_.emplace_back(registry_, kind);
   }
 
   std::map<std::string, KubeObject>& ObjectsOf(size_t watch) {
@@ -93,9 +95,20 @@ class KubernetesDiscoverer final : public Discoverer, private KubeChanges {
     auto& known = ObjectsOf(watch);
     const std::string& name_space = watches_[watch].name_space;
     // Of this watch's namespace all goes that the list does not have.
-    std::erase_if(known,
-                  [&](const auto& entry) { return name_space.empty() || entry.first.starts_with(name_space + "/"); });
-    for (auto& object : objects) known[KubeKey(*object)] = std::move(object);
+    std::map<std::string, KubeObject> before;
+    for (auto entry = known.begin(); entry != known.end();) {
+      const bool ours = name_space.empty() || entry->first.starts_with(name_space + "/");
+      const auto next = std::next(entry);
+      if (ours) before.insert(known.extract(entry));
+      entry = next;
+    }
+    const KubernetesEvents& events = events_[watch];
+    for (auto& object : objects) {
+      std::string key = KubeKey(*object);
+      Count(before.erase(key) > 0 ? events.updated : events.added);
+      known[std::move(key)] = std::move(object);
+    }
+    for (size_t gone = before.size(); gone > 0; --gone) Count(events.deleted);
     synced_.insert(watch);
     all_dirty_ = true;
     wake_.notify_all();
@@ -104,14 +117,21 @@ class KubernetesDiscoverer final : public Discoverer, private KubeChanges {
   void Changed(size_t watch, KubeObject object) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     std::string key = KubeKey(*object);
-    ObjectsOf(watch)[key] = std::move(object);
+    KubeObject& known = ObjectsOf(watch)[key];
+    Count(known != nullptr ? events_[watch].updated : events_[watch].added);
+    known = std::move(object);
     Mark(watch, std::move(key));
   }
 
   void Deleted(size_t watch, const std::string& key) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     ObjectsOf(watch).erase(key);
+    Count(events_[watch].deleted);
     Mark(watch, key);
+  }
+
+  static void Count(Counter* event) {
+    if (event != nullptr) event->Increment();
   }
 
   // A change of the role's own kind concerns one group; others may concern any.
@@ -161,9 +181,11 @@ class KubernetesDiscoverer final : public Discoverer, private KubeChanges {
   KubernetesAccess access_;
   Clock& clock_;
   Logger logger_;
+  MetricRegistry& registry_;
   Counter& failures_;
   KubeKind primary_;
-  std::vector<KubeWatch> watches_;  // not changed after construction
+  std::vector<KubernetesEvents> events_;  // by watch
+  std::vector<KubeWatch> watches_;        // not changed after construction
   std::mutex mutex_;
   std::condition_variable wake_;
   KubeObjects objects_;                      // guarded by mutex_

@@ -1,4 +1,5 @@
 #include "discovery/manager.h"
+#include "discovery/manager_metrics.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -6,7 +7,7 @@
 #include <set>
 #include <thread>
 
-#include "telemetry/metrics.h"
+#include "discovery/manager_metrics.h"
 
 namespace epi::discovery {
 namespace {
@@ -46,7 +47,7 @@ struct DiscoveryManager::Impl {
         }
         manager_.dirty_ = true;
       }
-      manager_.received_->Increment();
+      manager_.metrics_.received.Increment();
       manager_.wake_.notify_all();
     }
 
@@ -62,17 +63,10 @@ struct DiscoveryManager::Impl {
   };
 
   Impl(DiscoveryParts parts, DiscoveryManagerOptions options, std::function<void(TargetSets)> receive)
-      : parts_(std::move(parts)), options_(std::move(options)), receive_(std::move(receive)) {
-    auto& registry = parts_.registry;
-    const MetricLabels labels = {{"name", options_.name}};
-    failed_ = &registry.AddGauge("prometheus_sd_failed_configs",
-                                 "Current number of service discovery configurations that failed to load.", labels);
-    received_ = &registry.AddCounter("prometheus_sd_received_updates_total",
-                                     "Total number of update events received from the SD providers.", labels);
-    delayed_ = &registry.AddCounter("prometheus_sd_updates_delayed_total",
-                                    "Total number of update events that couldn't be sent immediately.", labels);
-    sent_ = &registry.AddCounter("prometheus_sd_updates_total",
-                                 "Total number of update events sent to the SD consumers.", labels);
+      : parts_(std::move(parts)),
+        options_(std::move(options)),
+        receive_(std::move(receive)),
+        metrics_(parts_.registry, options_.name) {
     sender_ = std::thread([this] { SendLoop(); });
   }
 
@@ -88,14 +82,14 @@ struct DiscoveryManager::Impl {
       TargetSets sets = AllSets();
       ReportSets(sets);
       lock.unlock();
-      sent_->Increment();
+      metrics_.sent.Increment();
       receive_(std::move(sets));
       lock.lock();
       // A quiet time as long as the longest wait makes the next update prompt again.
       const MonotonicNs quiet = parts_.clock.Monotonic() + options_.max_update_wait_ms * 1'000'000;
       if (parts_.clock.WaitUntil(lock, wake_, quiet, [this] { return dirty_ || stopping_; })) {
         wait_ms = std::min(wait_ms * 2, options_.max_update_wait_ms);
-        if (!stopping_) delayed_->Increment();
+        if (!stopping_) metrics_.delayed.Increment();
       } else {
         wait_ms = std::min(kFirstWaitMs, options_.max_update_wait_ms);
       }
@@ -118,21 +112,7 @@ struct DiscoveryManager::Impl {
     for (const auto& [job, groups] : sets) {
       size_t targets = 0;
       for (const auto& group : groups) targets += group->targets.size();
-      JobGauge("prometheus_sd_discovered_targets", "Current number of discovered targets.", job)
-          .Set(static_cast<double>(targets));
-      JobGauge("prometheus_sd_last_update_timestamp_seconds", "Timestamp of the last update sent to the SD consumers.",
-               job)
-          .Set(static_cast<double>(parts_.clock.NowMs()) / 1000);
-    }
-  }
-
-  Gauge& JobGauge(const std::string& name, const std::string& help, const std::string& job) {
-    return parts_.registry.AddGauge(name, help, {{"name", options_.name}, {"config", job}});
-  }
-
-  void ForgetJob(const std::string& job) {
-    for (const char* name : {"prometheus_sd_discovered_targets", "prometheus_sd_last_update_timestamp_seconds"}) {
-      parts_.registry.Remove(name, {{"name", options_.name}, {"config", job}});
+      metrics_.Report(job, targets, parts_.clock.NowMs());
     }
   }
 
@@ -148,10 +128,7 @@ struct DiscoveryManager::Impl {
   DiscoveryParts parts_;
   DiscoveryManagerOptions options_;
   std::function<void(TargetSets)> receive_;
-  Gauge* failed_ = nullptr;
-  Counter* received_ = nullptr;
-  Counter* delayed_ = nullptr;
-  Counter* sent_ = nullptr;
+  ManagerMetrics metrics_;
   std::mutex apply_mutex_;  // one ApplyConfig or Stop at a time; taken before mutex_
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -215,7 +192,7 @@ size_t DiscoveryManager::Impl::Apply(const std::map<std::string, config::SdConfi
     dirty_ = true;
   }
   StopAll(obsolete);
-  for (const auto& job : gone) ForgetJob(job);
+  for (const auto& job : gone) metrics_.Forget(job);
 
   size_t failed = 0;
   for (auto& [fingerprint, want] : wanted) {
@@ -229,7 +206,7 @@ size_t DiscoveryManager::Impl::Apply(const std::map<std::string, config::SdConfi
     providers_.push_back(std::move(provider));
     dirty_ = true;
   }
-  failed_->Set(static_cast<double>(failed));
+  metrics_.failed_configs.Set(static_cast<double>(failed));
   wake_.notify_all();
   return failed;
 }

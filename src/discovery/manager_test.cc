@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "discovery/dns_resolver.h"
+#include "discovery/kind_metrics.h"
 #include "testing/discovery_fixture.h"
 #include "testing/temp_dir.h"
 
@@ -213,6 +214,36 @@ TEST(DnsResolver, KnowsAbsenceFromIgnorance) {
   ASSERT_FALSE(records.has_value());
   EXPECT_EQ(records.error().message(),
             "could not resolve \"x.example\": all servers responded with errors to at least one search domain");
+}
+
+// By the table of the surface document: dashboards and alerts find them before a discovery of the kind is used.
+TEST(KindMetrics, AreThereFromTheStart) {
+  MetricRegistry registry;
+  RegisterKindMetrics(registry);
+  std::map<std::string, size_t> members;
+  for (const auto& family : registry.Collect()) members[family.name] = family.points.size();
+  const std::map<std::string, size_t> expected = {
+      {"prometheus_sd_azure_cache_hit_total", 1},
+      {"prometheus_sd_azure_failures_total", 1},
+      {"prometheus_sd_consul_rpc_duration_seconds", 2},
+      {"prometheus_sd_consul_rpc_failures_total", 1},
+      {"prometheus_sd_dns_lookup_failures_total", 1},
+      {"prometheus_sd_dns_lookups_total", 1},
+      {"prometheus_sd_file_read_errors_total", 1},
+      {"prometheus_sd_file_scan_duration_seconds", 1},
+      {"prometheus_sd_file_watcher_errors_total", 1},
+      {"prometheus_sd_http_failures_total", 1},
+      {"prometheus_sd_kubernetes_events_total", 18},
+      {"prometheus_sd_kubernetes_failures_total", 1},
+      {"prometheus_sd_kuma_fetch_duration_seconds", 1},
+      {"prometheus_sd_kuma_fetch_failures_total", 1},
+      {"prometheus_sd_kuma_fetch_skipped_updates_total", 1},
+      {"prometheus_sd_linode_failures_total", 1},
+      {"prometheus_sd_nomad_failures_total", 1},
+      {"prometheus_treecache_watcher_goroutines", 1},
+      {"prometheus_treecache_zookeeper_failures_total", 1},
+  };
+  for (const auto& [name, count] : expected) EXPECT_EQ(members[name], count) << name;
 }
 
 }  // namespace

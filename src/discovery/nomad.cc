@@ -1,5 +1,6 @@
 // nomad_sd_configs: the services registered in Nomad itself.
 #include "discovery/api_client.h"
+#include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
 #include "discovery/refresh.h"
 #include "net/url.h"
@@ -10,10 +11,7 @@ namespace {
 class NomadRefresher final : public Refresher {
  public:
   NomadRefresher(const config::NomadSdConfig& config, ApiClient api, const DiscoveryParts& parts)
-      : config_(config),
-        api_(std::move(api)),
-        failures_(parts.registry.AddCounter("prometheus_sd_nomad_failures_total",
-                                            "Number of nomad service discovery refresh failures.")) {
+      : config_(config), api_(std::move(api)), failures_(NomadFailures(parts.registry)) {
     query_ = "?namespace=" + net::EscapeQuery(config.name_space) + "&region=" + net::EscapeQuery(config.region);
     if (config.allow_stale) query_ += "&stale=";
   }

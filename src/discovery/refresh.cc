@@ -16,13 +16,18 @@ class RefreshingDiscoverer final : public Discoverer {
     duration_ = &parts.registry.AddSummary("prometheus_sd_refresh_duration_seconds",
                                            "The duration of a refresh in seconds for the given SD mechanism.",
                                            {0.5, 0.9, 0.99}, labels);
+    buckets_ = &parts.registry.AddNativeHistogram("prometheus_sd_refresh_duration_histogram_seconds",
+                                                  "The duration of a refresh for the given SD mechanism.",
+                                                  {0.01, 0.1, 1, 10}, {{"mechanism", mechanism}});
   }
 
   void Run(TargetGroupSink& sink, std::stop_token stop) override {
     do {
       const MonotonicNs begin = clock_.Monotonic();
       auto groups = refresher_->Refresh(stop);
-      duration_->Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
+      const double seconds = static_cast<double>(clock_.Monotonic() - begin) / 1e9;
+      duration_->Observe(seconds);
+      buckets_->Observe(seconds);
       if (stop.stop_requested()) return;
       if (groups) {
         sink.Update(std::move(*groups));
@@ -39,6 +44,7 @@ class RefreshingDiscoverer final : public Discoverer {
   Clock& clock_;
   Logger logger_;
   Counter* failures_;
+  Observer* buckets_ = nullptr;
   Observer* duration_;
 };
 

@@ -21,9 +21,10 @@ constexpr std::string_view kWarningCategories[] = {"empty_data_points", "histogr
                                                    "label_name_collision", "other"};
 
 Counter& WarningCounter(MetricRegistry& metrics, std::string_view category) {
-  return metrics.AddCounter("prometheus_api_otlp_translation_warnings_total",
-                            "The total number of warnings while translating OTLP requests, by category.",
-                            {{"category", std::string(category)}});
+  return metrics.AddCounter(
+      "prometheus_api_otlp_translation_warnings_total",
+      "The total number of warnings produced while translating OTLP metrics to the Prometheus model, by category.",
+      {{"category", std::string(category)}});
 }
 
 OtlpAnswer OtlpFailure(int status, std::string text) {
@@ -98,6 +99,9 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
     if (options_.append_metadata && sample.metadata->type != MetricType::kUnknown) {
       appender_->SetMetadata(ref, *sample.metadata);
     }
+    const MetricMetadata& metadata = *sample.metadata;
+    const bool has_metadata = metadata.type != MetricType::kUnknown || !metadata.unit.empty() || !metadata.help.empty();
+    if (!has_metadata) owner_.without_metadata_.Increment();
     if (auto charged = charge_.Add(static_cast<int64_t>(2 * sizeof(Pending))); !charged) {
       return Fail(ErrorCode::kUnavailable, charged.error().message());
     }
@@ -258,6 +262,9 @@ OtlpReceiver::OtlpReceiver(OtlpReceiverOptions options, Storage& storage, Clock&
       late_exemplars_(metrics.AddCounter("prometheus_api_otlp_out_of_order_exemplars_total",
                                          "The total number of received OTLP exemplars which were rejected because "
                                          "they were out of order.")),
+      without_metadata_(metrics.AddCounter("prometheus_api_otlp_appended_samples_without_metadata_total",
+                                           "The total number of samples ingested from OTLP without corresponding "
+                                           "metadata.")),
       lanes_(std::make_unique<AppendLanes>(storage, "otlp")),
       known_(std::make_unique<SentSeries>(options.max_cached_series)),
       deltas_(std::make_unique<otlp::DeltaStreams>()),

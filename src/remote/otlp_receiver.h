@@ -65,6 +65,7 @@ class OtlpReceiver {
   MetricRegistry& metrics_;
   Logger logger_;
   Counter& late_exemplars_;
+  Counter& without_metadata_;
   std::unique_ptr<AppendLanes> lanes_;
   std::unique_ptr<SentSeries> known_;
   std::unique_ptr<otlp::DeltaStreams> deltas_;

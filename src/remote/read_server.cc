@@ -154,29 +154,41 @@ Result<void> ForEachSeries(const Storage& storage, const ReadQuery& query, const
 class ReadServer::Slot {
  public:
   static Result<std::unique_ptr<Slot>> Take(ReadServer& server, const std::stop_token& stop) {
+    auto slot = std::unique_ptr<Slot>(new Slot(server));
     std::unique_lock lock(server.mutex_);
     const auto is_free = [&] {
       return server.options_.concurrent_limit == 0 || server.active_ < server.options_.concurrent_limit;
     };
     if (!server.freed_.wait(lock, stop, is_free)) return Fail(ErrorCode::kCanceled, "the client went away");
     ++server.active_;
-    return std::make_unique<Slot>(server);
+    slot->active_ = true;
+    return slot;
   }
-  explicit Slot(ReadServer& server) : server_(server) {}
   ~Slot() {
+    server_.queries_.Add(-1);
+    if (!active_) return;
     {
       const std::lock_guard lock(server_.mutex_);
       --server_.active_;
     }
     server_.freed_.notify_one();
   }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
 
  private:
+  explicit Slot(ReadServer& server) : server_(server) { server_.queries_.Add(1); }
   ReadServer& server_;
+  bool active_ = false;
 };
 
-ReadServer::ReadServer(ReadServerOptions options, const Storage& storage)
-    : options_(options), storage_(storage), external_(std::make_shared<const Labels>()) {}
+ReadServer::ReadServer(ReadServerOptions options, const Storage& storage, MetricRegistry& metrics)
+    : options_(options),
+      storage_(storage),
+      queries_(metrics.AddGauge("prometheus_remote_read_handler_queries",
+                                "The current number of remote read queries that are either in execution or queued on "
+                                "the handler.")),
+      external_(std::make_shared<const Labels>()) {}
 
 void ReadServer::SetExternalLabels(Labels labels) {
   const std::lock_guard lock(mutex_);

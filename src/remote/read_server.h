@@ -13,6 +13,7 @@
 #include "model/labels.h"
 #include "remote/read_request.h"
 #include "storage/storage.h"
+#include "telemetry/metrics.h"
 
 namespace epi::remote {
 
@@ -35,7 +36,8 @@ class ReadSink {
 // Thread-safe.
 class ReadServer {
  public:
-  ReadServer(ReadServerOptions options, const Storage& storage);  // storage outlives the server
+  // `storage` and `metrics` outlive the server.
+  ReadServer(ReadServerOptions options, const Storage& storage, MetricRegistry& metrics);
   // Added to every answer and taken out of the matchers; replaced as a whole on reload.
   void SetExternalLabels(Labels labels);
   // Errors before Begin: kInvalid (400), kLimit (503, no room in `budget`), others (500); after it the stream just
@@ -53,6 +55,7 @@ class ReadServer {
 
   ReadServerOptions options_;
   const Storage& storage_;
+  Gauge& queries_;  // running or waiting
   std::mutex mutex_;
   std::condition_variable_any freed_;
   size_t active_ = 0;                       // guarded by mutex_

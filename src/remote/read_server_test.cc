@@ -149,7 +149,8 @@ class ReadServerTest : public ::testing::Test {
     }
   }
   Result<Collected> Ask(ReadServerOptions options, const std::string& body, Labels external = {}) {
-    ReadServer server(options, storage_);
+    MetricRegistry metrics;
+    ReadServer server(options, storage_, metrics);
     server.SetExternalLabels(std::move(external));
     Collected out;
     if (auto done = server.Read(body, {}, budget_, out); !done) return Fail(done.error());

@@ -327,9 +327,15 @@ WriteReceiver::WriteReceiver(WriteReceiverOptions options, Storage& storage, Clo
       logger_(std::move(logger)),
       invalid_labels_(metrics.AddCounter(
           "prometheus_api_remote_write_invalid_labels_samples_total",
-          "The total number of received remote write samples and histogram samples which contained invalid labels.")),
+          "The total number of received remote write samples and histogram samples which were rejected due to invalid "
+          "labels.")),
       lanes_(std::make_unique<AppendLanes>(storage, "lane")),
-      cache_(std::make_unique<SentSeries>(options_.max_cached_series)) {}
+      cache_(std::make_unique<SentSeries>(options_.max_cached_series)) {
+  // Prometheus counts what it stored although storing the metadata failed, which cannot happen here.
+  metrics.AddCounter("prometheus_api_remote_write_without_metadata_appended_samples_total",
+                     "The total number of received remote write samples (and histogram samples) which were ingested "
+                     "without corresponding metadata.");
+}
 WriteReceiver::~WriteReceiver() = default;
 
 WriteAnswer WriteReceiver::Receive(std::string_view content_type, std::string_view content_encoding,

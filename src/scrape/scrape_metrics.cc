@@ -53,8 +53,9 @@ ScrapeMetrics::ScrapeMetrics(MetricRegistry& r)
       refused_new_series(
           r.AddCounter("epimetheus_target_scrapes_refused_new_series_total",
                        "Total number of samples of new series refused by a sample limit that keeps known series.")),
-      scrape_duration(
-          r.AddNativeHistogram("prometheus_target_scrape_duration_seconds", "Duration of scrapes in seconds.", {})),
+      scrape_duration(r.AddNativeHistogram("prometheus_target_scrape_duration_seconds",
+                                           "Total duration of the scrape from start to commit completion in seconds.",
+                                           {})),
       registry_(r) {}
 
 ScrapeMetrics::IntervalMetrics ScrapeMetrics::ForInterval(const std::string& interval) {
@@ -74,8 +75,8 @@ ScrapeMetrics::PoolMetrics ScrapeMetrics::ForPool(const std::string& job) {
       &registry_.AddGauge(kPoolFamilies[3], "Maximum number of targets allowed in this scrape pool.", labels),
       &registry_.AddGauge(kPoolFamilies[4], "Current number of symbols in table for this scrape pool.", labels),
       &registry_.AddSummary(kPoolFamilies[5], "Actual interval to sync the scrape pool.", kSummaryQuantiles, labels),
-      &registry_.AddNativeHistogram(kPoolFamilies[6], "Actual interval to sync the scrape pool as a histogram.",
-                                    kLengthBounds, labels)};
+      &registry_.AddNativeHistogram(kPoolFamilies[6], "Actual interval to sync the scrape pool.", kLengthBounds,
+                                    labels)};
 }
 
 void ScrapeMetrics::RemovePool(const std::string& job) {

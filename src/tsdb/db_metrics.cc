@@ -111,8 +111,8 @@ constexpr Reading kReadings[] = {
      [](const Db& db) { return static_cast<double>(db.head().exemplars().stats().exemplars); }},
     {"prometheus_tsdb_exemplar_last_exemplars_timestamp_seconds",
      "The timestamp of the oldest exemplar stored in circular storage. Useful to check for what timerange the current "
-     "exemplar buffer limit allows. This usually "
-     "means the last timestamp for all exemplars for a typical setup. This is not true though if one of the series "
+     "exemplar buffer limit allows. This usually means the last timestampfor all exemplars for a typical setup. This "
+     "is not true though if one of the series "
      "timestamp is in future compared to rest series.",
      kGauge, [](const Db& db) { return static_cast<double>(db.head().exemplars().stats().oldest) / 1000; }},
     {"prometheus_tsdb_exemplar_max_exemplars", "Total number of exemplars the exemplar storage can store, resizeable.",
@@ -125,7 +125,7 @@ constexpr Reading kReadings[] = {
      [](const Db& db) { return static_cast<double>(db.head().exemplars().stats().series); }},
     {"prometheus_tsdb_head_active_appenders", "Number of currently active appender transactions", kGauge,
      [](const Db& db) { return static_cast<double>(db.head().counters().active_appenders.load()); }},
-    {"prometheus_tsdb_head_appenders_created_total", "Total number of appenders created.", kCounter,
+    {"prometheus_tsdb_head_appenders_created_total", "Total number of appender transactions created.", kCounter,
      [](const Db& db) { return Of(db.head().counters().appenders_created); }},
     {"prometheus_tsdb_head_chunks", "Total number of chunks in the head block.", kGauge,
      [](const Db& db) { return static_cast<double>(db.head().CountTotals().chunks()); }},
@@ -188,9 +188,9 @@ constexpr Reading kReadings[] = {
     {"prometheus_tsdb_wal_corruptions_total", "Total number of WAL corruptions.", kCounter,
      [](const Db& db) { return static_cast<double>(db.corruptions()); }},
     {"prometheus_tsdb_wal_record_parts_bytes_written_total",
-     "Total number of record part bytes written, including CRC and other overhead.", kCounter,
+     "Total number of record part bytes written before flushing, including CRC and compression headers.", kCounter,
      [](const Db& db) { return Of(db.wal().counters().bytes_written); }},
-    {"prometheus_tsdb_wal_record_part_writes_total", "Total number of record parts written.", kCounter,
+    {"prometheus_tsdb_wal_record_part_writes_total", "Total number of record parts written before flushing.", kCounter,
      [](const Db& db) { return Of(db.wal().counters().records); }},
     {"prometheus_tsdb_wal_completed_pages_total", "Total number of completed pages.", kCounter,
      [](const Db& db) { return Of(db.wal().counters().bytes_written / kWalPageBytes); }},
@@ -276,9 +276,10 @@ struct LateLogReading {
 constexpr LateLogReading kLateLogReadings[] = {
     {"prometheus_tsdb_out_of_order_wbl_completed_pages_total", "Total number of completed pages.", kCounter},
     {"prometheus_tsdb_out_of_order_wbl_page_flushes_total", "Total number of page flushes.", kCounter},
-    {"prometheus_tsdb_out_of_order_wbl_record_part_writes_total", "Total number of record parts written.", kCounter},
+    {"prometheus_tsdb_out_of_order_wbl_record_part_writes_total",
+     "Total number of record parts written before flushing.", kCounter},
     {"prometheus_tsdb_out_of_order_wbl_record_parts_bytes_written_total",
-     "Total number of record part bytes written, including CRC and other overhead.", kCounter},
+     "Total number of record part bytes written before flushing, including CRC and compression headers.", kCounter},
     {"prometheus_tsdb_out_of_order_wbl_truncations_total", "Total number of write log truncations attempted.",
      kCounter},
     {"prometheus_tsdb_out_of_order_wbl_truncations_failed_total", "Total number of write log truncations that failed.",

@@ -163,7 +163,8 @@ TEST_F(AccessTest, NothingIsWrittenThroughAScope) {
 }
 
 TEST_F(AccessTest, RemoteReadKeepsToTheScope) {
-  remote::ReadServer server({}, storage);
+  MetricRegistry read_metrics;
+  remote::ReadServer server({}, storage, read_metrics);
   services.read_server = &server;
   // One query: all of time, team=~".*".
   const std::string matcher("\x08\x02\x12\x04team\x1a\x02.*", 12);

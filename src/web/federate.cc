@@ -143,12 +143,15 @@ class FamilyWriter {
   MetricFamily family_;
 };
 
-Counter& Errors(Services& services) {
-  return services.metrics->AddCounter("prometheus_web_federation_errors_total",
-                                      "Total number of errors that occurred while sending federation responses.");
-}
-
 }  // namespace
+
+Counter& FederationErrors(MetricRegistry& metrics) {
+  // What Prometheus counts there are warnings of remote storage, of which there is none here.
+  metrics.AddCounter("prometheus_web_federation_warnings_total",
+                     "Total number of warnings that occurred while sending federation responses.");
+  return metrics.AddCounter("prometheus_web_federation_errors_total",
+                            "Total number of errors that occurred while sending federation responses.");
+}
 
 Result<void> ServeFederate(Services& services, const net::Request& request, net::ResponseWriter& response) {
   if (!request.form_error.empty()) return PlainError(response, 400, "error parsing form values: " + request.form_error);
@@ -164,7 +167,7 @@ Result<void> ServeFederate(Services& services, const net::Request& request, net:
   hints.range.min = hints.range.max - services.options.lookback_delta_ms;
   hints.sorted = true;
   const auto failed = [&](const Error& error) {
-    Errors(services).Increment();
+    FederationErrors(*services.metrics).Increment();
     return PlainError(response, error.code() == ErrorCode::kUnavailable ? 503 : 500, error.message());
   };
   const auto view = OpenView(services.local_storage, request, hints.range);

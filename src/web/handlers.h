@@ -41,6 +41,8 @@ HandlerFunction ServeSearchMetricNames, ServeSearchLabelNames, ServeSearchLabelV
 HandlerFunction ServeOpenApi;
 // federate.cc
 HandlerFunction ServeFederate;
+// Makes the families of federation, so that they are there before the first request.
+Counter& FederationErrors(MetricRegistry& metrics);
 // management.cc
 HandlerFunction ServeOptions, ServeRoot, ServeGraph, ServePage, ServeVersion, ServeMetrics, ServeHealthy, ServeReady,
     ServeReload, ServeQuit, ServeLifecycleGet, ServeDebug;

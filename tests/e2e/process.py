@@ -91,7 +91,9 @@ def lifecycle(binary, folder):
         check("a GET does not reload", server.request("GET", "/-/reload")[0] == 405)
         metrics = server.request("GET", "/metrics")[1].decode()
         for name in ("prometheus_tsdb_head_series ", "prometheus_build_info{", "process_resident_memory_bytes ", "prometheus_ready 1",
-                     "prometheus_config_last_reload_successful 1", "prometheus_engine_queries ", "prometheus_http_requests_total{"):
+                     "prometheus_config_last_reload_successful 1", "prometheus_engine_queries ", "prometheus_http_requests_total{",
+                     "prometheus_sd_kubernetes_events_total{", 'prometheus_sd_failed_configs{name="notify"} 0', "prometheus_web_federation_errors_total 0",
+                     "prometheus_web_federation_warnings_total 0", "prometheus_remote_read_handler_queries 0"):
             check(f"/metrics has {name.strip()}", "\n" + name in metrics)
         check("POST /-/quit", server.request("POST", "/-/quit")[:2] == (200, b"Requesting termination... Goodbye!"))
         check("quit ends with 0", server.child.wait(15) == 0 and "See you next time!" in server.output(), server.output()[-500:])

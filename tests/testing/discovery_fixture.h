@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <functional>
@@ -154,11 +155,17 @@ class DiscoveryFixture final : public TargetGroupSink {
   void AwaitWaiting(size_t waiters = 1) { clock_.AwaitWaiters(waiters); }
   void Advance(int64_t ms) { clock_.AdvanceMs(ms); }
 
-  double Metric(const std::string& name) {
+  // The sum of the members that have all of `labels`.
+  double Metric(const std::string& name, const MetricLabels& labels = {}) {
     double out = 0;
     for (const auto& family : registry_.Collect()) {
       if (family.name != name) continue;
-      for (const auto& metric : family.points) out += metric.value;
+      for (const auto& metric : family.points) {
+        const bool meant = std::all_of(labels.begin(), labels.end(), [&](const auto& label) {
+          return std::find(metric.labels.begin(), metric.labels.end(), label) != metric.labels.end();
+        });
+        if (meant) out += metric.value;
+      }
     }
     return out;
   }

@@ -71,10 +71,12 @@ struct Engine::Slots {
         &metrics.AddGauge("prometheus_engine_queries", "The current number of queries being executed or waiting.");
     metrics.AddGauge("prometheus_engine_queries_concurrent_max", "The max number of concurrent queries.")
         .Set(static_cast<double>(max_concurrency));
-    samples = &metrics.AddCounter("prometheus_engine_query_samples_total",
-                                  "The total number of samples loaded by all queries.");
-    samples_read = &metrics.AddCounter("prometheus_engine_query_samples_read_total",
-                                       "The total number of samples read by all queries.");
+    samples = &metrics.AddCounter(
+        "prometheus_engine_query_samples_total",
+        "The total number of samples loaded by all queries (full window per step for range-vector).");
+    samples_read = &metrics.AddCounter(
+        "prometheus_engine_query_samples_read_total",
+        "The total number of samples read by all queries (only new points per step for range-vector).");
     const auto slice = [&](Slice& to, const char* name) {
       to.summary = &metrics.AddSummary("prometheus_engine_query_duration_seconds", "Query timings", {0.5, 0.9, 0.99},
                                        {{"slice", name}});

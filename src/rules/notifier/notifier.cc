@@ -21,7 +21,8 @@ std::string FingerprintOf(const config::AlertmanagerConfig& section) {
 Notifier::Notifier(NotifierOptions options)
     : options_(std::move(options)),
       discovered_(options_.metrics->AddGauge("prometheus_notifications_alertmanagers_discovered",
-                                             "The number of alertmanagers discovered and active.")) {
+                                             "The number of alertmanagers discovered and active.")),
+      discoveries_(*options_.metrics, "notify") {
   options_.metrics
       ->AddGauge("prometheus_notifications_queue_capacity", "The capacity of the alert notifications queue.")
       .Set(static_cast<double>(options_.limits.queue_capacity));
@@ -54,7 +55,12 @@ Result<std::unique_ptr<Notifier::Section>> Notifier::MakeSection(const config::A
                                         options_.logger,         *options_.metrics, name,
                                         options_.resolver_config};
   section->discovery = std::make_unique<DiscoveryRunner>(
-      config.service_discovery, parts, [this, set = section->set](const discovery::TargetGroups& groups) {
+      config.service_discovery, parts, [this, name, set = section->set](const discovery::TargetGroups& groups) {
+        size_t targets = 0;
+        for (const auto& group : groups) targets += group->targets.size();
+        discoveries_.received.Increment();
+        discoveries_.Report(name, targets, options_.clock->NowMs());
+        discoveries_.sent.Increment();
         set->Sync(groups);
         CountDiscovered();
       });
@@ -91,6 +97,7 @@ Result<void> Notifier::Load(const config::AlertingConfig& config, const Labels& 
     external_labels_ = external_labels;
   }
   CountDiscovered();
+  for (size_t i = config.alertmanagers.size(); i < old.size(); ++i) discoveries_.Forget("config-" + std::to_string(i));
   for (const auto& section : old) {
     if (section == nullptr) continue;
     section->discovery.reset();

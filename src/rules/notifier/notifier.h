@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "discovery/discoverer.h"
+#include "discovery/manager_metrics.h"
 #include "net/http_client.h"
 #include "rules/notifier/alertmanager_set.h"
 #include "rules/notifier/discovery_runner.h"
@@ -59,6 +60,7 @@ class Notifier final : public AlertSink {
 
   NotifierOptions options_;
   Gauge& discovered_;
+  discovery::ManagerMetrics discoveries_;
   std::mutex load_mutex_;  // one Load at a time; taken before mutex_
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<Section>> sections_;  // guarded by mutex_
