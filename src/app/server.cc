@@ -94,6 +94,7 @@ std::shared_ptr<const LoadedConfig> Server::current() const {
 Result<void> Server::Start() {
   notifications_.Add(web::kReplayNotice);
   net::HttpClient::Options client;
+  client.metrics = &metrics_;
   EPI_ASSIGN(http_client_, net::HttpClient::Start(client, files_, clock_, setup_.logger.Named("http client")));
   EPI_TRY(OpenDatabase());
   EPI_TRY(StartScraping());

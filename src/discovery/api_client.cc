@@ -10,12 +10,13 @@ constexpr size_t kErrorBodyBytes = 200;  // of an answer that an error text quot
 
 }  // namespace
 
-Result<ApiClient> ApiClient::Make(net::HttpClient& http, std::string base, const net::HttpClientSettings& settings) {
+Result<ApiClient> ApiClient::Make(net::HttpClient& http, std::string base, const net::HttpClientSettings& settings,
+                                  const std::string& dialer) {
   ApiClient out;
   out.http_ = &http;
   while (base.ends_with('/')) base.pop_back();
   out.base_ = std::move(base);
-  EPI_ASSIGN(out.profile_, http.Prepare(settings));
+  EPI_ASSIGN(out.profile_, http.Prepare(settings, dialer));
   return out;
 }
 

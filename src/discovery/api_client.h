@@ -24,7 +24,8 @@ struct ApiResponse {
 class ApiClient {
  public:
   // `base` is the URL in front of every path, without a slash at its end. kInvalid when the settings can never work.
-  static Result<ApiClient> Make(net::HttpClient& http, std::string base, const net::HttpClientSettings& settings);
+  static Result<ApiClient> Make(net::HttpClient& http, std::string base, const net::HttpClientSettings& settings,
+                                const std::string& dialer);
   // The same over a socket in the file system.
   void UseUnixSocket(std::string path) { unix_socket_ = std::move(path); }
   void AddHeader(std::string name, std::string value) { headers_.emplace_back(std::move(name), std::move(value)); }

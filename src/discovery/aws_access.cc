@@ -3,7 +3,7 @@
 namespace epi::discovery {
 
 Result<std::unique_ptr<AwsAccess>> AwsAccess::Make(const config::Ec2SdConfig& config, const DiscoveryParts& parts) {
-  EPI_ASSIGN(auto profile, parts.http.Prepare(config.http));
+  EPI_ASSIGN(auto profile, parts.http.Prepare(config.http, "ec2_sd"));
   AwsSettings settings;
   settings.region = config.region;
   settings.access_key = config.access_key;

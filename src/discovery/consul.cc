@@ -258,7 +258,7 @@ MadeDiscoverer MakeConsul(const config::ConsulSdConfig& config, const DiscoveryP
   if (base.find("://") == std::string::npos) base = config.scheme + "://" + base;
   std::string prefix = config.path_prefix;
   if (!prefix.empty() && !prefix.starts_with('/')) prefix = "/" + prefix;
-  EPI_ASSIGN(auto api, ApiClient::Make(parts.http, base + prefix, config.http));
+  EPI_ASSIGN(auto api, ApiClient::Make(parts.http, base + prefix, config.http, "consul_sd"));
   api.SetTimeoutMs(kWatchSeconds * 1000 + kWatchSlackMs);
   if (!config.token.empty()) api.AddHeader("X-Consul-Token", config.token);
   return std::make_unique<ConsulDiscoverer>(config, std::move(api), parts);

@@ -122,7 +122,7 @@ class DockerRefresher final : public Refresher {
 }  // namespace
 
 MadeDiscoverer MakeDocker(const config::DockerSdConfig& config, const DiscoveryParts& parts) {
-  EPI_ASSIGN(auto api, MakeDockerClient(parts.http, config.host, config.http));
+  EPI_ASSIGN(auto api, MakeDockerClient(parts.http, config.host, config.http, "docker_sd"));
   api.SetTimeoutMs(config.refresh_interval);
   return MakeRefreshing(std::make_unique<DockerRefresher>(config, std::move(api)), "docker", config.refresh_interval,
                         parts);

@@ -8,15 +8,15 @@
 namespace epi::discovery {
 
 Result<ApiClient> MakeDockerClient(net::HttpClient& http, const std::string& host,
-                                   const net::HttpClientSettings& settings) {
+                                   const net::HttpClientSettings& settings, const std::string& dialer) {
   EPI_ASSIGN(const auto url, net::ParseUrl(host));
-  if (url.scheme == "http" || url.scheme == "https") return ApiClient::Make(http, host, settings);
+  if (url.scheme == "http" || url.scheme == "https") return ApiClient::Make(http, host, settings, dialer);
   if (url.scheme == "unix") {
-    EPI_ASSIGN(auto out, ApiClient::Make(http, "http://localhost", {}));
+    EPI_ASSIGN(auto out, ApiClient::Make(http, "http://localhost", {}, dialer));
     out.UseUnixSocket(url.host + url.path);
     return out;
   }
-  if (url.scheme == "tcp") return ApiClient::Make(http, "http://" + url.host + url.path, {});
+  if (url.scheme == "tcp") return ApiClient::Make(http, "http://" + url.host + url.path, {}, dialer);
   return Fail(ErrorCode::kInvalid, "unable to parse docker host `" + host + "`");
 }
 

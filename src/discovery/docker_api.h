@@ -14,7 +14,7 @@ namespace epi::discovery {
 // `host` is unix://PATH, tcp://HOST:PORT, http:// or https://; the HTTP settings hold for the last two, as in
 // Prometheus.
 Result<ApiClient> MakeDockerClient(net::HttpClient& http, const std::string& host,
-                                   const net::HttpClientSettings& settings);
+                                   const net::HttpClientSettings& settings, const std::string& dialer);
 
 // "?filters={…}" for a list request; empty without filters.
 std::string DockerFilterQuery(const std::vector<config::NamedFilter>& filters);

@@ -210,7 +210,7 @@ class SwarmRefresher final : public Refresher {
 }  // namespace
 
 MadeDiscoverer MakeDockerSwarm(const config::DockerSwarmSdConfig& config, const DiscoveryParts& parts) {
-  EPI_ASSIGN(auto api, MakeDockerClient(parts.http, config.host, config.http));
+  EPI_ASSIGN(auto api, MakeDockerClient(parts.http, config.host, config.http, "dockerswarm_sd"));
   api.SetTimeoutMs(config.refresh_interval);
   return MakeRefreshing(std::make_unique<SwarmRefresher>(config, std::move(api)), "dockerswarm",
                         config.refresh_interval, parts);

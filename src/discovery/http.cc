@@ -80,7 +80,7 @@ bool IsJsonContentType(std::string_view header) {
 }
 
 MadeDiscoverer MakeHttp(const config::HttpSdConfig& config, const DiscoveryParts& parts) {
-  EPI_ASSIGN(auto profile, parts.http.Prepare(config.http));
+  EPI_ASSIGN(auto profile, parts.http.Prepare(config.http, "http"));
   return MakeRefreshing(std::make_unique<HttpRefresher>(config, std::move(profile), parts), "http",
                         config.refresh_interval, parts);
 }

@@ -84,7 +84,7 @@ Result<KubernetesAccess> FromKubeconfig(const std::string& path, net::HttpClient
     }
   }
   KubernetesAccess out;
-  EPI_ASSIGN(out.api, ApiClient::Make(http, TextAt(cluster, "server"), settings));
+  EPI_ASSIGN(out.api, ApiClient::Make(http, TextAt(cluster, "server"), settings, "kubernetes_sd"));
   out.own_namespace = TextAt(context, "namespace");
   return out;
 }
@@ -113,7 +113,7 @@ Result<KubernetesAccess> FromServiceAccount(net::HttpClient& http, FileSystem& f
   settings.authorization.emplace();
   settings.authorization->credentials_file = std::string(kServiceAccount) + "token";
   KubernetesAccess out;
-  EPI_ASSIGN(out.api, ApiClient::Make(http, "https://" + JoinHostPort(host, port), settings));
+  EPI_ASSIGN(out.api, ApiClient::Make(http, "https://" + JoinHostPort(host, port), settings, "kubernetes_sd"));
   if (auto name = files.ReadFile(std::string(kServiceAccount) + "namespace", 1 << 16))
     out.own_namespace = Trimmed(std::move(*name));
   return out;
@@ -130,7 +130,7 @@ Result<KubernetesAccess> OpenKubernetes(const config::KubernetesSdConfig& config
   }
   if (config.api_server.empty()) return FromServiceAccount(http, files);
   KubernetesAccess out;
-  EPI_ASSIGN(out.api, ApiClient::Make(http, config.api_server, config.http));
+  EPI_ASSIGN(out.api, ApiClient::Make(http, config.api_server, config.http, "kubernetes_sd"));
   return out;
 }
 

@@ -69,7 +69,7 @@ class NomadRefresher final : public Refresher {
 }  // namespace
 
 MadeDiscoverer MakeNomad(const config::NomadSdConfig& config, const DiscoveryParts& parts) {
-  EPI_ASSIGN(auto api, ApiClient::Make(parts.http, config.server, config.http));
+  EPI_ASSIGN(auto api, ApiClient::Make(parts.http, config.server, config.http, "nomad_sd"));
   return MakeRefreshing(std::make_unique<NomadRefresher>(config, std::move(api), parts), "nomad",
                         config.refresh_interval, parts);
 }

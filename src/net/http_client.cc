@@ -21,6 +21,7 @@
 
 #include "net/buffer_pool.h"
 #include "net/curl_error_text.h"
+#include "net/dial_metrics.h"
 #include "net/http_profile.h"
 #include "net/redirect_policy.h"
 #include "net/url.h"
@@ -107,6 +108,8 @@ struct Transfer {
   bool head_too_long = false;
   bool through_proxy = false;
   std::string dialed_address;
+  DialMetrics* dials = nullptr;
+  std::vector<int> dialing;  // sockets of the connection that is being made; none when an idle one is used
   std::optional<Error> sink_error;
 
   bool following() const {
@@ -168,7 +171,27 @@ size_t OnBody(char* data, size_t size, size_t count, void* context) {
 curl_socket_t OnOpenSocket(void* context, curlsocktype, curl_sockaddr* address) {
   auto& transfer = *static_cast<Transfer*>(context);
   if (transfer.dialed_address.empty()) transfer.dialed_address = AddressText(&address->addr);
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+  const int socket = ::socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+  if (socket >= 0) {
+    transfer.dials->Opened(socket, transfer.profile->dialer());
+    transfer.dialing.push_back(socket);
+  }
+  return socket;
+}
+
+int OnCloseSocket(void* context, curl_socket_t socket) {
+  static_cast<DialMetrics*>(context)->Closed(socket);
+  return ::close(socket);
+}
+
+// A connection stands and the request is about to be sent. Of several sockets that were tried only its own is left.
+int OnConnected(void* context, char*, char*, int, int) {
+  auto& transfer = *static_cast<Transfer*>(context);
+  for (const int socket : transfer.dialing) {
+    if (transfer.dials->Established(socket)) break;
+  }
+  transfer.dialing.clear();
+  return CURL_PREREQFUNC_OK;
 }
 
 class CurlClient final : public HttpClient {
@@ -178,12 +201,13 @@ class CurlClient final : public HttpClient {
         files_(files),
         clock_(clock),
         logger_(std::move(logger)),
-        buffers_(std::make_shared<BufferPool>(options_.max_pooled_buffers, options_.max_pooled_bytes)) {}
+        buffers_(std::make_shared<BufferPool>(options_.max_pooled_buffers, options_.max_pooled_bytes)),
+        dials_(options_.metrics) {}
 
   Result<void> Init() {
     static const CURLcode global = curl_global_init(CURL_GLOBAL_ALL);
     if (global != CURLE_OK) return Fail(ErrorCode::kInternal, "libcurl cannot be initialised");
-    auto plain = CompiledProfile::Compile(HttpClientSettings(), files_);
+    auto plain = CompiledProfile::Compile(HttpClientSettings(), files_, dials_.For("default"));
     if (!plain) return Fail(std::move(plain).error());
     default_profile_ = std::move(*plain);
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
@@ -215,8 +239,9 @@ class CurlClient final : public HttpClient {
     if (wake_ >= 0) ::close(wake_);
   }
 
-  Result<std::shared_ptr<const HttpProfile>> Prepare(const HttpClientSettings& settings) override {
-    EPI_ASSIGN(auto profile, CompiledProfile::Compile(settings, files_));
+  Result<std::shared_ptr<const HttpProfile>> Prepare(const HttpClientSettings& settings,
+                                                     const std::string& dialer) override {
+    EPI_ASSIGN(auto profile, CompiledProfile::Compile(settings, files_, dials_.For(dialer)));
     return std::shared_ptr<const HttpProfile>(std::move(profile));
   }
 
@@ -447,6 +472,8 @@ class CurlClient final : public HttpClient {
     transfer.head_bytes = 0;
     transfer.head_done = false;
     transfer.dialed_address.clear();
+    transfer.dials = &dials_;
+    transfer.dialing.clear();
     transfer.error_text[0] = '\0';
     SetTarget(transfer, remaining_ms);
     SetTls(transfer);
@@ -469,6 +496,10 @@ class CurlClient final : public HttpClient {
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &OnOpenSocket);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &transfer);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &OnCloseSocket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &dials_);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &OnConnected);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, &transfer);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
@@ -623,6 +654,7 @@ class CurlClient final : public HttpClient {
     const bool unfinished_redirect_body = code != CURLE_OK && transfer.head_done && transfer.following();
     if (code != CURLE_OK && !unfinished_redirect_body) {
       const Error error = FailureOf(transfer, code);
+      CountFailedDial(transfer, code);
       ReleaseHandle(transfer);
       return FailWith(transfer, error);
     }
@@ -631,6 +663,22 @@ class CurlClient final : public HttpClient {
     transfer.response.final_url = transfer.url;
     transfer.response.elapsed_ns = clock_.Monotonic() - transfer.started;
     Finish(transfer.id, std::move(transfer.response));
+  }
+
+  // When no request got onto a connection.
+  static void CountFailedDial(const Transfer& transfer, CURLcode code) {
+    if (transfer.dialing.empty() && code != CURLE_COULDNT_RESOLVE_HOST) return;
+    curl_off_t connected = 0;
+    long os_error = 0;
+    curl_easy_getinfo(transfer.easy, CURLINFO_CONNECT_TIME_T, &connected);
+    curl_easy_getinfo(transfer.easy, CURLINFO_OS_ERRNO, &os_error);
+    const DialCounters* const dialer = transfer.profile->dialer();
+    if (connected > 0) return DialMetrics::EstablishedAndClosed(dialer);
+    const DialFailure reason = code == CURLE_COULDNT_RESOLVE_HOST                          ? DialFailure::kResolution
+                               : code == CURLE_OPERATION_TIMEDOUT || os_error == ETIMEDOUT ? DialFailure::kTimeout
+                               : os_error == ECONNREFUSED                                  ? DialFailure::kRefused
+                                                                                           : DialFailure::kUnknown;
+    DialMetrics::Failed(dialer, reason);
   }
 
   void Follow(Transfer& transfer) {
@@ -691,6 +739,8 @@ class CurlClient final : public HttpClient {
     if (at == transfers_.end()) return;
     const std::unique_ptr<Transfer> transfer = std::move(at->second);
     transfers_.erase(at);
+    // Given up while its connection was being made.
+    if (transfer->easy != nullptr) CountFailedDial(*transfer, CURLE_ABORTED_BY_CALLBACK);
     ReleaseHandle(*transfer);
     transfer->done(std::move(result));
   }
@@ -700,6 +750,7 @@ class CurlClient final : public HttpClient {
   Clock& clock_;
   Logger logger_;
   const std::shared_ptr<BufferPool> buffers_;
+  DialMetrics dials_;  // For by any thread, the rest by the client's
   std::shared_ptr<const CompiledProfile> default_profile_;
   int epoll_ = -1;
   int wake_ = -1;

@@ -15,6 +15,10 @@
 #include "net/http_settings.h"
 #include "telemetry/log.h"
 
+namespace epi {
+class MetricRegistry;
+}
+
 namespace epi::net {
 
 // A string borrowed from the client's pool, given back when destroyed so that its capacity is used again. Move-only;
@@ -85,6 +89,7 @@ class HttpClient {
     size_t max_pooled_bytes = 64u << 20;           // and their bytes in total
     size_t max_connections_per_host = 0;           // 0: no limit
     std::string user_agent = "Prometheus/3.14.0";  // when a request has none
+    MetricRegistry* metrics = nullptr;             // counts connections by dialer; outlives the client; may be null
   };
   // Starts the thread. `files` and `clock` outlive the client.
   static Result<std::unique_ptr<HttpClient>> Start(Options options, FileSystem& files, Clock& clock, Logger logger);
@@ -93,7 +98,9 @@ class HttpClient {
 
   // kInvalid for settings that can never work: `cannot use secret ref without manager`, an unreadable CA file, TLS
   // versions out of order.
-  virtual Result<std::shared_ptr<const HttpProfile>> Prepare(const HttpClientSettings& settings) = 0;
+  // `dialer`: who makes connections with them, for the metrics: a job's name, or what Prometheus calls a client.
+  virtual Result<std::shared_ptr<const HttpProfile>> Prepare(const HttpClientSettings& settings,
+                                                             const std::string& dialer) = 0;
 
   using RequestId = uint64_t;
   virtual RequestId Send(HttpRequest request, HttpCallback done) = 0;

@@ -222,6 +222,42 @@ TEST(HttpClient, ThousandsAtOnce) {
   EXPECT_EQ(bad, 0) << first_bad;
 }
 
+// One connection for two requests, one that is refused, one whose name is not known; the first is closed at the end.
+TEST(HttpClient, CountsConnectionsByDialer) {
+  MetricRegistry metrics;
+  const auto counted = [&](const std::string& family, const std::string& reason = "") {
+    MetricLabels labels = {{"dialer_name", "job"}};
+    if (!reason.empty()) labels.push_back({"reason", reason});
+    return metrics.AddCounter("net_conntrack_dialer_conn_" + family + "_total", "", labels).Value();
+  };
+  {
+    TestServer server(Mirror);
+    int closed_port = 0;
+    { closed_port = TestServer(Mirror).port(); }
+    auto client = HttpClient::Start({.metrics = &metrics}, PosixFileSystem(), SystemClock(), Logger()).value();
+    const auto profile = client->Prepare({}, "job").value();
+    const auto ask = [&](const std::string& url) {
+      HttpRequest request = Get(url);
+      request.profile = profile;
+      return client->Call(std::move(request)).has_value();
+    };
+    EXPECT_EQ(counted("failed", "refused"), 0);
+    EXPECT_TRUE(ask(server.Url("/")));
+    EXPECT_TRUE(ask(server.Url("/again")));
+    EXPECT_EQ(counted("attempted"), 1);
+    EXPECT_EQ(counted("established"), 1);
+    EXPECT_EQ(counted("closed"), 0);
+    EXPECT_FALSE(ask("http://127.0.0.1:" + std::to_string(closed_port) + "/"));
+    EXPECT_EQ(counted("failed", "refused"), 1);
+    EXPECT_FALSE(ask("http://does-not-exist.invalid/"));
+    EXPECT_EQ(counted("failed", "resolution"), 1);
+    EXPECT_EQ(counted("attempted"), 3);
+  }
+  EXPECT_EQ(counted("established"), 1);
+  EXPECT_EQ(counted("closed"), 1);
+  EXPECT_EQ(counted("failed", "unknown") + counted("failed", "timeout"), 0);
+}
+
 TEST(HttpClient, CredentialsOfEachKind) {
   TestServer server(Mirror);
   testing::TempDir dir;
@@ -229,7 +265,7 @@ TEST(HttpClient, CredentialsOfEachKind) {
   ASSERT_TRUE(files.WriteFileAtomically(dir.path() + "/token", " secret\n").has_value());
   auto client = MakeClient();
   const auto ask = [&](const HttpClientSettings& settings) {
-    auto profile = client->Prepare(settings);
+    auto profile = client->Prepare(settings, "test");
     EXPECT_TRUE(profile.has_value());
     HttpRequest request = Get(server.Url("/"));
     request.profile = *profile;
@@ -252,14 +288,14 @@ TEST(HttpClient, CredentialsOfEachKind) {
   EXPECT_THAT(ask(headers), HasSubstr("X-Many: 1\nX-Many: 2\nX-Many: s\nX-Many: rotated\n"));
   HttpClientSettings reference;
   reference.basic_auth.emplace().password_ref = "vault";
-  EXPECT_EQ(client->Prepare(reference).error().message(), "cannot use secret ref without manager");
+  EXPECT_EQ(client->Prepare(reference, "test").error().message(), "cannot use secret ref without manager");
   HttpClientSettings tls;
   tls.tls_config.min_version = TlsVersion::kTls13;
   tls.tls_config.max_version = TlsVersion::kTls12;
-  EXPECT_FALSE(client->Prepare(tls).has_value());
+  EXPECT_FALSE(client->Prepare(tls, "test").has_value());
   tls = {};
   tls.tls_config.ca_file = dir.path() + "/absent";
-  EXPECT_FALSE(client->Prepare(tls).has_value());
+  EXPECT_FALSE(client->Prepare(tls, "test").has_value());
 }
 
 TEST(HttpClient, Redirects) {
@@ -282,7 +318,7 @@ TEST(HttpClient, Redirects) {
   auto client = MakeClient();
   HttpClientSettings settings;
   settings.authorization.emplace().credentials = "secret";
-  const auto profile = client->Prepare(settings).value();
+  const auto profile = client->Prepare(settings, "test").value();
   const auto ask = [&](const std::string& path, const std::string& method = "GET") {
     HttpRequest request = Get(server.Url(path));
     request.method = method;
@@ -303,7 +339,7 @@ TEST(HttpClient, Redirects) {
   EXPECT_TRUE(answer->body.view().ends_with("payload"));
   settings.follow_redirects = false;
   HttpRequest request = Get(server.Url("/see"));
-  request.profile = client->Prepare(settings).value();
+  request.profile = client->Prepare(settings, "test").value();
   answer = client->Call(std::move(request));
   ASSERT_TRUE(answer.has_value());
   EXPECT_EQ(answer->status, 303);
@@ -335,7 +371,7 @@ TEST(HttpClient, OAuth2FetchesOnceAndAgainAfterAnError) {
   oauth.token_url = server.Url("/token");
   oauth.scopes = {"a", "b"};
   oauth.endpoint_params = {{"extra", "1"}};
-  const auto profile = client->Prepare(settings).value();
+  const auto profile = client->Prepare(settings, "test").value();
   const auto ask = [&] {
     HttpRequest request = Get(server.Url("/"));
     request.profile = profile;
@@ -358,12 +394,12 @@ TEST(HttpClient, ProxyIsAskedForTheWholeUrl) {
   settings.proxy.proxy_url = proxy.Url("");
   settings.proxy.no_proxy = "direct.example";
   HttpRequest request = Get("http://target.example/x");
-  request.profile = client->Prepare(settings).value();
+  request.profile = client->Prepare(settings, "test").value();
   auto answer = client->Call(std::move(request));
   ASSERT_TRUE(answer.has_value()) << answer.error().message();
   EXPECT_THAT(std::string(answer->body.view()), HasSubstr("GET http://target.example/x\n"));
   settings.proxy.proxy_url = "gopher://x";
-  EXPECT_FALSE(client->Prepare(settings).has_value());
+  EXPECT_FALSE(client->Prepare(settings, "test").has_value());
 }
 
 TEST(HttpClient, BuffersAreReused) {

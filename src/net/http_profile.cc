@@ -63,7 +63,7 @@ Result<std::string> Pem(FileSystem& files, const std::string& text, const std::s
 }  // namespace
 
 Result<std::shared_ptr<const CompiledProfile>> CompiledProfile::Compile(const HttpClientSettings& settings,
-                                                                        FileSystem& files) {
+                                                                        FileSystem& files, const DialCounters* dialer) {
   if (UsesReference(settings)) return Fail(ErrorCode::kInvalid, "cannot use secret ref without manager");
   const TlsSettings& tls = settings.tls_config;
   if (tls.min_version != TlsVersion::kDefault && tls.max_version != TlsVersion::kDefault &&
@@ -72,13 +72,13 @@ Result<std::shared_ptr<const CompiledProfile>> CompiledProfile::Compile(const Ht
                 "tls_config.max_version must be greater than or equal to tls_config.min_version if both are specified");
   }
   EPI_TRY(CheckProxy(settings.proxy));
-  auto profile = std::shared_ptr<CompiledProfile>(new CompiledProfile(settings, files));
+  auto profile = std::shared_ptr<CompiledProfile>(new CompiledProfile(settings, files, dialer));
   EPI_TRY(profile->Tls());
   if (settings.oauth2) {
     HttpClientSettings token_settings;
     token_settings.tls_config = settings.oauth2->tls_config;
     token_settings.proxy = settings.oauth2->proxy;
-    EPI_ASSIGN(profile->token_profile_, Compile(token_settings, files));
+    EPI_ASSIGN(profile->token_profile_, Compile(token_settings, files, dialer));
     profile->tokens_ = std::make_unique<OAuth2TokenSource>(*settings.oauth2);
   }
   return std::shared_ptr<const CompiledProfile>(std::move(profile));

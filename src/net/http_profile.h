@@ -16,6 +16,8 @@
 
 namespace epi::net {
 
+struct DialCounters;
+
 // PEM texts; empty where not set.
 struct TlsMaterial {
   std::string ca, cert, key;
@@ -32,9 +34,12 @@ struct Credentials {
 class CompiledProfile final : public HttpProfile {
  public:
   // See HttpClient::Prepare. `files` outlives the profile.
-  static Result<std::shared_ptr<const CompiledProfile>> Compile(const HttpClientSettings& settings, FileSystem& files);
+  // `dialer` outlives it as well; null: connections are not counted.
+  static Result<std::shared_ptr<const CompiledProfile>> Compile(const HttpClientSettings& settings, FileSystem& files,
+                                                                const DialCounters* dialer);
 
   const HttpClientSettings& settings() const override { return settings_; }
+  const DialCounters* dialer() const { return dialer_; }
   // Reads the files of credentials and headers.
   Result<Credentials> ReadCredentials() const;
   // Reads the files of TLS again when their size or time changed.
@@ -44,11 +49,13 @@ class CompiledProfile final : public HttpProfile {
   const std::shared_ptr<const CompiledProfile>& token_profile() const { return token_profile_; }
 
  private:
-  CompiledProfile(const HttpClientSettings& settings, FileSystem& files) : settings_(settings), files_(files) {}
+  CompiledProfile(const HttpClientSettings& settings, FileSystem& files, const DialCounters* dialer)
+      : settings_(settings), files_(files), dialer_(dialer) {}
   std::string TlsFileStamp() const;
 
   HttpClientSettings settings_;
   FileSystem& files_;
+  const DialCounters* const dialer_;
   std::unique_ptr<OAuth2TokenSource> tokens_;
   std::shared_ptr<const CompiledProfile> token_profile_;
   mutable std::mutex mutex_;

@@ -81,7 +81,7 @@ class TlsTest : public ::testing::Test {
     HttpRequest request;
     request.url = server.Url("/", "https");
     request.timeout_ms = 20'000;
-    request.profile = client_->Prepare(settings).value();
+    request.profile = client_->Prepare(settings, "test").value();
     return client_->Call(std::move(request));
   }
 
@@ -162,7 +162,7 @@ TEST_F(TlsTest, RotatedFilesAreTakenUpOnBothSides) {
   tls.ca_file = dir.path() + "/cert";
   HttpClientSettings client_settings;
   client_settings.tls_config = tls;
-  const auto profile = client_->Prepare(client_settings).value();
+  const auto profile = client_->Prepare(client_settings, "test").value();
   const auto ask = [&] {
     HttpRequest request;
     request.url = server.Url("/", "https");

@@ -65,7 +65,7 @@ Result<std::shared_ptr<const PoolSettings>> ScrapeManager::MakeSettings(const Sc
   auto settings = std::make_shared<PoolSettings>();
   settings->job = job;
   settings->rules = RulesOf(job, options_.storage);
-  EPI_ASSIGN(settings->profile, parts_.http.Prepare(job.http));
+  EPI_ASSIGN(settings->profile, parts_.http.Prepare(job.http, job.job_name));
   settings->accept = AcceptHeader(job.scrape_protocols, job.name_escaping);
   EPI_ASSIGN(settings->failure_log, failure_logs_.Open(job.scrape_failure_log_file));
   return std::shared_ptr<const PoolSettings>(std::move(settings));

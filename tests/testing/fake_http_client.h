@@ -27,7 +27,8 @@ class FakeHttpClient final : public net::HttpClient {
     bool hang = false;  // answered only when cancelled
   };
 
-  Result<std::shared_ptr<const net::HttpProfile>> Prepare(const net::HttpClientSettings& settings) override {
+  Result<std::shared_ptr<const net::HttpProfile>> Prepare(const net::HttpClientSettings& settings,
+                                                          const std::string& /*dialer*/) override {
     struct Profile final : net::HttpProfile {
       net::HttpClientSettings s;
       const net::HttpClientSettings& settings() const override { return s; }

@@ -32,7 +32,7 @@ Notifier::~Notifier() { Stop(); }
 
 Result<std::unique_ptr<Notifier::Section>> Notifier::MakeSection(const config::AlertmanagerConfig& config,
                                                                  const std::string& name, std::string fingerprint) {
-  EPI_ASSIGN(auto profile, options_.client->Prepare(config.http));
+  EPI_ASSIGN(auto profile, options_.client->Prepare(config.http, "alertmanager"));
   std::unique_ptr<discovery::AwsSigner> signer;
   if (config.sigv4) {
     discovery::AwsSettings settings;
