@@ -120,14 +120,30 @@ Result<void> JoinOperator::FindConflicts() {
 Result<void> JoinOperator::FindEqualResults() {
   if (options_.matching.card == MatchCardinality::kOneToOne) return {};
   std::vector<uint64_t> suspects(both_sides_.size(), 0);
-  TupleMap<uint32_t> first_pair;
+  // Pairs of one output, each with a link to the one before.
+  constexpr uint32_t kNoPair = 0xffffffff;
+  TupleMap<uint32_t> last_pair;
+  std::vector<uint32_t> before(pairs_.size(), kNoPair);
   for (uint32_t i = 0; i < pairs_.size(); ++i) {
     EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
-    const auto [at, fresh] = first_pair.try_emplace(series_[pairs_[i].output].labels, i);
-    const Pair& before = pairs_[at->second];
-    if (fresh || pairs_[i].left == kFill || before.left == kFill || pairs_[i].left == before.left) continue;
-    if (left_signature_[pairs_[i].left] != left_signature_[before.left]) continue;
-    EPI_TRY(AddOverlaps(left_, std::array{before.left, pairs_[i].left}, suspects));
+    if (pairs_[i].left == kFill) continue;
+    const auto [at, fresh] = last_pair.try_emplace(series_[pairs_[i].output].labels, i);
+    if (!fresh) before[i] = std::exchange(at->second, i);
+  }
+  std::vector<uint32_t> rows;
+  const auto by_signature = [&](uint32_t x, uint32_t y) {
+    return std::pair(left_signature_[x], x) < std::pair(left_signature_[y], y);
+  };
+  for (const auto& [labels, last] : last_pair) {
+    if (before[last] == kNoPair) continue;
+    rows.clear();
+    for (uint32_t i = last; i != kNoPair; i = before[i]) rows.push_back(pairs_[i].left);
+    std::sort(rows.begin(), rows.end(), by_signature);
+    rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
+    for (size_t first = 0, next = 0; first < rows.size(); first = next) {
+      while (next < rows.size() && left_signature_[rows[next]] == left_signature_[rows[first]]) ++next;
+      EPI_TRY(AddOverlaps(left_, std::span(rows).subspan(first, next - first), suspects));
+    }
   }
   return CheckSteps(suspects);
 }
