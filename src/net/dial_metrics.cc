@@ -3,7 +3,7 @@
 namespace epi::net {
 namespace {
 
-constexpr const char* kReasons[] = {"refused", "resolution", "timeout", "unknown"};
+constexpr const char* kDialFailures[] = {"refused", "resolution", "timeout", "unknown"};
 
 Counter& Dials(MetricRegistry& metrics, const std::string& what, const std::string& help, const std::string& dialer) {
   return metrics.AddCounter("net_conntrack_dialer_conn_" + what + "_total", help, {{"dialer_name", dialer}});
@@ -22,10 +22,10 @@ DialCounters::DialCounters(MetricRegistry& metrics, const std::string& dialer)
                    "name.",
                    dialer)),
       failed{} {
-  for (size_t i = 0; i < std::size(kReasons); ++i) {
+  for (size_t i = 0; i < std::size(kDialFailures); ++i) {
     failed[i] = &metrics.AddCounter("net_conntrack_dialer_conn_failed_total",
                                     "Total number of connections failed to dial by the dialer a given name.",
-                                    {{"dialer_name", dialer}, {"reason", kReasons[i]}});
+                                    {{"dialer_name", dialer}, {"reason", kDialFailures[i]}});
   }
 }
 
