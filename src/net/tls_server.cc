@@ -13,7 +13,7 @@
 namespace epi::net {
 namespace {
 
-constexpr uint64_t kMaxCertificateFile = 64u << 20;
+constexpr uint64_t kMaxServerPemFile = 64u << 20;
 
 using Bio = std::unique_ptr<BIO, int (*)(BIO*)>;
 using Certificate = std::unique_ptr<X509, void (*)(X509*)>;
@@ -28,9 +28,9 @@ std::string OpenSslReason() {
   return reason != nullptr ? reason : "unknown reason";
 }
 
-Result<std::string> Pem(FileSystem& files, const std::string& text, const std::string& file, const char* what) {
+Result<std::string> ServerPem(FileSystem& files, const std::string& text, const std::string& file, const char* what) {
   if (file.empty()) return text;
-  auto read = files.ReadFile(file, kMaxCertificateFile);
+  auto read = files.ReadFile(file, kMaxServerPemFile);
   if (!read) return Fail(read.error().WithContext(std::string("failed to load ") + what));
   return read;
 }
@@ -148,9 +148,9 @@ std::string NameText(const GENERAL_NAME* name) {
 Result<TlsContext> MakeTlsServerContext(const TlsServerSettings& settings, FileSystem& files) {
   TlsContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (!context) return Fail(ErrorCode::kInternal, "OpenSSL cannot make a context");
-  EPI_ASSIGN(const std::string cert, Pem(files, settings.cert, settings.cert_file, "certificate"));
-  EPI_ASSIGN(const std::string key, Pem(files, settings.key, settings.key_file, "key"));
-  EPI_ASSIGN(const std::string ca, Pem(files, settings.client_ca, settings.client_ca_file, "client_ca"));
+  EPI_ASSIGN(const std::string cert, ServerPem(files, settings.cert, settings.cert_file, "certificate"));
+  EPI_ASSIGN(const std::string key, ServerPem(files, settings.key, settings.key_file, "key"));
+  EPI_ASSIGN(const std::string ca, ServerPem(files, settings.client_ca, settings.client_ca_file, "client_ca"));
   EPI_TRY(UseCertificate(context.get(), cert, key));
   EPI_TRY(UseClientAuthorities(context.get(), ca));
   EPI_TRY(SetAlgorithms(context.get(), settings));
