@@ -168,7 +168,7 @@ struct AnchoredRegex::Impl {
   bool wrapped = false;
   bool whole_group = false;  // the pattern is (.*): group 1 is the text
   std::vector<std::string> set_matches;
-  std::vector<std::string> literals;                        // owns what literal_set views
+  std::vector<std::string> literals;                        // with set_matches, owns what literal_set views
   boost::unordered_flat_set<std::string_view> literal_set;  // alternatives that are one literal, when they are many
   std::vector<RegexSequence> sequences;                     // the others
 
@@ -321,6 +321,23 @@ Result<std::shared_ptr<const AnchoredRegex>> AnchoredRegex::Compile(std::string_
   if (impl.re2 == nullptr && !impl.shape.exact) EPI_TRY(impl.CompileAutomaton());
   impl.UseShape();
   return std::shared_ptr<const AnchoredRegex>(std::move(out));
+}
+
+std::shared_ptr<const AnchoredRegex> AnchoredRegex::OneOf(std::vector<std::string> texts) {
+  std::shared_ptr<AnchoredRegex> out(new AnchoredRegex);
+  Impl& impl = *out->impl_;
+  constexpr std::string_view kSpecial = "\\.+*?()|[]{}^$";
+  for (const std::string& text : texts) {
+    if (&text != &texts.front()) impl.pattern += '|';
+    for (const char c : text) {
+      if (kSpecial.find(c) != std::string_view::npos) impl.pattern += '\\';
+      impl.pattern += c;
+    }
+  }
+  impl.shape.exact = true;
+  impl.set_matches = std::move(texts);
+  impl.literal_set.insert(impl.set_matches.begin(), impl.set_matches.end());
+  return out;
 }
 
 bool AnchoredRegex::Matches(std::string_view text) const { return impl_->Matches(text); }

@@ -25,6 +25,12 @@ Matcher Matcher::Equal(std::string name, std::string value) {
   return Matcher(MatchType::kEqual, std::move(name), std::move(value), nullptr);
 }
 
+Matcher Matcher::OneOf(std::string name, std::vector<std::string> values) {
+  auto regex = AnchoredRegex::OneOf(std::move(values));
+  std::string pattern = regex->pattern();
+  return Matcher(MatchType::kRegexp, std::move(name), std::move(pattern), std::move(regex));
+}
+
 Matcher Matcher::Inverse() const {
   constexpr MatchType kInverse[] = {MatchType::kNotEqual, MatchType::kEqual, MatchType::kNotRegexp, MatchType::kRegexp};
   return Matcher(kInverse[static_cast<size_t>(type_)], name_, value_, regex_);

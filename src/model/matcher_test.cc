@@ -191,5 +191,19 @@ TEST(Matcher, PrintsAsPromqlDoes) {
   EXPECT_FALSE(Matcher::Make(MatchType::kRegexp, "a", ".+")->MatchesEmpty());
 }
 
+TEST(Matcher, OneOfIsItsAlternation) {
+  const std::vector<std::string> values = {"", "a", "a.c", "a|b", "10.0.0.1:80", "\\d+", "ü"};
+  const Matcher one_of = Matcher::OneOf("x", values);
+  const Matcher same = Matcher::Make(MatchType::kRegexp, "x", one_of.value()).value();
+  EXPECT_EQ(one_of, same);
+  for (const std::string& value : values) EXPECT_TRUE(one_of.Matches(value) && same.Matches(value)) << value;
+  for (const char* other : {"b", "abc", "10x0.0.1:80", "7", "aa"})
+    EXPECT_FALSE(one_of.Matches(other) || same.Matches(other)) << other;
+  EXPECT_TRUE(one_of.Inverse().Matches("b"));
+  EXPECT_FALSE(one_of.Inverse().Matches("a.c"));
+  EXPECT_EQ(std::vector<std::string>(one_of.SetMatches().begin(), one_of.SetMatches().end()), values);
+  EXPECT_EQ(Matcher::OneOf("x", {"a", "b.c"}).ToString(), R"(x=~"a|b\\.c")");
+}
+
 }  // namespace
 }  // namespace epi

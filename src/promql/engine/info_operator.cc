@@ -14,15 +14,6 @@ constexpr std::string_view kTargetInfo = "target_info";
 // The labels that say which info series belongs to a series. Prometheus has them fixed.
 constexpr std::array<std::string_view, 2> kIdentifyingLabels = {"instance", "job"};
 
-std::string QuoteRegex(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (std::string_view(R"(\.+*?()|[]{}^$)").find(c) != std::string_view::npos) out += '\\';
-    out += c;
-  }
-  return out;
-}
-
 bool IsPositive(const Matcher& m) { return m.type() == MatchType::kEqual || m.type() == MatchType::kRegexp; }
 
 }  // namespace
@@ -66,19 +57,15 @@ Result<void> InfoOperator::SelectInfoSeries() {
   std::vector<Matcher> matchers;
   for (const std::string_view label : kIdentifyingLabels) {
     const SymbolId name = labels.Intern(label);
-    std::set<std::string> values;
+    std::set<std::string_view> values;
     for (uint32_t i = 0; i < base_.size(); ++i) {
       EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
       if (ignored_[i]) continue;
       const std::string_view value = labels.Get(child_->series()[base_.row(i).series].labels, name);
-      if (!value.empty()) values.insert(QuoteRegex(value));
+      if (!value.empty()) values.insert(value);
     }
     if (values.empty()) continue;
-    std::string pattern;
-    for (const auto& value : values) pattern += (pattern.empty() ? "" : "|") + value;
-    EPI_TRY(query_.Check());
-    EPI_ASSIGN(Matcher matcher, Matcher::Make(MatchType::kRegexp, std::string(label), std::move(pattern)));
-    matchers.push_back(std::move(matcher));
+    matchers.push_back(Matcher::OneOf(std::string(label), {values.begin(), values.end()}));
     EPI_TRY(query_.Check());
   }
   if (matchers.empty()) return {};
