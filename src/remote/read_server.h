@@ -55,7 +55,7 @@ class ReadServer {
 
   ReadServerOptions options_;
   const Storage& storage_;
-  Gauge& queries_;  // running or waiting
+  epi::Gauge& queries_;  // running or waiting
   std::mutex mutex_;
   std::condition_variable_any freed_;
   size_t active_ = 0;                       // guarded by mutex_
