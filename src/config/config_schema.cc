@@ -90,6 +90,7 @@ struct Schema<AlertingConfig> {
 template <>
 struct Schema<AlertmanagerConfig> {
   static constexpr std::string_view kGoType = "config.AlertmanagerConfig";
+  static constexpr std::string_view kGoListType = "config.AlertmanagerConfigs";
   static std::span<const FieldSpec> Fields();
   static Result<void> Validate(AlertmanagerConfig& config);
   static bool ReadExtra(YamlReader& reader, const YamlEntry& entry, AlertmanagerConfig& config) {
@@ -117,6 +118,26 @@ namespace {
 
 constexpr FieldSpec kChunkEncodingFields[] = {
     Key<TsdbConfig, &TsdbConfig::float_chunk_encoding>("floats", Omit::kEmpty)};
+
+constexpr std::string_view kTranslationStrategyType = "otlptranslator.TranslationStrategyOption";
+
+// Prometheus keeps the window a second time, in milliseconds, under the name of the field, which prints as well. What
+// the file says there is overwritten.
+constexpr FieldSpec WindowFieldKey() {
+  FieldSpec out;
+  out.key = "outofordertimewindow";
+  out.read = [](YamlReader& reader, const YamlNode& node, void*) {
+    int64_t ignored = 0;
+    if (!node.IsNull()) reader.ReadInt(node, ignored, "int64");
+  };
+  out.write = [](const void* object, const WriteOptions&) {
+    return YamlValue::Int(static_cast<const TsdbConfig*>(object)->out_of_order_time_window);
+  };
+  out.is_empty = [](const void* object) {
+    return static_cast<const TsdbConfig*>(object)->out_of_order_time_window == 0;
+  };
+  return out;
+}
 
 // The block chunk_encoding holds one key only, so it has no struct of its own.
 constexpr FieldSpec ChunkEncodingKey() {
@@ -272,6 +293,7 @@ Result<void> Schema<RetentionConfig>::Validate(RetentionConfig& config) {
 std::span<const FieldSpec> Schema<TsdbConfig>::Fields() {
   using T = TsdbConfig;
   static constexpr FieldSpec kFields[] = {
+      WindowFieldKey(),
       Key<T, &T::out_of_order_time_window, DurationCodec>("out_of_order_time_window", Omit::kEmpty),
       Key<T, &T::stale_series_compaction_threshold>("stale_series_compaction_threshold", Omit::kEmpty),
       ChunkEncodingKey(),
@@ -328,7 +350,7 @@ std::span<const FieldSpec> Schema<OtlpConfig>::Fields() {
       Key<T, &T::promote_all_resource_attributes>("promote_all_resource_attributes", Omit::kEmpty),
       Key<T, &T::promote_resource_attributes>("promote_resource_attributes", Omit::kEmpty),
       Key<T, &T::ignore_resource_attributes>("ignore_resource_attributes", Omit::kEmpty),
-      Key<T, &T::translation_strategy>("translation_strategy", Omit::kEmpty),
+      Key<T, &T::translation_strategy, TypedString<kTranslationStrategyType>>("translation_strategy", Omit::kEmpty),
       Key<T, &T::keep_identifying_resource_attributes>("keep_identifying_resource_attributes", Omit::kEmpty),
       Key<T, &T::convert_histograms_to_nhcb>("convert_histograms_to_nhcb", Omit::kEmpty),
       Key<T, &T::promote_scope_metadata>("promote_scope_metadata", Omit::kEmpty),

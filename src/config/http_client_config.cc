@@ -128,7 +128,7 @@ struct ProxyHeaderCodec {
     for (const auto& entry : node.entries()) {
       std::pair<std::string, std::vector<std::string>> header;
       if (!reader.ReadString(entry.key, header.first)) continue;
-      reader.ReadStrings(entry.value, header.second, "[]config.Secret");
+      reader.ReadStrings(entry.value, header.second, "[]config.Secret", "config.plain");
       out.push_back(std::move(header));
     }
     std::sort(out.begin(), out.end());
@@ -148,7 +148,7 @@ struct ProxyHeaderCodec {
 struct SecretListCodec {
   static void Read(YamlReader& reader, const YamlNode& node, std::vector<std::string>& out) {
     out.clear();
-    reader.ReadStrings(node, out, "[]config.Secret");
+    reader.ReadStrings(node, out, "[]config.Secret", "config.plain");
   }
   static YamlValue Write(const std::vector<std::string>& value, const WriteOptions& options) {
     YamlValue out = YamlValue::Sequence();

@@ -18,6 +18,8 @@ struct NameSchemeCodec {
 };
 
 // scrape_protocols, where an empty list differs from none.
+inline constexpr std::string_view kScrapeProtocolType = "config.ScrapeProtocol";
+
 template <typename Owner>
 FieldSpec ScrapeProtocolsKey() {
   FieldSpec out;
@@ -26,7 +28,7 @@ FieldSpec ScrapeProtocolsKey() {
   out.read = [](YamlReader& reader, const YamlNode& node, void* object) {
     auto& owner = *static_cast<Owner*>(object);
     owner.scrape_protocols.clear();
-    reader.ReadStrings(node, owner.scrape_protocols, "[]config.ScrapeProtocol");
+    reader.ReadStrings(node, owner.scrape_protocols, "[]config.ScrapeProtocol", kScrapeProtocolType);
     owner.scrape_protocols_given = !node.IsNull();
   };
   out.write = [](const void* object, const WriteOptions&) {

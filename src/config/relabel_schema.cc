@@ -10,8 +10,10 @@ void ReadSourceLabels(YamlReader& reader, const YamlNode& node, void* object) {
   config.source_labels.clear();
   config.source_labels_given = !node.IsNull();
   if (!reader.ReadStrings(node, config.source_labels, "model.LabelNames")) return;
-  for (const auto& name : config.source_labels) {
-    if (!name.empty() && IsValidUtf8(name)) continue;
+  for (size_t i = 0; i < config.source_labels.size(); ++i) {
+    const std::string& name = config.source_labels[i];
+    // Null is the empty name, which nobody looks at; an empty text is refused.
+    if (node.items()[i].IsNull() || (!name.empty() && IsValidUtf8(name))) continue;
     std::string text;
     AppendQuoted(text, name);
     reader.Refuse(Error(ErrorCode::kInvalid, text + " is not a valid label name"));
@@ -26,7 +28,7 @@ YamlValue WriteSourceLabels(const void* object, const WriteOptions&) {
 void ReadRegex(YamlReader& reader, const YamlNode& node, void* object) {
   auto& config = *static_cast<RelabelConfig*>(object);
   std::string text;
-  if (!node.IsNull() && !reader.ReadString(node, text, "relabel.Regexp")) return;
+  if (!node.IsNull() && !reader.ReadString(node, text)) return;
   auto regex = AnchoredRegex::Compile(text, AnchoredRegex::Form::kWrapped);
   if (!regex) {
     reader.Refuse(std::move(regex).error());
@@ -51,6 +53,13 @@ void ReadAction(YamlReader& reader, const YamlNode& node, void* object) {
   }
   config.action = *action;
 }
+
+struct ModulusCodec : Codec<uint64_t> {
+  static void Read(YamlReader& reader, const YamlNode& node, uint64_t& out) {
+    if (node.IsNull()) out = 0;
+    reader.ReadUint(node, out, "uint64");
+  }
+};
 
 FieldSpec SourceLabelsKey() {
   FieldSpec out;
@@ -93,7 +102,7 @@ std::span<const FieldSpec> Schema<RelabelConfig>::Fields() {
       SourceLabelsKey(),
       Key<T, &T::separator>("separator"),
       RegexKey(),
-      Key<T, &T::modulus>("modulus", Omit::kEmpty),
+      Key<T, &T::modulus, ModulusCodec>("modulus", Omit::kEmpty),
       Key<T, &T::target_label>("target_label", Omit::kEmpty),
       Key<T, &T::replacement>("replacement"),
       ActionKey(),

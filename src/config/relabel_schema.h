@@ -9,6 +9,7 @@ namespace epi::config {
 template <>
 struct Schema<RelabelConfig> {
   static constexpr std::string_view kGoType = "relabel.plain";
+  static constexpr std::string_view kGoListType = "[]*relabel.Config";
   static std::span<const FieldSpec> Fields();
 };
 

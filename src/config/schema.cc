@@ -98,17 +98,19 @@ void Codec<double>::Read(YamlReader& reader, const YamlNode& node, double& out) 
   reader.ReadFloat(node, out);
 }
 
-void Codec<StringMap>::Read(YamlReader& reader, const YamlNode& node, StringMap& out) {
+void Codec<StringMap>::ReadAs(YamlReader& reader, const YamlNode& node, StringMap& out, std::string_view go_type,
+                              std::string_view go_value_type) {
   out.clear();
   if (node.IsNull()) return;
   if (!node.IsMapping()) {
-    reader.WrongType(node, "map[string]string");
+    reader.WrongType(node, std::string(go_type));
     return;
   }
   std::unordered_set<std::string> seen;
   for (const auto& entry : node.entries()) {
     std::pair<std::string, std::string> pair;
-    if (!reader.ReadString(entry.key, pair.first) || !reader.ReadString(entry.value, pair.second)) continue;
+    if (!reader.ReadString(entry.key, pair.first) || !reader.ReadString(entry.value, pair.second, go_value_type))
+      continue;
     if (!seen.insert(pair.first).second) {
       reader.DuplicateKey(entry.key);
       continue;
@@ -135,7 +137,7 @@ YamlValue DurationCodec::Write(int64_t value, const WriteOptions&) { return Yaml
 void ByteSizeCodec::Read(YamlReader& reader, const YamlNode& node, int64_t& out) {
   out = node.IsNull() ? 0 : out;
   std::string text;
-  if (node.IsNull() || !reader.ReadString(node, text)) return;
+  if (node.IsNull() || !reader.ReadString(node, text, "units.Base2Bytes")) return;
   auto parsed = ParseByteSize(text);
   if (!parsed) {
     reader.Refuse(std::move(parsed).error());

@@ -146,11 +146,13 @@ struct Codec<std::optional<T>> {
   static bool IsEmpty(const std::optional<T>& value) { return !value.has_value(); }
 };
 
-// For WrongType.
+// For WrongType. A schema names the type of its lists where Prometheus has such lists.
 template <typename T>
-constexpr std::string_view kGoListType = "[]struct";
-template <>
-inline constexpr std::string_view kGoListType<std::string> = "[]string";
+constexpr std::string_view GoListType() {
+  if constexpr (std::is_same_v<T, std::string>) return "[]string";
+  if constexpr (requires { Schema<T>::kGoListType; }) return Schema<T>::kGoListType;
+  return "[]struct";
+}
 
 template <typename T>
 struct Codec<std::vector<T>> {
@@ -162,7 +164,7 @@ struct Codec<std::vector<T>> {
     out.clear();
     if (node.IsNull()) return;
     if (!node.IsSequence()) {
-      reader.WrongType(node, kGoListType<T>);
+      reader.WrongType(node, GoListType<T>());
       return;
     }
     for (const YamlNode& item : node.items()) {
@@ -185,7 +187,12 @@ struct Codec<std::vector<T>> {
 using StringMap = std::vector<std::pair<std::string, std::string>>;
 template <>
 struct Codec<StringMap> {
-  static void Read(YamlReader& reader, const YamlNode& node, StringMap& out);
+  static void Read(YamlReader& reader, const YamlNode& node, StringMap& out) {
+    ReadAs(reader, node, out, "map[string]string", "string");
+  }
+  // In words of Go's types for the whole and the values.
+  static void ReadAs(YamlReader& reader, const YamlNode& node, StringMap& out, std::string_view go_type,
+                     std::string_view go_value_type);
   static YamlValue Write(const StringMap& value, const WriteOptions&) { return YamlValue::StringMap(value); }
   static bool IsEmpty(const StringMap& value) { return value.empty(); }
 };
@@ -203,9 +210,19 @@ struct ByteSizeCodec {
   static bool IsEmpty(int64_t value) { return value == 0; }
 };
 
+// A string that Go has a type of its own for.
+template <const std::string_view& kGoType>
+struct TypedString : Codec<std::string> {
+  static void Read(YamlReader& reader, const YamlNode& node, std::string& out) {
+    if (node.IsNull()) out.clear();
+    reader.ReadString(node, out, kGoType);
+  }
+};
+
 struct SecretCodec {
   static void Read(YamlReader& reader, const YamlNode& node, std::string& out) {
-    Codec<std::string>::Read(reader, node, out);
+    if (node.IsNull()) out.clear();
+    reader.ReadString(node, out, "config.plain");
   }
   static YamlValue Write(const std::string& value, const WriteOptions& options);
   static bool IsEmpty(const std::string& value) { return value.empty(); }

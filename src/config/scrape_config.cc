@@ -215,7 +215,7 @@ std::span<const FieldSpec> Schema<ScrapeConfig>::Fields() {
       Key<T, &T::scrape_interval, DurationCodec>("scrape_interval", Omit::kEmpty),
       Key<T, &T::scrape_timeout, DurationCodec>("scrape_timeout", Omit::kEmpty),
       ScrapeProtocolsKey<T>(),
-      Key<T, &T::fallback_scrape_protocol>("fallback_scrape_protocol", Omit::kEmpty),
+      Key<T, &T::fallback_scrape_protocol, TypedString<kScrapeProtocolType>>("fallback_scrape_protocol", Omit::kEmpty),
       Key<T, &T::scrape_native_histograms>("scrape_native_histograms", Omit::kEmpty),
       Key<T, &T::always_scrape_classic_histograms>("always_scrape_classic_histograms", Omit::kEmpty),
       Key<T, &T::convert_classic_histograms_to_nhcb>("convert_classic_histograms_to_nhcb", Omit::kEmpty),

@@ -9,6 +9,7 @@ namespace epi::config {
 template <>
 struct Schema<ScrapeConfig> {
   static constexpr std::string_view kGoType = "config.ScrapeConfig";
+  static constexpr std::string_view kGoListType = "[]*config.ScrapeConfig";
   static std::span<const FieldSpec> Fields();
   static bool ReadExtra(YamlReader& reader, const YamlEntry& entry, ScrapeConfig& config);
   static void WriteExtra(const ScrapeConfig& config, const WriteOptions& options, YamlValue& mapping);

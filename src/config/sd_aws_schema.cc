@@ -82,7 +82,7 @@ std::span<const FieldSpec> Schema<AwsSdConfig>::Fields() {
       Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
       Key<T, &T::port>("port", Omit::kEmpty),
       Inline<T, &T::http>(),
-      Key<T, &T::filters>("filters", Omit::kEmpty),
+      Key<T, &T::filters, AwsFiltersCodec>("filters", Omit::kEmpty),
       Key<T, &T::clusters>("clusters", Omit::kEmpty),
   };
   return kFields;
@@ -162,7 +162,7 @@ std::span<const FieldSpec> Schema<RdsSdConfig>::Fields() {
       Key<T, &T::clusters>("clusters", Omit::kEmpty),
       Key<T, &T::port>("port"),
       Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
-      Key<T, &T::filters>("filters"),
+      Key<T, &T::filters, AwsFiltersCodec>("filters"),
       Key<T, &T::request_concurrency>("request_concurrency", Omit::kEmpty),
       Inline<T, &T::http>(),
   };

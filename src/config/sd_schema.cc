@@ -26,6 +26,7 @@ struct Schema<KubernetesNamespaces> {
 template <>
 struct Schema<KubernetesSelector> {
   static constexpr std::string_view kGoType = "kubernetes.SelectorConfig";
+  static constexpr std::string_view kGoListType = "[]kubernetes.SelectorConfig";
   static std::span<const FieldSpec> Fields();
 };
 template <>
@@ -55,7 +56,7 @@ Result<void> CheckKubernetesRole(std::string& role) {
 // Prometheus's model.LabelSet: names must be valid.
 struct LabelSetCodec {
   static void Read(YamlReader& reader, const YamlNode& node, StringMap& out) {
-    Codec<StringMap>::Read(reader, node, out);
+    Codec<StringMap>::ReadAs(reader, node, out, "model.LabelSet", "model.LabelValue");
     for (const auto& [name, value] : out) {
       if (name.empty() || !IsValidUtf8(name)) {
         reader.Refuse(Error(ErrorCode::kInvalid, SdQuoted(name) + " is not a valid label name"));
@@ -144,6 +145,28 @@ std::vector<SdKind> MakeTable() {
 
 bool ComesBefore(const SdConfig& a, const SdConfig& b) { return a.kind().key < b.kind().key; }
 
+// What Go calls a kind's configuration: SDConfig in a package of its name, but for some.
+std::string GoTypeOf(const SdKind& kind) {
+  static constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
+      {"docker", "moby.DockerSDConfig"},
+      {"dockerswarm", "moby.DockerSwarmSDConfig"},
+      {"ec2", "aws.EC2SDConfig"},
+      {"ecs", "aws.ECSSDConfig"},
+      {"elasticache", "aws.ElasticacheSDConfig"},
+      {"kuma", "xds.KumaSDConfig"},
+      {"lightsail", "aws.LightsailSDConfig"},
+      {"msk", "aws.MSKSDConfig"},
+      {"nerve", "zookeeper.NerveSDConfig"},
+      {"rds", "aws.RDSSDConfig"},
+      {"serverset", "zookeeper.ServersetSDConfig"},
+      {"static", "targetgroup.Group"},
+  };
+  for (const auto& [name, type] : kOthers) {
+    if (name == kind.name) return std::string(type);
+  }
+  return std::string(kind.name) + ".SDConfig";
+}
+
 void ReadStaticGroups(YamlReader& reader, const YamlNode& list, const SdKind& kind, SdConfigs& out) {
   auto groups = std::make_shared<StaticSdConfig>();
   for (const YamlNode& item : list.items()) Codec<StaticGroup>::Read(reader, item, groups->emplace_back());
@@ -182,6 +205,21 @@ std::span<const FieldSpec> Schema<NamedFilter>::Fields() {
   using T = NamedFilter;
   static constexpr FieldSpec kFields[] = {Key<T, &T::name>("name"), Key<T, &T::values>("values")};
   return kFields;
+}
+
+void AwsFiltersCodec::Read(YamlReader& reader, const YamlNode& node, std::vector<NamedFilter>& out) {
+  out.clear();
+  if (node.IsNull()) return;
+  if (!node.IsSequence()) return reader.WrongType(node, "[]*aws.Filter");
+  for (const YamlNode& item : node.items()) {
+    NamedFilter& filter = out.emplace_back();
+    if (item.IsNull()) continue;
+    if (item.IsMapping()) {
+      ReadFields(reader, item, &filter, Schema<NamedFilter>::Fields(), "aws.Filter");
+    } else {
+      reader.WrongType(item, "aws.Filter");
+    }
+  }
 }
 
 std::span<const FieldSpec> Schema<StaticGroup>::Fields() {
@@ -455,7 +493,7 @@ std::span<const FieldSpec> Schema<Ec2SdConfig>::Fields() {
       Key<T, &T::external_id>("external_id", Omit::kEmpty),
       Key<T, &T::refresh_interval, DurationCodec>("refresh_interval", Omit::kEmpty),
       Key<T, &T::port>("port"),
-      Key<T, &T::filters>("filters"),
+      Key<T, &T::filters, AwsFiltersCodec>("filters"),
       Inline<T, &T::http>(),
   };
   return kFields;
@@ -496,7 +534,7 @@ bool ReadSdSection(YamlReader& reader, const YamlEntry& entry, SdConfigs& out) {
   if (kind == kinds.end()) return false;
   if (entry.value.IsNull()) return true;
   if (!entry.value.IsSequence()) {
-    reader.WrongType(entry.value, "[]*" + std::string(kind->name) + ".SDConfig");
+    reader.WrongType(entry.value, "[]*" + GoTypeOf(*kind));
     return true;
   }
   for (const YamlNode& item : entry.value.items()) {

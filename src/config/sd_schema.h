@@ -23,7 +23,13 @@ Result<void> CheckSdServerUrl(const std::string& url, std::string text);
 template <>
 struct Schema<NamedFilter> {
   static constexpr std::string_view kGoType = "moby.Filter";
+  static constexpr std::string_view kGoListType = "[]moby.Filter";
   static std::span<const FieldSpec> Fields();
+};
+
+// The filters of AWS's kinds, which differ by what their types are called.
+struct AwsFiltersCodec : Codec<std::vector<NamedFilter>> {
+  static void Read(YamlReader& reader, const YamlNode& node, std::vector<NamedFilter>& out);
 };
 
 #define EPI_SD_SCHEMA(type, go_type)                            \

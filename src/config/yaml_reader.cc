@@ -135,7 +135,8 @@ bool YamlReader::ReadFloat(const YamlNode& node, double& out) {
   return true;
 }
 
-bool YamlReader::ReadStrings(const YamlNode& node, std::vector<std::string>& out, std::string_view go_type) {
+bool YamlReader::ReadStrings(const YamlNode& node, std::vector<std::string>& out, std::string_view go_type,
+                             std::string_view go_item_type) {
   if (node.IsNull()) return true;
   if (!node.IsSequence()) {
     WrongType(node, go_type);
@@ -143,7 +144,7 @@ bool YamlReader::ReadStrings(const YamlNode& node, std::vector<std::string>& out
   }
   out.clear();
   bool good = true;
-  for (const YamlNode& item : node.items()) good &= ReadString(item, out.emplace_back());
+  for (const YamlNode& item : node.items()) good &= ReadString(item, out.emplace_back(), go_item_type);
   return good;
 }
 

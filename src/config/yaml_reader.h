@@ -38,7 +38,8 @@ class YamlReader {
   bool ReadInt(const YamlNode& node, int64_t& out, std::string_view go_type = "int");
   bool ReadUint(const YamlNode& node, uint64_t& out, std::string_view go_type = "uint");
   bool ReadFloat(const YamlNode& node, double& out);
-  bool ReadStrings(const YamlNode& node, std::vector<std::string>& out, std::string_view go_type = "[]string");
+  bool ReadStrings(const YamlNode& node, std::vector<std::string>& out, std::string_view go_type = "[]string",
+                   std::string_view go_item_type = "string");
 
   // kInvalid with everything that was wrong: "yaml: unmarshal errors:\n  line 3: …\n  line 9: …", or the refusal.
   Result<void> Finish() const;
