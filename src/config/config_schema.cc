@@ -119,6 +119,7 @@ namespace {
 constexpr FieldSpec kChunkEncodingFields[] = {
     Key<TsdbConfig, &TsdbConfig::float_chunk_encoding>("floats", Omit::kEmpty)};
 
+constexpr std::string_view kPlainType = "config.plain";
 constexpr std::string_view kTranslationStrategyType = "otlptranslator.TranslationStrategyOption";
 
 // Prometheus keeps the window a second time, in milliseconds, under the name of the field, which prints as well. What
@@ -165,7 +166,7 @@ struct ExemplarsBlock {
   int64_t max_exemplars = 0;
 };
 constexpr FieldSpec kExemplarsFields[] = {
-    Key<ExemplarsBlock, &ExemplarsBlock::max_exemplars>("max_exemplars", Omit::kEmpty)};
+    Key<ExemplarsBlock, &ExemplarsBlock::max_exemplars, Int64Codec>("max_exemplars", Omit::kEmpty)};
 
 struct ExemplarsCodec {
   static void Read(YamlReader& reader, const YamlNode& node, std::optional<int64_t>& out) {
@@ -252,7 +253,7 @@ std::span<const FieldSpec> Schema<AlertmanagerConfig>::Fields() {
       Key<T, &T::scheme>("scheme", Omit::kEmpty),
       Key<T, &T::path_prefix>("path_prefix", Omit::kEmpty),
       Key<T, &T::timeout, DurationCodec>("timeout", Omit::kEmpty),
-      Key<T, &T::api_version, CheckedString<CheckApiVersion>>("api_version"),
+      Key<T, &T::api_version, CheckedString<CheckApiVersion, kPlainType>>("api_version"),
       Key<T, &T::relabel_configs, NoNullItems<kNullTargetRelabel>>("relabel_configs", Omit::kEmpty),
       Key<T, &T::alert_relabel_configs, NoNullItems<kNullManagerAlertRelabel>>("alert_relabel_configs", Omit::kEmpty),
   };
@@ -322,7 +323,7 @@ std::span<const FieldSpec> Schema<StorageConfig>::Fields() {
 std::span<const FieldSpec> Schema<TracingConfig>::Fields() {
   using T = TracingConfig;
   static constexpr FieldSpec kFields[] = {
-      Key<T, &T::client_type, CheckedString<CheckTracingClient>>("client_type", Omit::kEmpty),
+      Key<T, &T::client_type, CheckedString<CheckTracingClient, kPlainType>>("client_type", Omit::kEmpty),
       Key<T, &T::endpoint>("endpoint", Omit::kEmpty),
       Key<T, &T::sampling_fraction>("sampling_fraction", Omit::kEmpty),
       Key<T, &T::insecure>("insecure", Omit::kEmpty),

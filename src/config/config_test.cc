@@ -457,6 +457,18 @@ TEST(Config, WrongTypesAreNamed) {
        "line 1: cannot unmarshal !!map into otlptranslator.TranslationStrategyOption"},
       {"storage: {tsdb: {retention: {size: []}}}", "line 1: cannot unmarshal !!seq into units.Base2Bytes"},
       {"storage: {tsdb: {outofordertimewindow: x}}", "line 1: cannot unmarshal !!str `x` into int64"},
+      {"remote_write: 1", "line 1: cannot unmarshal !!int `1` into []*config.RemoteWriteConfig"},
+      {"remote_read: {}", "line 1: cannot unmarshal !!map into []*config.RemoteReadConfig"},
+      {"alerting: {alertmanagers: [{api_version: []}]}", "line 1: cannot unmarshal !!seq into config.plain"},
+      {"tracing: {client_type: {}}", "line 1: cannot unmarshal !!map into config.plain"},
+      {"storage: {exemplars: {max_exemplars: x}}", "line 1: cannot unmarshal !!str `x` into int64"},
+      {"remote_write: [{url: http://x, protobuf_message: []}]",
+       "line 1: cannot unmarshal !!seq into remote.WriteMessageType"},
+      {"remote_read: [{url: http://x, chunked_read_limit: x}]", "line 1: cannot unmarshal !!str `x` into uint64"},
+      {"remote_read: [{url: http://x, required_matchers: x}]",
+       "line 1: cannot unmarshal !!str `x` into model.LabelSet"},
+      {"scrape_configs: [{job_name: a, digitalocean_sd_configs: [{httpclient: x}]}]",
+       "line 1: cannot unmarshal !!str `x` into http.Client"},
       {"scrape_configs: [{job_name: a, relabel_configs: x}]",
        "line 1: cannot unmarshal !!str `x` into []*relabel.Config"},
       {"scrape_configs: [{job_name: a, relabel_configs: [{regex: []}]}]", "line 1: cannot unmarshal !!seq into string"},
@@ -484,6 +496,34 @@ TEST(Config, WrongTypesAreNamed) {
     ASSERT_FALSE(config.has_value()) << yaml;
     EXPECT_EQ(config.error().message(), std::string("yaml: unmarshal errors:\n  ") + error) << yaml;
   }
+}
+
+TEST(Config, PrintsMembersThatPrometheusPrintsWithoutAKeyOfTheirOwn) {
+  const epi::testing::TempDir directory;
+  const std::string path = JoinPath(directory.path(), "p.yml");
+  ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(
+      path,
+      "storage: {tsdb: {out_of_order_time_window: 30m}}\n"
+      "scrape_configs: [{job_name: a, digitalocean_sd_configs: [{}], proxy_url: 'http://h/${1}',\n"
+      "  aws_sd_configs: [{role: ec2, region: r, bearer_token_file: t, basic_auth: {password_file: p}}]}]\n"
+      "remote_write: [{url: http://x, sigv4: {region: r}}]\n"));
+  const auto config = LoadConfig(PosixFileSystem(), path, {});
+  ASSERT_TRUE(config.has_value()) << config.error().message();
+  const std::string text = config->ToYaml();
+  EXPECT_THAT(text, HasSubstr("  tsdb:\n    outofordertimewindow: 1800000\n    out_of_order_time_window: 30m\n"));
+  EXPECT_THAT(text, HasSubstr("    role: droplets\n    httpclient: null\n"));
+  EXPECT_THAT(text, HasSubstr("  proxy_url: http://h/$%7B1%7D\n"));
+  EXPECT_THAT(text, HasSubstr("    bearer_token_file: t\n"));
+  EXPECT_THAT(text, HasSubstr("password_file: " + JoinPath(directory.path(), "p") + "\n"));
+  EXPECT_THAT(text, HasSubstr("  sigv4:\n    region: r\n"));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr("service_name")));
+}
+
+TEST(Config, AFieldSelectorsErrorTellsTheCharacterByItsNumber) {
+  EXPECT_EQ(Outcome(ParseConfig("scrape_configs: [{job_name: a, kubernetes_sd_configs: [{role: pod, selectors: "
+                                "[{role: pod, field: 'a=b=c'}]}]}]",
+                                {})),
+            "invalid field selector: unescaped character in value: 61");
 }
 
 TEST(Config, ANullSourceLabelIsTheEmptyName) {

@@ -30,7 +30,7 @@ std::vector<std::string_view> Terms(std::string_view selector) {
 Result<void> CheckEscapes(std::string_view value) {
   for (size_t i = 0; i < value.size(); ++i) {
     if (value[i] == ',' || value[i] == '=') {
-      return InvalidSelector("invalid field selector: unescaped character in value: " + std::string(1, value[i]));
+      return InvalidSelector("invalid field selector: unescaped character in value: " + std::to_string(value[i]));
     }
     if (value[i] != '\\') continue;
     if (++i == value.size() || (value[i] != '\\' && value[i] != ',' && value[i] != '=')) {

@@ -54,13 +54,6 @@ void ReadAction(YamlReader& reader, const YamlNode& node, void* object) {
   config.action = *action;
 }
 
-struct ModulusCodec : Codec<uint64_t> {
-  static void Read(YamlReader& reader, const YamlNode& node, uint64_t& out) {
-    if (node.IsNull()) out = 0;
-    reader.ReadUint(node, out, "uint64");
-  }
-};
-
 FieldSpec SourceLabelsKey() {
   FieldSpec out;
   out.key = "source_labels";
@@ -102,7 +95,7 @@ std::span<const FieldSpec> Schema<RelabelConfig>::Fields() {
       SourceLabelsKey(),
       Key<T, &T::separator>("separator"),
       RegexKey(),
-      Key<T, &T::modulus, ModulusCodec>("modulus", Omit::kEmpty),
+      Key<T, &T::modulus, Uint64Codec>("modulus", Omit::kEmpty),
       Key<T, &T::target_label>("target_label", Omit::kEmpty),
       Key<T, &T::replacement>("replacement"),
       ActionKey(),

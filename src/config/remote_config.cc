@@ -49,6 +49,7 @@ EPI_AZURE_SCHEMA(AzureCertificate, "azuread.CertificateConfig");
 
 namespace {
 
+constexpr std::string_view kMessageType = "remote.WriteMessageType";
 constexpr char kNullWriteRelabel[] = "empty or null relabeling rule in remote write config";
 constexpr std::string_view kAuthorizationText =
     "authorization header must be changed via the basic_auth, authorization, oauth2, sigv4, azuread or google_iam "
@@ -140,20 +141,6 @@ Result<void> ValidateAuthentication(const RemoteWriteConfig& config) {
       "configured: [" +
       configured + "]");
 }
-
-struct MatchersCodec {
-  static void Read(YamlReader& reader, const YamlNode& node, StringMap& out) {
-    Codec<StringMap>::Read(reader, node, out);
-    for (const auto& [name, value] : out) {
-      if (!name.empty() && IsValidUtf8(name)) continue;
-      std::string text;
-      AppendQuoted(text, name);
-      reader.Refuse(Error(ErrorCode::kInvalid, text + " is not a valid label name"));
-    }
-  }
-  static YamlValue Write(const StringMap& value, const WriteOptions&) { return YamlValue::StringMap(value); }
-  static bool IsEmpty(const StringMap& value) { return value.empty(); }
-};
 
 }  // namespace
 
@@ -334,7 +321,7 @@ std::span<const FieldSpec> Schema<RemoteWriteConfig>::Fields() {
       Key<T, &T::send_exemplars>("send_exemplars", Omit::kEmpty),
       Key<T, &T::send_native_histograms>("send_native_histograms", Omit::kEmpty),
       Key<T, &T::round_robin_dns>("round_robin_dns", Omit::kEmpty),
-      Key<T, &T::protobuf_message>("protobuf_message", Omit::kEmpty),
+      Key<T, &T::protobuf_message, TypedString<kMessageType>>("protobuf_message", Omit::kEmpty),
       Key<T, &T::failed_request_logging>("failed_request_logging", Omit::kEmpty),
       Inline<T, &T::http>(),
       Key<T, &T::queue_config>("queue_config", Omit::kEmpty),
@@ -364,12 +351,12 @@ std::span<const FieldSpec> Schema<RemoteReadConfig>::Fields() {
   static constexpr FieldSpec kFields[] = {
       Key<T, &T::url, UrlCodec>("url"),
       Key<T, &T::remote_timeout, DurationCodec>("remote_timeout", Omit::kEmpty),
-      Key<T, &T::chunked_read_limit>("chunked_read_limit", Omit::kEmpty),
+      Key<T, &T::chunked_read_limit, Uint64Codec>("chunked_read_limit", Omit::kEmpty),
       Key<T, &T::headers>("headers", Omit::kEmpty),
       Key<T, &T::read_recent>("read_recent", Omit::kEmpty),
       Key<T, &T::name>("name", Omit::kEmpty),
       Inline<T, &T::http>(),
-      Key<T, &T::required_matchers, MatchersCodec>("required_matchers", Omit::kEmpty),
+      Key<T, &T::required_matchers, LabelSetCodec>("required_matchers", Omit::kEmpty),
       Key<T, &T::filter_external_labels>("filter_external_labels", Omit::kEmpty),
   };
   return kFields;

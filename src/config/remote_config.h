@@ -26,7 +26,7 @@ struct SigV4Config {
   std::string role_arn;
   std::string external_id;
   bool use_fips_sts_endpoint = false;
-  std::string service_name = "aps";
+  std::string service_name;  // empty: "aps"
 };
 
 // One of the ways to log in to Azure; which one it is says where it stands in AzureAdConfig.

@@ -15,8 +15,21 @@ namespace epi::config {
   }
 EPI_REMOTE_SCHEMA(SigV4Config, "sigv4.plain");
 EPI_REMOTE_SCHEMA(AzureAdConfig, "azuread.plain");
-EPI_REMOTE_SCHEMA(RemoteWriteConfig, "config.plain");
-EPI_REMOTE_SCHEMA(RemoteReadConfig, "config.plain");
 #undef EPI_REMOTE_SCHEMA
+
+template <>
+struct Schema<RemoteWriteConfig> {
+  static constexpr std::string_view kGoType = "config.plain";
+  static constexpr std::string_view kGoListType = "[]*config.RemoteWriteConfig";
+  static std::span<const FieldSpec> Fields();
+  static Result<void> Validate(RemoteWriteConfig& config);
+};
+template <>
+struct Schema<RemoteReadConfig> {
+  static constexpr std::string_view kGoType = "config.plain";
+  static constexpr std::string_view kGoListType = "[]*config.RemoteReadConfig";
+  static std::span<const FieldSpec> Fields();
+  static Result<void> Validate(RemoteReadConfig& config);
+};
 
 }  // namespace epi::config

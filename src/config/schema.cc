@@ -5,6 +5,7 @@
 
 #include "config/byte_size.h"
 #include "model/duration.h"
+#include "model/labels.h"
 #include "net/url.h"
 
 namespace epi::config {
@@ -93,6 +94,16 @@ void Codec<uint64_t>::Read(YamlReader& reader, const YamlNode& node, uint64_t& o
   reader.ReadUint(node, out);
 }
 
+void Uint64Codec::Read(YamlReader& reader, const YamlNode& node, uint64_t& out) {
+  if (node.IsNull()) out = 0;
+  reader.ReadUint(node, out, "uint64");
+}
+
+void Int64Codec::Read(YamlReader& reader, const YamlNode& node, int64_t& out) {
+  if (node.IsNull()) out = 0;
+  reader.ReadInt(node, out, "int64");
+}
+
 void Codec<double>::Read(YamlReader& reader, const YamlNode& node, double& out) {
   if (node.IsNull()) out = 0;
   reader.ReadFloat(node, out);
@@ -118,6 +129,16 @@ void Codec<StringMap>::ReadAs(YamlReader& reader, const YamlNode& node, StringMa
     out.push_back(std::move(pair));
   }
   std::sort(out.begin(), out.end());
+}
+
+void LabelSetCodec::Read(YamlReader& reader, const YamlNode& node, StringMap& out) {
+  ReadAs(reader, node, out, "model.LabelSet", "model.LabelValue");
+  for (const auto& [name, value] : out) {
+    if (!name.empty() && IsValidUtf8(name)) continue;
+    std::string text;
+    AppendQuoted(text, name);
+    reader.Refuse(Error(ErrorCode::kInvalid, text + " is not a valid label name"));
+  }
 }
 
 void DurationCodec::Read(YamlReader& reader, const YamlNode& node, int64_t& out) {

@@ -130,6 +130,14 @@ struct Codec<double> {
   static bool IsEmpty(double value) { return value == 0; }
 };
 
+// A number whose field has a size of its own in Go, which only its errors tell.
+struct Uint64Codec : Codec<uint64_t> {
+  static void Read(YamlReader& reader, const YamlNode& node, uint64_t& out);
+};
+struct Int64Codec : Codec<int64_t> {
+  static void Read(YamlReader& reader, const YamlNode& node, int64_t& out);
+};
+
 // An explicit false or zero struct differs from an absent one.
 template <typename T>
 struct Codec<std::optional<T>> {
@@ -197,6 +205,11 @@ struct Codec<StringMap> {
   static bool IsEmpty(const StringMap& value) { return value.empty(); }
 };
 
+// Prometheus's model.LabelSet: names must be valid.
+struct LabelSetCodec : Codec<StringMap> {
+  static void Read(YamlReader& reader, const YamlNode& node, StringMap& out);
+};
+
 // Prometheus durations, in milliseconds.
 struct DurationCodec {
   static void Read(YamlReader& reader, const YamlNode& node, int64_t& out);
@@ -252,15 +265,17 @@ struct NoNullItems {
   }
 };
 
+inline constexpr std::string_view kGoString = "string";
+
 // A string that a check refuses or changes while it is read.
-template <Result<void> (*kCheck)(std::string& text)>
+template <Result<void> (*kCheck)(std::string& text), const std::string_view& kGoType = kGoString>
 struct CheckedString {
   static void Read(YamlReader& reader, const YamlNode& node, std::string& out) {
     if (node.IsNull()) {
       out.clear();
       return;
     }
-    if (!reader.ReadString(node, out)) return;
+    if (!reader.ReadString(node, out, kGoType)) return;
     if (auto valid = kCheck(out); !valid) reader.Refuse(std::move(valid).error());
   }
   static YamlValue Write(const std::string& value, const WriteOptions&) { return YamlValue::String(value); }

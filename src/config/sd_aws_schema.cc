@@ -95,7 +95,12 @@ Result<void> Schema<AwsSdConfig>::Validate(AwsSdConfig& config) {
 }
 
 void Schema<AwsSdConfig>::SetDirectory(AwsSdConfig& config, std::string_view directory) {
-  config::SetDirectory(config.http, directory);
+  // Prometheus joins the paths of a copy made for the role, which shares all but these two with what is printed.
+  HttpClientConfig joined = config.http;
+  config::SetDirectory(joined, directory);
+  joined.tls_config = config.http.tls_config;
+  joined.bearer_token_file = config.http.bearer_token_file;
+  config.http = std::move(joined);
 }
 
 std::span<const FieldSpec> Schema<EcsSdConfig>::Fields() { return ClusterFields<EcsSdConfig>(); }

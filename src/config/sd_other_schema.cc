@@ -125,6 +125,18 @@ constexpr std::string_view kHetznerRoles[] = {"robot", "hcloud"};
 constexpr std::string_view kOpenstackRoles[] = {"hypervisor", "instance", "loadbalancer"};
 constexpr std::string_view kScalewayRoles[] = {"instance", "baremetal"};
 
+// A Go member that Prometheus prints without meaning to; no file can set it.
+constexpr FieldSpec UnusedClientKey() {
+  FieldSpec out;
+  out.key = "httpclient";
+  out.read = [](YamlReader& reader, const YamlNode& node, void*) {
+    if (!node.IsNull()) reader.WrongType(node, "http.Client");
+  };
+  out.write = [](const void*, const WriteOptions&) { return YamlValue::Null(); };
+  out.is_empty = [](const void*) { return true; };
+  return out;
+}
+
 Result<void> CheckDigitalOceanRole(std::string& role) {
   return CheckOneOf(role, kDigitalOceanRoles, "unknown DigitalOcean SD role ");
 }
@@ -218,10 +230,9 @@ void Schema<AzureSdConfig>::SetDirectory(AzureSdConfig& config, std::string_view
 std::span<const FieldSpec> Schema<DigitalOceanSdConfig>::Fields() {
   using T = DigitalOceanSdConfig;
   static constexpr FieldSpec kFields[] = {
-      Inline<T, &T::http>(),
-      Key<T, &T::refresh_interval, DurationCodec>("refresh_interval"),
-      Key<T, &T::port>("port"),
-      Key<T, &T::role, CheckedString<CheckDigitalOceanRole>>("role"),
+      Inline<T, &T::http>(),    Key<T, &T::refresh_interval, DurationCodec>("refresh_interval"),
+      Key<T, &T::port>("port"), Key<T, &T::role, CheckedString<CheckDigitalOceanRole>>("role"),
+      UnusedClientKey(),
   };
   return kFields;
 }

@@ -53,20 +53,6 @@ Result<void> CheckKubernetesRole(std::string& role) {
   return InvalidSd("unknown Kubernetes SD role " + SdQuoted(role));
 }
 
-// Prometheus's model.LabelSet: names must be valid.
-struct LabelSetCodec {
-  static void Read(YamlReader& reader, const YamlNode& node, StringMap& out) {
-    Codec<StringMap>::ReadAs(reader, node, out, "model.LabelSet", "model.LabelValue");
-    for (const auto& [name, value] : out) {
-      if (name.empty() || !IsValidUtf8(name)) {
-        reader.Refuse(Error(ErrorCode::kInvalid, SdQuoted(name) + " is not a valid label name"));
-      }
-    }
-  }
-  static YamlValue Write(const StringMap& value, const WriteOptions&) { return YamlValue::StringMap(value); }
-  static bool IsEmpty(const StringMap& value) { return value.empty(); }
-};
-
 // ^[^*]*(\*[^/]*)?\.(json|yml|yaml|JSON|YML|YAML)$
 bool IsFileSdPath(std::string_view path) {
   const size_t dot = path.rfind('.');

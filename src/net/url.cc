@@ -63,6 +63,11 @@ std::string Escape(std::string_view text, bool space_as_plus, const Keep& keep) 
   return out;
 }
 
+// What a path may hold as it stands, escapes too.
+bool IsPathCharacter(char c) {
+  return IsUnreserved(c) || std::string_view("!$&'()*+,;=:@/[]%").find(c) != std::string_view::npos;
+}
+
 std::string Lower(std::string_view text) {
   std::string out(text);
   for (char& c : out)
@@ -228,7 +233,7 @@ std::string Url::ToString() const {
   if (!opaque.empty()) {
     out += opaque;
   } else {
-    if (has_authority) {
+    if (has_authority && !(host.empty() && path.empty() && userinfo.empty())) {
       out += "//";
       if (!userinfo.empty()) out += userinfo + "@";
       for (const char c : host)
@@ -236,7 +241,9 @@ std::string Url::ToString() const {
                                                     : Escape({&c, 1}, false, [](char) { return false; });
     }
     const auto decoded = Unescape(raw_path, false);
-    const std::string shown = decoded && *decoded == path ? raw_path : EscapePath(path);
+    const bool as_written =
+        decoded && *decoded == path && std::all_of(raw_path.begin(), raw_path.end(), IsPathCharacter);
+    const std::string shown = as_written ? raw_path : EscapePath(path);
     if (has_authority && !shown.empty() && shown.front() != '/') out += '/';
     out += shown;
   }

@@ -16,6 +16,8 @@ TEST(Url, PartsAndPrinting) {
   EXPECT_EQ(url.raw_query, "x=1&y");
   EXPECT_EQ(url.fragment, "frag ment");
   EXPECT_EQ(url.ToString(), "https://us%20er:pa@[::1]:8443/a%2Fb/c?x=1&y#frag%20ment");
+  EXPECT_EQ(ParseUrl("http://h/${1}").value().ToString(), "http://h/$%7B1%7D");  // no path holds a brace as it stands
+  EXPECT_EQ(ParseUrl("http://").value().ToString(), "http:");
   EXPECT_EQ(ParseUrl("http://h").value().EffectivePort(), "80");
   EXPECT_EQ(ParseUrl("mailto:x@y").value().opaque, "x@y");
   EXPECT_EQ(ParseUrl("/only/path").value().path, "/only/path");
