@@ -26,17 +26,34 @@ std::string QuotedInRules(std::string_view text) {
   return out;
 }
 
+// Prometheus reads a file twice, into its rules and, for the places that errors name, into nodes, and shows what was
+// wrong both times. The second time unknown fields are taken, and so is anything for a name or an expression.
+struct GoTypes {
+  bool nodes = false;
+  std::string_view file = "rulefmt.RuleGroups";
+  std::string_view groups = "[]rulefmt.RuleGroup";
+  std::string_view group = "rulefmt.RuleGroup";
+  std::string_view rules = "[]rulefmt.Rule";
+  std::string_view rule = "rulefmt.Rule";
+};
+constexpr GoTypes kNodeTypes = {true,
+                                "rulefmt.ruleGroups",
+                                "[]rulefmt.RuleGroupNode",
+                                "rulefmt.RuleGroupNode",
+                                "[]rulefmt.RuleNode",
+                                "rulefmt.RuleNode"};
+
 // Reads the tree into structs; go-yaml's texts for what does not fit.
 class FileReader {
  public:
-  FileReader(YamlReader& reader, bool ignore_unknown) : reader_(reader), ignore_unknown_(ignore_unknown) {}
+  FileReader(YamlReader& reader, bool ignore_unknown, const GoTypes& types)
+      : reader_(reader), ignore_unknown_(ignore_unknown || types.nodes), types_(types) {}
 
   void Read(const YamlNode& root, RuleFile& out) {
     if (root.IsNull()) return;
-    ForEachField(root, "rulefmt.RuleGroups", [&](std::string_view key, const YamlNode& value) {
+    ForEachField(root, types_.file, [&](std::string_view key, const YamlNode& value) {
       if (key != "groups") return false;
-      ForEachItem(value, "[]rulefmt.RuleGroup",
-                  [&](const YamlNode& item) { ReadGroup(item, out.groups.emplace_back()); });
+      ForEachItem(value, types_.groups, [&](const YamlNode& item) { ReadGroup(item, out.groups.emplace_back()); });
       return true;
     });
   }
@@ -62,12 +79,14 @@ class FileReader {
       reader_.WrongType(node, go_type);
       return;
     }
-    for (const YamlNode& item : node.items()) visit(item);
+    // Go leaves nulls out of lists of structs.
+    for (const YamlNode& item : node.items()) {
+      if (!item.IsNull()) visit(item);
+    }
   }
 
   void ReadGroup(const YamlNode& node, RuleGroupSpec& out) {
-    out.at = PositionOf(node);
-    ForEachField(node, "rulefmt.RuleGroup", [&](std::string_view key, const YamlNode& value) {
+    ForEachField(node, types_.group, [&](std::string_view key, const YamlNode& value) {
       if (key == "name") {
         reader_.ReadString(value, out.name);
       } else if (key == "interval") {
@@ -79,7 +98,7 @@ class FileReader {
       } else if (key == "labels") {
         config::Codec<config::StringMap>::Read(reader_, value, out.labels);
       } else if (key == "rules") {
-        ForEachItem(value, "[]rulefmt.Rule", [&](const YamlNode& item) { ReadRule(item, out.rules.emplace_back()); });
+        ForEachItem(value, types_.rules, [&](const YamlNode& item) { ReadRule(item, out.rules.emplace_back()); });
       } else {
         return false;
       }
@@ -88,15 +107,15 @@ class FileReader {
   }
 
   void ReadRule(const YamlNode& node, RuleSpec& out) {
-    ForEachField(node, "rulefmt.Rule", [&](std::string_view key, const YamlNode& value) {
+    ForEachField(node, types_.rule, [&](std::string_view key, const YamlNode& value) {
       if (key == "record") {
-        reader_.ReadString(value, out.record);
+        ReadText(value, out.record);
         out.record_at = PositionOf(value);
       } else if (key == "alert") {
-        reader_.ReadString(value, out.alert);
+        ReadText(value, out.alert);
         out.alert_at = PositionOf(value);
       } else if (key == "expr") {
-        reader_.ReadString(value, out.expr);
+        ReadText(value, out.expr);
         out.expr_at = PositionOf(value);
       } else if (key == "for") {
         config::DurationCodec::Read(reader_, value, out.for_ms);
@@ -113,8 +132,13 @@ class FileReader {
     });
   }
 
+  void ReadText(const YamlNode& node, std::string& out) {
+    if (!types_.nodes) reader_.ReadString(node, out);
+  }
+
   YamlReader& reader_;
-  bool ignore_unknown_;
+  const bool ignore_unknown_;
+  const GoTypes& types_;
 };
 
 class FileChecker {
@@ -124,7 +148,8 @@ class FileChecker {
   void Check(const RuleFile& file) {
     std::set<std::string> names;
     for (const RuleGroupSpec& group : file.groups) {
-      const std::string at = At(group.at);
+      // Prometheus does not know where a group is either.
+      const std::string at = At({});
       if (group.name.empty()) errors_.push_back(at + "Groupname must not be empty");
       if (!names.insert(group.name).second) {
         errors_.push_back(at + "groupname: \"" + group.name + "\" is repeated in the same file");
@@ -151,7 +176,7 @@ class FileChecker {
     const auto add = [&](FilePosition at, std::string_view what) {
       errors_.push_back(At(at) + where + std::string(what));
     };
-    const std::string both = At(rule.alert_at) + At(rule.record_at);
+    const std::string both = At(rule.record_at) + At(rule.alert_at);
     if (!rule.record.empty() && !rule.alert.empty()) {
       errors_.push_back(both + where + "only one of 'record' and 'alert' must be set");
     }
@@ -211,16 +236,19 @@ RuleFileOutcome ParseRuleFile(std::string_view text, const RuleFileOptions& opti
   RuleFileOutcome out;
   auto document = config::YamlDocument::Parse(text, config::DuplicateKeys::kReject);
   if (!document) {
-    out.errors.push_back(document.error().message());
+    out.errors.assign(2, document.error().message());
     return out;
   }
   out.file.has_more_documents = document->has_more_documents();
-  YamlReader reader;
-  FileReader(reader, options.ignore_unknown_fields).Read(document->root(), out.file);
-  if (auto read = reader.Finish(); !read) {
-    out.errors.push_back(read.error().message());
-    return out;
-  }
+  const auto read = [&](const GoTypes& types, RuleFile& file) {
+    YamlReader reader;
+    FileReader(reader, options.ignore_unknown_fields, types).Read(document->root(), file);
+    if (auto finished = reader.Finish(); !finished) out.errors.push_back(finished.error().message());
+  };
+  RuleFile nodes;
+  read({}, out.file);
+  read(kNodeTypes, nodes);
+  if (!out.errors.empty()) return out;
   FileChecker(options, out.errors).Check(out.file);
   return out;
 }
@@ -234,7 +262,7 @@ RuleLabels MergedLabels(const RuleGroupSpec& group, const RuleSpec& rule) {
 std::vector<DuplicateRule> FindDuplicateRules(const RuleFile& file) {
   std::map<std::pair<std::string, RuleLabels>, int> counts;
   for (const RuleGroupSpec& group : file.groups) {
-    for (const RuleSpec& rule : group.rules) ++counts[{rule.name(), rule.labels}];
+    for (const RuleSpec& rule : group.rules) ++counts[{rule.name(), MergedLabels(group, rule)}];
   }
   std::vector<DuplicateRule> out;
   for (const auto& [key, count] : counts) {

@@ -42,7 +42,6 @@ struct RuleGroupSpec {
   int64_t limit = 0;  // of series or alerts a rule; 0: none
   RuleLabels labels;  // of every rule, unless it has its own
   std::vector<RuleSpec> rules;
-  FilePosition at;
 };
 
 struct RuleFile {

@@ -98,5 +98,48 @@ TEST(RuleFile, UnknownFieldsMayBeIgnored) {
   EXPECT_TRUE(ParseRuleFile(text, options).ok());
 }
 
+// What Prometheus says of a file that it reads twice, once into rules and once into nodes.
+TEST(RuleFile, BothReadingsTellWhatIsWrong) {
+  const std::string yaml = "yaml: unmarshal errors:\n  ";
+  const std::pair<const char*, std::vector<std::string>> cases[] = {
+      {"x",
+       {yaml + "line 1: cannot unmarshal !!str `x` into rulefmt.RuleGroups",
+        yaml + "line 1: cannot unmarshal !!str `x` into rulefmt.ruleGroups"}},
+      {"groups: [x]",
+       {yaml + "line 1: cannot unmarshal !!str `x` into rulefmt.RuleGroup",
+        yaml + "line 1: cannot unmarshal !!str `x` into rulefmt.RuleGroupNode"}},
+      {"groups: [{name: a, rules: [x]}]",
+       {yaml + "line 1: cannot unmarshal !!str `x` into rulefmt.Rule",
+        yaml + "line 1: cannot unmarshal !!str `x` into rulefmt.RuleNode"}},
+      // Nodes take anything for an expression, and fields that nobody knows.
+      {"groups: [{name: a, rules: [{record: {}, expr: '1'}]}]", {yaml + "line 1: cannot unmarshal !!map into string"}},
+      {"groups: [{name: a, limit: x, foo: 1}]",
+       {yaml + "line 1: cannot unmarshal !!str `x` into int\n  line 1: field foo not found in type rulefmt.RuleGroup",
+        yaml + "line 1: cannot unmarshal !!str `x` into int"}},
+      {"groups: [{name: a, rules: [{record: b, expr: '1', for: x}]}]",
+       {"not a valid duration string: \"x\"", "not a valid duration string: \"x\""}},
+      {"groups: [{name: ''}, {name: a}, {name: a}]",
+       {"0:0: Groupname must not be empty", "0:0: groupname: \"a\" is repeated in the same file"}},
+      {"groups: [{name: a, rules: [{alert: b, record: c, expr: '1'}]}]",
+       {"1:47: 1:36: group \"a\", rule 1, \"b\": only one of 'record' and 'alert' must be set"}},
+      // Nulls in lists of structs are left out.
+      {"groups: [null, {name: a, rules: [null]}]", {}},
+  };
+  for (const auto& [text, errors] : cases) EXPECT_EQ(ParseRuleFile(text, {}).errors, errors) << text;
+}
+
+TEST(RuleFile, LabelsOfTheGroupMakeARuleDifferent) {
+  const auto outcome = ParseRuleFile(
+      "groups: [{name: a, labels: {x: '1'}, rules: [{record: r, expr: '1'}]}, {name: b, rules: [{record: r, expr: "
+      "'1'}, "
+      "{record: r, expr: '2', labels: {x: '1'}}]}]",
+      {});
+  ASSERT_TRUE(outcome.ok());
+  const auto duplicates = FindDuplicateRules(outcome.file);
+  ASSERT_EQ(duplicates.size(), 1u);
+  EXPECT_EQ(duplicates[0].metric, "r");
+  EXPECT_EQ(duplicates[0].labels, (RuleLabels{{"x", "1"}}));
+}
+
 }  // namespace
 }  // namespace epi::rules

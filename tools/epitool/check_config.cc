@@ -7,6 +7,7 @@
 #include "config/glob.h"
 #include "discovery/target_group.h"
 #include "epitool/command.h"
+#include "epitool/query_features.h"
 #include "epitool/rule_check.h"
 #include "model/duration.h"
 #include "scrape/job_from_config.h"
@@ -25,6 +26,7 @@ constexpr FlagSpec kFlags[] = {
     {"ignore-unknown-fields", false, "", "Ignore unknown fields in the rule groups read by the config files."},
     {"agent", false, "", "Check config file for Prometheus in Agent mode."},
     {"query.lookback-delta", true, "5m", "The server's maximum query lookback duration."},
+    kEnableFeatureFlag,
 };
 
 std::string Quoted(std::string_view text) {
@@ -200,6 +202,7 @@ bool LintIntervals(const std::vector<config::ScrapeConfig>& jobs, int64_t lookba
 int Run(const Arguments& arguments, Console& console) {
   const bool syntax_only = arguments.On("syntax-only");
   const LintSettings lint = ParseLint(arguments.Value("lint"), console);
+  const QueryFeatures features = ReadQueryFeatures(arguments, console);
   const auto lookback = ParseDuration(arguments.Value("query.lookback-delta"));
   if (!lookback) {
     console.err << "epitool: error: " << lookback.error().message() << "\n";
@@ -221,7 +224,8 @@ int Run(const Arguments& arguments, Console& console) {
     console.out << " SUCCESS: " << path << " is valid prometheus config file syntax\n\n";
     if (syntax_only) continue;
     if (lint.too_long_scrape_interval) lints |= LintIntervals(checked->scrape_configs, *lookback, console);
-    const RuleVerdict rules = CheckRuleFiles(checked->rule_files, lint, arguments.On("ignore-unknown-fields"), console);
+    const RuleVerdict rules =
+        CheckRuleFiles(checked->rule_files, {lint, arguments.On("ignore-unknown-fields"), features.parser}, console);
     errors |= rules.errors;
     lints |= rules.lints;
   }

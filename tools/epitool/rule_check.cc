@@ -53,17 +53,17 @@ struct CheckedRules {
   size_t count = 0;
 };
 
-CheckedRules CheckOneRuleText(std::string_view text, const std::string& prefix, const LintSettings& lint,
-                              bool ignore_unknown_fields, RuleVerdict& verdict) {
+CheckedRules CheckOneRuleText(std::string_view text, const std::string& prefix, const RuleCheck& check,
+                              RuleVerdict& verdict) {
   rules::RuleFileOptions options;
-  options.ignore_unknown_fields = ignore_unknown_fields;
-  options.parser = promql::ParseOptions::AllEnabled();
+  options.ignore_unknown_fields = check.ignore_unknown_fields;
+  options.parser = check.parser;
   const auto parsed = rules::ParseRuleFile(text, options);
   CheckedRules out;
   for (const auto& error : parsed.errors) out.errors.push_back(prefix + error);
   verdict.errors |= !parsed.ok();
   for (const auto& group : parsed.file.groups) out.count += group.rules.size();
-  if (!parsed.ok() || !lint.duplicate_rules) return out;
+  if (!parsed.ok() || !check.lint.duplicate_rules) return out;
   if (std::string duplicates = DuplicatesText(parsed.file); !duplicates.empty()) {
     out.errors.push_back(std::move(duplicates));
     verdict.lints = true;
@@ -83,15 +83,14 @@ void PrintCheckedRules(const CheckedRules& checked, Console& console) {
 
 }  // namespace
 
-RuleVerdict CheckRuleFiles(const std::vector<std::string>& paths, const LintSettings& lint, bool ignore_unknown_fields,
-                           Console& console) {
+RuleVerdict CheckRuleFiles(const std::vector<std::string>& paths, const RuleCheck& check, Console& console) {
   RuleVerdict verdict;
   for (const auto& path : paths) {
     console.out << "Checking " << path << "\n";
     const auto text = console.files.ReadFile(path);
     CheckedRules checked;
     if (text) {
-      checked = CheckOneRuleText(*text, path + ": ", lint, ignore_unknown_fields, verdict);
+      checked = CheckOneRuleText(*text, path + ": ", check, verdict);
     } else {
       checked.errors.push_back(text.error().message());
       verdict.errors = true;
@@ -101,11 +100,11 @@ RuleVerdict CheckRuleFiles(const std::vector<std::string>& paths, const LintSett
   return verdict;
 }
 
-RuleVerdict CheckRulesFromInput(const LintSettings& lint, bool ignore_unknown_fields, Console& console) {
+RuleVerdict CheckRulesFromInput(const RuleCheck& check, Console& console) {
   RuleVerdict verdict;
   console.out << "Checking standard input\n";
   const std::string text{std::istreambuf_iterator<char>(console.in), std::istreambuf_iterator<char>()};
-  PrintCheckedRules(CheckOneRuleText(text, "", lint, ignore_unknown_fields, verdict), console);
+  PrintCheckedRules(CheckOneRuleText(text, "", check, verdict), console);
   return verdict;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "epitool/command.h"
+#include "promql/parser/parser.h"
 
 namespace epi::tool {
 
@@ -16,15 +17,20 @@ struct LintSettings {
 // A comma-separated list of all, none, duplicate-rules and too-long-scrape-interval; other names are warned of.
 LintSettings ParseLint(std::string_view list, Console& console);
 
+struct RuleCheck {
+  LintSettings lint;
+  bool ignore_unknown_fields = false;
+  promql::ParseOptions parser;
+};
+
 struct RuleVerdict {
   bool errors = false;
   bool lints = false;
 };
 // Prints what promtool prints for each file.
-RuleVerdict CheckRuleFiles(const std::vector<std::string>& paths, const LintSettings& lint, bool ignore_unknown_fields,
-                           Console& console);
+RuleVerdict CheckRuleFiles(const std::vector<std::string>& paths, const RuleCheck& check, Console& console);
 // The same for one text from standard input.
-RuleVerdict CheckRulesFromInput(const LintSettings& lint, bool ignore_unknown_fields, Console& console);
+RuleVerdict CheckRulesFromInput(const RuleCheck& check, Console& console);
 
 // False, and an error printed, when one of the files given as arguments is not there.
 bool AllPathsExist(const std::vector<std::string>& paths, Console& console);

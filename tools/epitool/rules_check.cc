@@ -2,6 +2,7 @@
 #include <string>
 
 #include "epitool/command.h"
+#include "epitool/query_features.h"
 #include "epitool/rule_check.h"
 
 namespace epi::tool {
@@ -14,15 +15,15 @@ constexpr FlagSpec kCheckRulesFlags[] = {
     {"ignore-unknown-fields", false, "",
      "Ignore unknown fields in the rule files. This is useful when you want to extend rule files with custom "
      "metadata."},
+    kEnableFeatureFlag,
 };
 
 int RunCheckRules(const Arguments& arguments, Console& console) {
   if (!AllPathsExist(arguments.positional(), console)) return kFailure;
-  const LintSettings lint = ParseLint(arguments.Value("lint"), console);
-  const bool ignore = arguments.On("ignore-unknown-fields");
-  const RuleVerdict verdict = arguments.positional().empty()
-                                  ? CheckRulesFromInput(lint, ignore, console)
-                                  : CheckRuleFiles(arguments.positional(), lint, ignore, console);
+  const RuleCheck check = {ParseLint(arguments.Value("lint"), console), arguments.On("ignore-unknown-fields"),
+                           ReadQueryFeatures(arguments, console).parser};
+  const RuleVerdict verdict = arguments.positional().empty() ? CheckRulesFromInput(check, console)
+                                                             : CheckRuleFiles(arguments.positional(), check, console);
   if (verdict.errors) return kFailure;
   return verdict.lints && arguments.On("lint-fatal") ? kLintFailure : kSuccess;
 }

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""epitool's checks of configurations, rule files, discovery files and metrics, against the data pack's table of verdicts and texts.
+
+    tool_checks.py EPITOOL
+"""
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+from harness import Scratch, skip
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.path.join(os.environ.get("EPI_CONFORMANCE") or os.path.join(HERE, "..", "..", "..", "shared", "conformance"), "rules")
+
+failures = []
+
+
+def check(what, condition, detail=""):
+    print(("ok    " if condition else "WRONG ") + what + ("" if condition else f": {detail}"), flush=True)
+    if not condition:
+        failures.append(what)
+
+
+class Tool:
+    """Runs in a folder where the files are called testdata/..., as the texts of the table have it."""
+
+    def __init__(self, path, folder):
+        self.path, self.folder = path, folder
+
+    def __call__(self, *args, stdin=""):
+        done = subprocess.run([self.path, *args], cwd=self.folder, input=stdin, capture_output=True, text=True, timeout=30)
+        return done.returncode, done.stdout, done.stderr
+
+
+def check_config(tool, case):
+    flags = ["--syntax-only"] if case["syntax_only"] else []
+    code, out, err = tool("check", "config", *flags, "testdata/" + case["file"])
+    wanted = case.get("error_text") or case.get("error_contains") or ""
+    return (code == 0) == (case["result"] == "ok") and wanted in err, (code, out, err)
+
+
+def check_sd_file(tool, case):
+    # The tool checks such files with the configuration that names them.
+    with open(os.path.join(tool.folder, "sd.yml"), "w") as f:
+        f.write(f"scrape_configs: [{{job_name: a, file_sd_configs: [{{files: ['testdata/*{case['file']}']}}]}}]\n")
+    code, out, err = tool("check", "config", "sd.yml")
+    if case["file"].endswith(".nonexistent"):  # a path that no configuration may have
+        return code == 1 and "is not valid for file discovery" in err, (code, out, err)
+    return (code == 0) == (case["result"] == "ok") and case.get("error_text", "") in err, (code, out, err)
+
+
+def exit_code(command):
+    def run(tool, case):
+        flags = ["--lint-fatal"] if case["lint_fatal"] else []
+        if "lint" in case:
+            flags.append("--lint=" + case["lint"])
+        flags += ["--enable-feature=" + name for name in case.get("features", [])]
+        done = tool("check", command, *flags, "testdata/" + case["file"])
+        if case.get("features"):
+            without = tool("check", command, "testdata/" + case["file"])
+            return done[0] == case["exit_code"] and without[0] == 1, (done, without)
+        return done[0] == case["exit_code"], done
+
+    return run
+
+
+def check_lint(tool, case):
+    # Without a rule of its own in the table: the longest interval of the file, and the two beside it.
+    with open(os.path.join(tool.folder, "testdata", case["file"])) as f:
+        interval = max(int(found) for found in re.findall(r"scrape_interval: (\d+)m", f.read()))
+    seconds = 60 * interval + next(more for word, more in (("less", 1), ("greater", -1), ("same", 0)) if f"interval {word}" in case["name"])
+    value = f"{seconds}s"
+    path = "testdata/" + case["file"]
+    flags = ["--lint=too-long-scrape-interval", "--query.lookback-delta=" + value]
+    codes = (tool("check", "config", *flags, path)[0], tool("check", "config", "--lint-fatal", *flags, path)[0],
+             tool("check", "config", "--syntax-only", "--lint-fatal", *flags, path)[0])
+    wanted = tuple(case["exit_code_" + kind] for kind in ("lint_not_fatal", "lint_fatal", "syntax_only"))
+    return codes == wanted, codes
+
+
+def check_extended(tool, case):
+    with open(os.path.join(tool.folder, "testdata", case["file"])) as f:
+        code, out, err = tool("check", "metrics", "--extended", "--lint=none", stdin=f.read())
+    rows = [line.split() for line in out.splitlines()]
+    found = [[row[0], int(row[1])] for row in rows if len(row) == 3 and row[1].isdigit() and row[0] != "Total"]
+    wanted = [list(stat[:2]) for stat in case["stats"]]
+    return found[:len(wanted)] == wanted and any(str(case["total"]) in row for row in rows), (code, out, err)
+
+
+def check_metrics_lint(tool, case):
+    flags = ["--lint=" + case["lint"]] + (["--extended"] if case["extended"] else [])
+    code, out, err = tool("check", "metrics", *flags, stdin=case["input"])
+    good = code == case["exit_code"]
+    good &= ("testMetric_CamelCase" in err) == case["stderr_names_metric"]
+    good &= ("Cardinality" in out) == case["stdout_has_cardinality"]
+    return good, (code, out, err)
+
+
+CHECKS = {
+    "check_sd_file": check_sd_file,
+    "check_config": check_config,
+    "check_config_exit_code": exit_code("config"),
+    "check_rules_exit_code": exit_code("rules"),
+    "lint_too_long_scrape_interval": check_lint,
+    "check_metrics_extended": check_extended,
+    "check_metrics_lint": check_metrics_lint,
+}
+
+
+def main():
+    if not os.path.isdir(DATA):
+        skip(f"no data pack at {DATA}")
+    with open(os.path.join(DATA, "promtool_checks.json")) as f:
+        cases = json.load(f)["cases"]
+    with Scratch() as folder:
+        shutil.copytree(os.path.join(DATA, "promtool"), os.path.join(folder, "testdata"))
+        tool = Tool(os.path.abspath(sys.argv[1]), folder)
+        # Duplicates are looked at by the unit tests.
+        for case in (case for case in cases if case["kind"] != "check_duplicates"):
+            good, detail = CHECKS[case["kind"]](tool, case)
+            check(f"{case['id']} {case.get('name') or case['file']}", good, detail)
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
