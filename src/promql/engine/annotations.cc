@@ -75,10 +75,13 @@ void Annotations::Combine(const Entry& newer, Entry& into) {
   }
 }
 
-void Annotations::Merge(const Annotations& other) {
+void Annotations::Merge(const Annotations& other, std::span<const MovedPosition> moved) {
   for (const auto& [text, entry] : other.entries_) {
-    const auto [at, fresh] = entries_.try_emplace(text, entry);
-    if (!fresh) Combine(entry, at->second);
+    Entry here = entry;
+    const auto move = std::find_if(moved.begin(), moved.end(), [&](const auto& m) { return m.from == entry.pos; });
+    if (move != moved.end()) here.pos = move->to;
+    const auto [at, fresh] = entries_.try_emplace(text, here);
+    if (!fresh) Combine(here, at->second);
   }
 }
 

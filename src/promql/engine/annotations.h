@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,13 +15,21 @@ namespace epi::promql {
 
 enum class HistogramOperation : unsigned char { kAddition, kSubtraction, kAggregation };
 
+// A place in a query whose value was computed at another place with the same meaning.
+struct MovedPosition {
+  PositionRange from;
+  PositionRange to;
+};
+
 // Not thread-safe: workers collect on their own and the results are merged in a fixed order, because where one text
-// comes up at two places of a query the later one's position is shown, as in Prometheus.
+// comes up at two places of a query the later one's position is shown (the first one's, where the text says how often),
+// as in Prometheus.
 class Annotations {
  public:
   bool empty() const { return entries_.empty(); }
   void Clear() { entries_.clear(); }
-  void Merge(const Annotations& other);
+  // Adds `other`, collected later. What it says of a position in `moved` is said of where that was moved to.
+  void Merge(const Annotations& other, std::span<const MovedPosition> moved = {});
   // Texts with positions in `query`, each kind sorted.
   void Render(std::string_view query, std::vector<std::string>& warnings, std::vector<std::string>& infos) const;
 

@@ -28,10 +28,20 @@ OperatorPtr Make(Args&&... args) {
   return OperatorPtr(new T(std::forward<Args>(args)...));
 }
 
+// The positions of a subtree that computes the same as `from`, node by node.
+void AddMoved(const PlanNode& from, const PlanNode& to, std::vector<MovedPosition>& moved) {
+  if (from.pos != to.pos) moved.push_back({from.pos, to.pos});
+  for (size_t i = 0; i < from.children.size(); ++i) AddMoved(*from.children[i], *to.children[i], moved);
+}
+
 // What all builders of one plan share.
 struct BuildState {
+  struct Evaluated {
+    const PlanNode* node = nullptr;  // the occurrence met first
+    std::shared_ptr<SharedEvaluation> evaluation;
+  };
   const RepeatedSubtrees repeated;
-  std::map<uint32_t, std::shared_ptr<SharedEvaluation>> evaluations;
+  std::map<uint32_t, Evaluated> evaluations;
 };
 
 class OperatorBuilder {
@@ -42,7 +52,7 @@ class OperatorBuilder {
   Built Build(const PlanNode& node) {
     if (query_.profile == nullptr) return BuildShared(node);
     const auto evaluated = state_.evaluations.find(state_.repeated.Find(node));
-    const bool shared = evaluated != state_.evaluations.end() && evaluated->second != nullptr;
+    const bool shared = evaluated != state_.evaluations.end() && evaluated->second.evaluation != nullptr;
     const size_t entered = query_.profile->Enter(DescribeOperator(node), grid_.count, shared);
     auto built = BuildShared(node);
     query_.profile->Leave(entered, built ? built->get() : nullptr);
@@ -53,12 +63,15 @@ class OperatorBuilder {
   Built BuildShared(const PlanNode& node) {
     const uint32_t number = state_.repeated.Find(node);
     if (number == RepeatedSubtrees::kOnce) return BuildNode(node);
-    auto& evaluation = state_.evaluations[number];
+    auto& [evaluated, evaluation] = state_.evaluations[number];
     if (evaluation == nullptr) {
-      EPI_ASSIGN(OperatorPtr op, BuildNode(state_.repeated.Last(number)));
+      EPI_ASSIGN(OperatorPtr op, BuildNode(node));
+      evaluated = &node;
       evaluation = std::make_shared<SharedEvaluation>(query_, std::move(op));
     }
-    return Make<SharedOperator>(query_, grid_, evaluation);
+    std::vector<MovedPosition> moved;
+    AddMoved(*evaluated, node, moved);
+    return Make<SharedOperator>(query_, grid_, evaluation, std::move(moved));
   }
 
   Built BuildNode(const PlanNode& node) {

@@ -23,6 +23,13 @@ Result<void> SharedOperator::Prepare() {
   return {};
 }
 
+void SharedOperator::Account(SampleAccount& account, Annotations& notes) const {
+  if (moved_.empty()) return evaluation_->op().Account(account, notes);
+  Annotations said;
+  evaluation_->op().Account(account, said);
+  notes.Merge(said, moved_);
+}
+
 Result<bool> SharedOperator::Produce(Block& block) {
   EPI_ASSIGN(const Matrix* matrix, evaluation_->Get());
   return reader_.Next(*matrix, grid_.count, query_.meter, block);

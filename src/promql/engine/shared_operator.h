@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "promql/engine/operator.h"
 
@@ -23,17 +24,20 @@ class SharedEvaluation {
   bool drained_ = false;
 };
 
-// One of the places. Prometheus evaluates anew at each, so each is accounted.
+// One of the places. Prometheus evaluates anew at each, so each is accounted, and annotations point at each: `moved`
+// has the positions that differ from those of the evaluation.
 class SharedOperator final : public Operator {
  public:
-  SharedOperator(QueryState& query, const StepGrid& grid, std::shared_ptr<SharedEvaluation> evaluation)
-      : Operator(query, grid), evaluation_(std::move(evaluation)) {}
+  SharedOperator(QueryState& query, const StepGrid& grid, std::shared_ptr<SharedEvaluation> evaluation,
+                 std::vector<MovedPosition> moved)
+      : Operator(query, grid), evaluation_(std::move(evaluation)), moved_(std::move(moved)) {}
   Result<void> Prepare() override;
-  void Account(SampleAccount& account, Annotations& notes) const override { evaluation_->op().Account(account, notes); }
+  void Account(SampleAccount& account, Annotations& notes) const override;
 
  private:
   Result<bool> Produce(Block& block) override;
   std::shared_ptr<SharedEvaluation> evaluation_;
+  const std::vector<MovedPosition> moved_;
   MatrixReader reader_;
 };
 

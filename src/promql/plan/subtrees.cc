@@ -93,7 +93,6 @@ StepGrid InvariantGrid(const StepGrid& outer) {
 RepeatedSubtrees::RepeatedSubtrees(const PlanNode& plan, const StepGrid& grid) {
   Classify(plan, grid);
   uses_.assign(reads_.size(), 0);
-  last_.assign(reads_.size(), nullptr);
   CountUses(plan);
 }
 
@@ -118,17 +117,10 @@ uint32_t RepeatedSubtrees::Classify(const PlanNode& node, const StepGrid& grid) 
   return at->second;
 }
 
-// In order of evaluation. What is inside a repetition is not used again.
+// What is inside a repetition is not used again.
 void RepeatedSubtrees::CountUses(const PlanNode& node) {
-  const uint32_t number = class_of_.at(&node);
-  last_[number] = &node;
-  if (++uses_[number] > 1) return;
-  // A parameter comes before the expression it belongs to.
-  const bool parameter_first = node.kind == PlanKind::kAggregate && node.children.size() > 1;
-  if (parameter_first) CountUses(*node.children[1]);
-  for (size_t i = 0; i < node.children.size(); ++i) {
-    if (!parameter_first || i != 1) CountUses(*node.children[i]);
-  }
+  if (++uses_[class_of_.at(&node)] > 1) return;
+  for (const auto& child : node.children) CountUses(*child);
 }
 
 bool RepeatedSubtrees::LabelsProjected(const PlanNode& node) const {

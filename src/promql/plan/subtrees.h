@@ -22,9 +22,6 @@ class RepeatedSubtrees {
   // A number for what `node` computes, shared by all its occurrences; kOnce when it occurs once or is not worth
   // keeping.
   uint32_t Find(const PlanNode& node) const;
-  // The occurrence that is evaluated last. It is the one to build: where equal annotations come from several places,
-  // the last place is shown.
-  const PlanNode& Last(uint32_t number) const { return *last_[number]; }
   // Whether no occurrence of what `node` computes needs all of its labels.
   bool LabelsProjected(const PlanNode& node) const;
 
@@ -37,7 +34,6 @@ class RepeatedSubtrees {
   std::vector<bool> reads_;             // per class: whether it reads from storage
   std::vector<bool> needs_all_labels_;  // per class: whether any occurrence does
   std::vector<uint32_t> uses_;
-  std::vector<const PlanNode*> last_;
 };
 
 // The steps of a subquery inside an evaluation over `outer`, and of a part that is the same at every step.
