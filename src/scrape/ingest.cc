@@ -172,12 +172,6 @@ class SampleIngest::Run {
   uint64_t context_ = 0;  // distinguishes equal texts under different TYPE and UNIT lines, where those show in labels
 };
 
-// Prometheus's text, and the line it is about: whoever looks for the mistake has the page before him.
-static Error AtLine(const Error& error, std::string_view body, size_t begin) {
-  const auto line = 1 + std::count(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(begin), '\n');
-  return Error(error.code(), error.message() + " (line " + std::to_string(line) + ")");
-}
-
 IngestResult SampleIngest::Run::Execute(std::string_view body, ExpositionFormat format) {
   cache_.Begin();
   ParserOptions options;
@@ -270,7 +264,7 @@ Result<void> SampleIngest::Run::ReadText(Parser& parser) {
     if (!family_changed_) TakeKnownLines<dialect>(parser, limit);
     const size_t begin = parser.position();
     const auto next = parser.Next();
-    if (!next) return epi::Fail(AtLine(next.error(), parser.body(), begin));
+    if (!next) return epi::Fail(next.error());
     const EntryKind kind = *next;
     switch (kind) {
       case EntryKind::kEnd:

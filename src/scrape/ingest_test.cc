@@ -116,8 +116,7 @@ TEST_F(IngestTest, ErrorsLeaveOnlyStaleMarkers) {
   Scrape("a 1\nb 2\n");
   const auto result = Scrape("a 3\nc 4\nb x\n");
   ASSERT_TRUE(result.error);
-  EXPECT_EQ(result.error->message(),
-            "strconv.ParseFloat: parsing \"x\": invalid syntax while parsing: \"b x\" (line 3)");
+  EXPECT_EQ(result.error->message(), "strconv.ParseFloat: parsing \"x\": invalid syntax while parsing: \"b x\"");
   EXPECT_EQ(result.scraped, 2u);
   EXPECT_THAT(Values(Named("a")), ElementsAre(1, kStale));
   EXPECT_THAT(Values(Named("b")), ElementsAre(2, kStale));

@@ -158,7 +158,7 @@ TEST_F(ScrapeManagerTest, FailuresMakeEverythingStaleAndReportDown) {
   EXPECT_THAT(Values(Series("scrape_samples_scraped")), ElementsAre(2, 1));
   auto targets = manager_->ActiveTargets("j");
   EXPECT_EQ(targets[0].health, TargetHealth::kDown);
-  EXPECT_EQ(targets[0].last_error, R"(expected label name, got "2" ("INVALID") while parsing: "b{ 2" (line 2))");
+  EXPECT_EQ(targets[0].last_error, R"(expected label name, got "2" ("INVALID") while parsing: "b{ 2")");
   RunScrapes(2);
   EXPECT_THAT(Values(Series("a")), ElementsAre(1, -1, 1, -1));
   EXPECT_THAT(Values(Series("up")), ElementsAre(1, 0, 1, 0));

@@ -339,15 +339,17 @@ auto Guarded(Read read) -> Result<decltype(read())> {
 }  // namespace
 
 Result<Delimited> TakeDelimited(std::string_view data) {
-  return Guarded([data]() -> Delimited {
-    const char* at = data.data();
-    const char* const end = data.data() + data.size();
-    const uint64_t length = protozero::decode_varint(&at, end);
-    const auto left = static_cast<uint64_t>(end - at);
-    if (length > left) throw protozero::end_of_buffer_exception();
-    return {std::string_view(at, static_cast<size_t>(length)),
-            static_cast<size_t>(at - data.data()) + static_cast<size_t>(length)};
-  });
+  constexpr size_t kLongestPrefix = 5;  // of 32 bits
+  const char* at = data.data();
+  const auto length = Guarded([&] { return protozero::decode_varint(&at, data.data() + data.size()); });
+  const auto prefix = static_cast<size_t>(at - data.data());
+  if (!length || prefix > kLongestPrefix) return Fail(ErrorCode::kInvalid, "clientpb: invalid varint encountered");
+  if (*length > data.size() - prefix) {
+    return Fail(ErrorCode::kInvalid, "clientpb: insufficient length of buffer, expected at least " +
+                                         std::to_string(prefix + *length) + " bytes, got " +
+                                         std::to_string(data.size()) + " bytes");
+  }
+  return Delimited{data.substr(prefix, static_cast<size_t>(*length)), prefix + static_cast<size_t>(*length)};
 }
 
 Result<Family> DecodeFamily(std::string_view message) {
