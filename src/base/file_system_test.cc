@@ -36,7 +36,7 @@ TEST_F(PosixFileSystemTest, ErrorsNameThePath) {
   const auto missing = fs_.Open(Path("none"), OpenMode::kRead);
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound);
-  EXPECT_EQ(missing.error().message(), "open " + Path("none") + ": No such file or directory");
+  EXPECT_EQ(missing.error().message(), "open " + Path("none") + ": no such file or directory");
 }
 
 TEST_F(PosixFileSystemTest, AtomicWriteLeavesNoTemporaryFile) {

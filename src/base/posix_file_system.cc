@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -22,7 +23,10 @@ tl::unexpected<Error> SystemError(const char* what, const std::string& path, int
                          : number == EEXIST                    ? ErrorCode::kExists
                          : number == EACCES || number == EPERM ? ErrorCode::kDenied
                                                                : ErrorCode::kIo;
-  return Fail(code, std::string(what) + " " + path + ": " + std::strerror(number));
+  // In small letters, as Go's programs say it and people search for it.
+  std::string reason = std::strerror(number);
+  reason.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(reason.front())));
+  return Fail(code, std::string(what) + " " + path + ": " + reason);
 }
 
 class PosixFile final : public File {

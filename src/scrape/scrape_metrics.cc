@@ -63,7 +63,7 @@ ScrapeMetrics::IntervalMetrics ScrapeMetrics::ForInterval(const std::string& int
   return {&registry_.AddSummary("prometheus_target_interval_length_seconds", "Actual intervals between scrapes.",
                                 kSummaryQuantiles, labels),
           &registry_.AddNativeHistogram("prometheus_target_interval_length_histogram_seconds",
-                                        "Actual intervals between scrapes as a histogram.", kLengthBounds, labels)};
+                                        "Actual intervals between scrapes.", kLengthBounds, labels)};
 }
 
 ScrapeMetrics::PoolMetrics ScrapeMetrics::ForPool(const std::string& job) {

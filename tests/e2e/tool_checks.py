@@ -99,6 +99,15 @@ def check_metrics_lint(tool, case):
     return good, (code, out, err)
 
 
+def check_missing_paths(tool):
+    # Said before anything is checked, the files that are there too.
+    with open(os.path.join(tool.folder, "empty.yml"), "w"):
+        pass
+    for command in (["config", "empty.yml", "none.yml"], ["service-discovery", "none.yml", "job"]):
+        found = tool("check", *command)
+        check("a path that is not there: " + command[0], found == (1, "", "epitool: error: path 'none.yml' does not exist, try --help\n"), found)
+
+
 CHECKS = {
     "check_sd_file": check_sd_file,
     "check_config": check_config,
@@ -122,6 +131,7 @@ def main():
         for case in (case for case in cases if case["kind"] != "check_duplicates"):
             good, detail = CHECKS[case["kind"]](tool, case)
             check(f"{case['id']} {case.get('name') or case['file']}", good, detail)
+        check_missing_paths(tool)
     sys.exit(1 if failures else 0)
 
 

@@ -7,7 +7,7 @@
 namespace epi::testing {
 namespace {
 tl::unexpected<Error> Missing(const std::string& path) {
-  return Fail(ErrorCode::kNotFound, "open " + path + ": No such file or directory");
+  return Fail(ErrorCode::kNotFound, "open " + path + ": no such file or directory");
 }
 tl::unexpected<Error> PowerIsOff() { return Fail(ErrorCode::kIo, "the power is off"); }
 }  // namespace

@@ -200,6 +200,7 @@ bool LintIntervals(const std::vector<config::ScrapeConfig>& jobs, int64_t lookba
 }
 
 int Run(const Arguments& arguments, Console& console) {
+  if (!AllPathsExist(arguments.positional(), console)) return kFailure;
   const bool syntax_only = arguments.On("syntax-only");
   const LintSettings lint = ParseLint(arguments.Value("lint"), console);
   const QueryFeatures features = ReadQueryFeatures(arguments, console);

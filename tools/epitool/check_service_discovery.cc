@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "discovery/discoverer.h"
 #include "epitool/command.h"
+#include "epitool/rule_check.h"
 #include "model/duration.h"
 #include "net/http_client.h"
 #include "scrape/job_from_config.h"
@@ -177,6 +178,7 @@ int Discover(const config::ScrapeConfig& job, int64_t timeout_ms, Console& conso
 }
 
 int Run(const Arguments& arguments, Console& console) {
+  if (!AllPathsExist({arguments.positional()[0]}, console)) return kFailure;
   const auto timeout = ParseDuration(arguments.Value("timeout"));
   if (!timeout) {
     console.err << "epitool: error: " << timeout.error().message() << "\n";
