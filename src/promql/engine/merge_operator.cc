@@ -1,8 +1,24 @@
 #include "promql/engine/merge_operator.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 
 namespace epi::promql {
+namespace {
+
+// Of a row that has one.
+size_t FirstStep(const RowView& row) {
+  size_t word = 0;
+  if (row.floats != 0) {
+    while (row.bits[word] == 0) ++word;
+  }
+  const size_t first_float =
+      row.floats == 0 ? SIZE_MAX : word * 64 + static_cast<size_t>(std::countr_zero(row.bits[word]));
+  return row.histograms->empty() ? first_float : std::min<size_t>(first_float, row.histograms->front().step);
+}
+
+}  // namespace
 
 Error SameLabelsetError() {
   return Error(ErrorCode::kExecution, "vector cannot contain metrics with the same labelset");
@@ -19,11 +35,13 @@ Result<void> MergeOperator::Prepare() {
   TupleMap<uint32_t> groups;
   groups.reserve(input.size());
   group_of_.resize(input.size());
+  bool names_differ = false;
   for (size_t i = 0; i < input.size(); ++i) {
     EPI_TRY(checkpoints_.Pass(Checkpoints::kPerLabelSet));
     const auto [at, fresh] = groups.try_emplace(input[i].labels, static_cast<uint32_t>(series_.size()));
     group_of_[i] = at->second;
     if (fresh) series_.push_back(input[i]);
+    names_differ = names_differ || series_[at->second].drop_name != input[i].drop_name;
   }
   duplicates_ = series_.size() != input.size();
   if (!duplicates_) {
@@ -31,6 +49,36 @@ Result<void> MergeOperator::Prepare() {
     group_of_ = {};
   }
   seen_.assign(series_.size(), false);
+  return names_differ && policy_ == Policy::kMerge ? DecideNames() : Result<void>();
+}
+
+Result<void> MergeOperator::GroupRows() {
+  if (drained_) return {};
+  drained_ = true;
+  EPI_TRY(matrix_.Drain(*child_, query_));
+  std::vector<uint32_t> slot(series_.size(), ~uint32_t{0});
+  for (size_t i = 0; i < matrix_.size(); ++i) {
+    uint32_t& at = slot[group_of_[matrix_.row(i).series]];
+    if (at == ~uint32_t{0}) {
+      at = static_cast<uint32_t>(group_rows_.size());
+      group_rows_.emplace_back();
+    }
+    group_rows_[at].push_back(static_cast<uint32_t>(i));
+  }
+  return {};
+}
+
+Result<void> MergeOperator::DecideNames() {
+  EPI_TRY(GroupRows());
+  for (const auto& rows : group_rows_) {
+    size_t earliest = SIZE_MAX;
+    for (const uint32_t i : rows) {
+      const RowView row = matrix_.row(i);
+      if (row.empty() || FirstStep(row) >= earliest) continue;
+      earliest = FirstStep(row);
+      series_[group_of_[row.series]].drop_name = child_->series()[row.series].drop_name;
+    }
+  }
   return {};
 }
 
@@ -53,19 +101,7 @@ Result<bool> MergeOperator::ProduceChecked(Block& block) {
 }
 
 Result<bool> MergeOperator::ProduceMerged(Block& block) {
-  if (!drained_) {
-    drained_ = true;
-    EPI_TRY(matrix_.Drain(*child_, query_));
-    std::vector<uint32_t> slot(series_.size(), ~uint32_t{0});
-    for (size_t i = 0; i < matrix_.size(); ++i) {
-      uint32_t& at = slot[group_of_[matrix_.row(i).series]];
-      if (at == ~uint32_t{0}) {
-        at = static_cast<uint32_t>(group_rows_.size());
-        group_rows_.emplace_back();
-      }
-      group_rows_[at].push_back(static_cast<uint32_t>(i));
-    }
-  }
+  EPI_TRY(GroupRows());
   if (next_group_ >= group_rows_.size()) return false;
   const size_t count = std::min(RowsPerBlock(grid_.count), group_rows_.size() - next_group_);
   block.Reset(count, grid_.count, query_.meter);

@@ -9,7 +9,9 @@
 namespace epi::promql {
 
 // Passes rows through as long as all label sets of its input differ. Where some are equal, either their rows are
-// merged, which fails when two have a point at the same step, or it fails as soon as two of them have any point.
+// merged, which fails when two have a point at the same step, or it fails as soon as two of them have any point. Of
+// merged series that differ in whether the name goes at the end, the one with the earliest point decides; the rows are
+// known before the labels then.
 class MergeOperator final : public Operator {
  public:
   enum class Policy : unsigned char { kMerge, kRefuse };
@@ -25,6 +27,8 @@ class MergeOperator final : public Operator {
   Result<bool> Produce(Block& block) override;
   Result<bool> ProduceChecked(Block& block);
   Result<bool> ProduceMerged(Block& block);
+  Result<void> GroupRows();
+  Result<void> DecideNames();
 
   OperatorPtr child_;
   const Policy policy_;
