@@ -1,3 +1,4 @@
+// Float histograms of whole counts as integer ones, for tests that store what a load describes.
 #pragma once
 
 #include <cstdint>
