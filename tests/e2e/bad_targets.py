@@ -120,7 +120,7 @@ def main():
         wait_until("their series are stale", lambda: [r["metric"]["job"] for r in server.query("fine")] == ["good"], 10)
         errors = {job: t["lastError"] for job, t in state().items()}
         for job, words in {
-            "malformed": ["line 2", "not a"], "duplicate_label": ["label name \"a\" is not unique"], "status": ["server returned HTTP status 503"],
+            "malformed": ["strconv.ParseFloat", "not a"], "duplicate_label": ["label name \"a\" is not unique"], "status": ["server returned HTTP status 503"],
             "html": ["text/html"], "badgzip": ["gzip"], "bomb": ["body size limit exceeded"], "short": ["unexpected EOF"],
             "slow": ["context deadline exceeded"],
             "long_line": ["body size limit exceeded"], "redirects": ['Get "/redirects": stopped after 10 redirects'], "endless": ["context deadline exceeded|body size limit exceeded"], "dead": ["connection refused"], "good": [""],
