@@ -79,7 +79,7 @@ std::string SuiteXml(const std::string& name, const rules::RuleTestReport& repor
 
 // False when some test failed.
 bool PrintReport(const rules::RuleTestReport& report, Console& console) {
-  for (const auto& warning : report.warnings) console.out << warning << "\n";
+  for (const auto& warning : report.warnings) console.err << warning << "\n";
   if (report.ok()) {
     console.out << "  SUCCESS\n\n";
     return true;
@@ -115,7 +115,6 @@ int RunTestRules(const Arguments& arguments, Console& console) {
   bool failed = false;
   std::string suites;
   for (const std::string& path : arguments.positional()) {
-    console.out << "Unit Testing:  " << path << "\n";
     const rules::RuleTestReport report = RunRuleTests(path, options);
     failed |= !PrintReport(report, console);
     suites += SuiteXml(path, report, timestamp);

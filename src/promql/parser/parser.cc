@@ -30,17 +30,17 @@ ParseOptions ParseOptions::AllEnabled() {
   return out;
 }
 
-std::string FormatPosition(std::string_view query, int32_t offset) {
+std::string FormatPosition(std::string_view query, int32_t offset, int line_offset) {
   if (offset < 0 || static_cast<size_t>(offset) > query.size()) return "invalid position";
   const std::string_view before = query.substr(0, static_cast<size_t>(offset));
-  const auto line = std::count(before.begin(), before.end(), '\n') + 1;
+  const auto line = std::count(before.begin(), before.end(), '\n') + 1 + line_offset;
   const size_t last_break = before.rfind('\n');
   const size_t column = before.size() - (last_break == std::string_view::npos ? 0 : last_break + 1) + 1;
   return std::to_string(line) + ":" + std::to_string(column);
 }
 
-std::string FormatParseError(const ParseError& error, std::string_view query) {
-  return FormatPosition(query, error.pos.start) + ": parse error: " + error.message;
+std::string FormatParseError(const ParseError& error, std::string_view query, int line_offset) {
+  return FormatPosition(query, error.pos.start, line_offset) + ": parse error: " + error.message;
 }
 
 ParseOutcome ParseExprCollectingErrors(std::string_view text, const ParseOptions& options) {

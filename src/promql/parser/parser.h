@@ -34,9 +34,9 @@ struct ParseError {
   std::string message;
 };
 // "<line>:<column>: parse error: <message>"; the column counts bytes from 1, in `query`.
-std::string FormatParseError(const ParseError& error, std::string_view query);
+std::string FormatParseError(const ParseError& error, std::string_view query, int line_offset = 0);
 // "<line>:<column>" of a byte offset, as annotations end.
-std::string FormatPosition(std::string_view query, int32_t offset);
+std::string FormatPosition(std::string_view query, int32_t offset, int line_offset = 0);
 
 // All errors found, in order; the first is the one to show. `expr` is set exactly when there are none.
 struct ParseOutcome {
@@ -69,8 +69,11 @@ struct SeriesDescription {
   Labels labels;
   std::vector<SequenceValue> values;
 };
-// "metric{a=\"b\"} 1 2+3x4 _x2 stale {{schema:1 buckets:[1 2]}}x3". At most `max_values` values come out.
-Result<SeriesDescription> ParseSeriesDescription(std::string_view text, size_t max_values = 10'000'000);
+inline constexpr size_t kMaxSeriesValues = 10'000'000;
+// "metric{a=\"b\"} 1 2+3x4 _x2 stale {{schema:1 buckets:[1 2]}}x3". At most `max_values` values come out. Errors name
+// lines as if `line_offset` lines went before.
+Result<SeriesDescription> ParseSeriesDescription(std::string_view text, size_t max_values = kMaxSeriesValues,
+                                                 int line_offset = 0);
 
 // Matchers of every vector selector in the tree, in the order of a walk.
 std::vector<std::vector<Matcher>> ExtractSelectors(const Expr& expr);

@@ -66,13 +66,21 @@ class SeriesParser {
 
   // Everything behind the metric. Errors are in the stream.
   std::vector<SequenceValue> Values() {
+    // Whether an item could begin here, or has just ended: Prometheus does not say what such a token is unexpected in.
+    bool between_items = false;
     while (tokens_.At(TokenType::kSpace)) {
       tokens_.Take();
+      between_items = true;
       if (tokens_.At(TokenType::kEnd) || tokens_.At(TokenType::kSpace)) continue;
-      if (!Item()) break;
+      if (!BeginsItem(tokens_.PeekType())) {
+        Fails();
+        break;
+      }
+      between_items = Item();
+      if (!between_items) break;
     }
     if (tokens_.unwinding() || !tokens_.At(TokenType::kEnd)) {
-      tokens_.Recover("series values", {});
+      tokens_.Recover(between_items ? "" : "series values", {});
       values_.clear();
     }
     return std::move(values_);
@@ -93,19 +101,28 @@ class SeriesParser {
     return true;
   }
 
+  static bool BeginsItem(TokenType type) {
+    switch (type) {
+      case TokenType::kBlank:
+      case TokenType::kOpenHistogram:
+      case TokenType::kIdentifier:
+      case TokenType::kNumber:
+      case TokenType::kAdd:
+      case TokenType::kSub:
+        return true;
+      default:
+        return false;
+    }
+  }
+
   bool Item() {
     switch (tokens_.PeekType()) {
       case TokenType::kBlank:
         return Blanks();
       case TokenType::kOpenHistogram:
         return Histograms();
-      case TokenType::kIdentifier:
-      case TokenType::kNumber:
-      case TokenType::kAdd:
-      case TokenType::kSub:
-        return Floats();
       default:
-        return Fails();
+        return Floats();
     }
   }
 
@@ -360,7 +377,7 @@ class SeriesParser {
 
 }  // namespace
 
-Result<SeriesDescription> ParseSeriesDescription(std::string_view text, size_t max_values) {
+Result<SeriesDescription> ParseSeriesDescription(std::string_view text, size_t max_values, int line_offset) {
   TokenStream tokens(text, true);
   const ParseOptions options;
   SeriesDescription out;
@@ -371,7 +388,8 @@ Result<SeriesDescription> ParseSeriesDescription(std::string_view text, size_t m
   } else {
     tokens.Recover({}, {});
   }
-  if (!tokens.errors().empty()) return Fail(ErrorCode::kInvalid, FormatParseError(tokens.errors().front(), text));
+  if (!tokens.errors().empty())
+    return Fail(ErrorCode::kInvalid, FormatParseError(tokens.errors().front(), text, line_offset));
   return out;
 }
 

@@ -30,6 +30,12 @@ struct TestRuleFile {
   RuleFile file;
 };
 
+std::string_view TrimmedLine(std::string_view line) {
+  constexpr std::string_view kBlanks = " \t\n\r";
+  const size_t first = line.find_first_not_of(kBlanks);
+  return first == std::string_view::npos ? "" : line.substr(first, line.find_last_not_of(kBlanks) - first + 1);
+}
+
 // Series of a test as they are written bit by bit.
 class TestInput {
  public:
@@ -38,9 +44,12 @@ class TestInput {
     TestInput input;
     input.interval_ms_ = group.interval_ms;
     input.start_ = group.start;
+    // Prometheus makes a script of them, whose first line says how far apart the values are.
+    int line = 0;
     for (const TestSeries& series : group.input_series) {
+      const std::string text = series.series + " " + series.values;
       EPI_ASSIGN(promql::SeriesDescription description,
-                 promql::ParseSeriesDescription(series.series + " " + series.values));
+                 promql::ParseSeriesDescription(TrimmedLine(text), promql::kMaxSeriesValues, ++line));
       input.series_.push_back(std::move(description));
     }
     return input;
