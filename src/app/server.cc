@@ -464,14 +464,16 @@ Result<void> Server::Run() {
     static_cast<void>(Reload());
   }
   const std::lock_guard lock(failure_mutex_);
+  if (failure_) {
+    setup_.logger.Warn(quit_asked_.load() ? "Received termination request via web service, exiting gracefully..."
+                                          : "Received an OS signal, exiting gracefully...");
+  }
   return failure_;
 }
 
 void Server::Stop() {
   if (services_.readiness.exchange(web::Readiness::kStopping) == web::Readiness::kStopping) return;
   ready_.Set(0);
-  setup_.logger.Warn(quit_asked_.load() ? "Received termination request via web service, exiting gracefully..."
-                                        : "Received an OS signal, exiting gracefully...");
   notifications_.Add(web::kShutdownNotice);
   // Ends a load that is under way, so that the loader can be joined; nobody appends to a closed database.
   if (loader_.joinable()) {

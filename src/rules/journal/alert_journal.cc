@@ -101,10 +101,7 @@ AlertJournal::~AlertJournal() { Sync(); }
 Result<std::unique_ptr<AlertJournal>> AlertJournal::Open(FileSystem& files, Clock& clock, AlertJournalOptions options,
                                                          Logger logger) {
   std::unique_ptr<AlertJournal> journal(new AlertJournal(files, clock, std::move(options), std::move(logger)));
-  EPI_TRY(files.CreateDirectories(journal->options_.directory));
   EPI_TRY(journal->Load());
-  const std::lock_guard lock(journal->mutex_);
-  journal->Begin();
   return journal;
 }
 
@@ -116,8 +113,9 @@ std::string AlertJournal::PathOf(uint64_t number) const {
 
 // Ascending.
 Result<std::vector<uint64_t>> AlertJournal::Segments() const {
-  EPI_ASSIGN(const std::vector<std::string> names, files_.List(options_.directory));
   std::vector<uint64_t> out;
+  if (!files_.Stat(options_.directory)) return out;
+  EPI_ASSIGN(const std::vector<std::string> names, files_.List(options_.directory));
   for (const std::string& name : names) {
     if (!name.ends_with(kSegmentSuffix)) continue;
     const char* const end = name.data() + name.size() - kSegmentSuffix.size();
@@ -213,6 +211,7 @@ void AlertJournal::Begin() {
   if (file_ != nullptr) static_cast<void>(file_->Sync());  // its records are in the new segment's state too
   file_.reset();
   const std::string path = PathOf(++number_);
+  static_cast<void>(files_.CreateDirectories(options_.directory));  // if it fails, so does the next line
   auto opened = files_.Open(path, OpenMode::kTruncate);
   Result<void> written = opened ? (*opened)->Append(text) : Result<void>(Fail(opened.error()));
   if (written) written = (*opened)->Sync();
