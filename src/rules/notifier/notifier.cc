@@ -43,8 +43,9 @@ Result<std::unique_ptr<Notifier::Section>> Notifier::MakeSection(const config::A
     settings.role_arn = config.sigv4->role_arn;
     settings.external_id = config.sigv4->external_id;
     settings.fips_sts = config.sigv4->use_fips_sts_endpoint;
-    signer = std::make_unique<discovery::AwsSigner>(std::move(settings), config.sigv4->service_name, *options_.client,
-                                                    *options_.files, *options_.clock);
+    const std::string& service = config.sigv4->service_name;
+    signer = std::make_unique<discovery::AwsSigner>(std::move(settings), service.empty() ? "aps" : service,
+                                                    *options_.client, *options_.files, *options_.clock);
   }
   auto section = std::make_unique<Section>();
   section->fingerprint = std::move(fingerprint);
