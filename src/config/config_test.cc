@@ -1,4 +1,5 @@
 #include "config/config.h"
+#include "config/kubernetes_selector.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -533,6 +534,40 @@ TEST(Config, ANullSourceLabelIsTheEmptyName) {
   EXPECT_FALSE(
       ParseConfig("scrape_configs: [{job_name: a, relabel_configs: [{source_labels: [''], target_label: b}]}]", {})
           .has_value());
+}
+
+TEST(KubernetesSelector, LabelsAreCheckedAsTheApiDoes) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"app=x, tier in (a,b),!old", ""},
+      {"x.y/z=1,n>3,a in (,b),a=", ""},
+      {"in,notin in (a)", ""},
+      {"", ""},
+      {"-1", R"(unable to parse requirement: <nil>: Invalid value: "-1": name part must consist of )"},
+      {"a/b/c", R"(unable to parse requirement: <nil>: Invalid value: "a/b/c": a valid label key must consist of )"},
+      {"/a", R"(unable to parse requirement: <nil>: Invalid value: "/a": prefix part must be non-empty)"},
+      {"a/",
+       R"(unable to parse requirement: <nil>: Invalid value: "a/": name part must be non-empty; name part must )"},
+      {"x..y/z", R"(unable to parse requirement: <nil>: Invalid value: "x..y/z": prefix part a lowercase RFC 1123 )"},
+      {"a=-",
+       R"(unable to parse requirement: values[0][a]: Invalid value: "-": a valid label must be an empty string )"},
+      {"a>x", R"(unable to parse requirement: values[0]: Invalid value: "x": for 'Gt', 'Lt' operators, the value )"},
+      {"a=b c", "found 'c', expected: ',' or 'end of string'"},
+      {"a in", "unable to parse requirement: found '' expected: '('"},
+      {"a in (b", "unable to parse requirement: found '', expected: ',' or ')'"},
+      {"a,", "found '', expected: identifier after ','"},
+      {",a", "found ',', expected: !, identifier, or 'end of string'"},
+      {"a=!b", "unable to parse requirement: found '!', expected: identifier"},
+      {"a gt 1", "unable to parse requirement: found 'gt', expected: in, notin, =, ==, !=, gt, lt"},
+  };
+  for (const auto& [selector, error] : cases) {
+    const auto checked = CheckLabelSelector(selector);
+    const std::string text = checked ? "" : checked.error().message();
+    EXPECT_TRUE(*error == '\0' ? text.empty() : text.starts_with(error)) << selector << ": " << text;
+  }
+  EXPECT_FALSE(CheckLabelSelector(std::string(64, 'a')));
+  EXPECT_TRUE(CheckLabelSelector(std::string(63, 'a') + "=" + std::string(63, 'v')));
+  EXPECT_FALSE(CheckLabelSelector("a=" + std::string(64, 'v')));
+  EXPECT_FALSE(CheckLabelSelector(std::string(254, 'x') + "/a"));
 }
 
 }  // namespace

@@ -41,79 +41,6 @@ Result<void> CheckEscapes(std::string_view value) {
   return {};
 }
 
-// Reads a label selector's words and signs.
-class LabelSelectorChecker {
- public:
-  explicit LabelSelectorChecker(std::string_view text) : rest_(text) {}
-
-  Result<void> Run() {
-    Space();
-    while (!rest_.empty()) {
-      EPI_TRY(Requirement());
-      Space();
-      if (rest_.empty()) break;
-      if (!Eat(",")) return Expected("',' or 'end of string'");
-      Space();
-      if (rest_.empty()) return Expected("identifier after ','");
-    }
-    return {};
-  }
-
- private:
-  static bool IsWord(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-           c == '.' || c == '/';
-  }
-  void Space() {
-    while (!rest_.empty() &&
-           (rest_.front() == ' ' || rest_.front() == '\t' || rest_.front() == '\n' || rest_.front() == '\r')) {
-      rest_.remove_prefix(1);
-    }
-  }
-  bool Eat(std::string_view text) {
-    if (!rest_.starts_with(text)) return false;
-    rest_.remove_prefix(text.size());
-    return true;
-  }
-  std::string_view Word() {
-    const auto length = static_cast<size_t>(std::find_if_not(rest_.begin(), rest_.end(), IsWord) - rest_.begin());
-    const std::string_view word = rest_.substr(0, length);
-    rest_.remove_prefix(length);
-    return word;
-  }
-  tl::unexpected<Error> Expected(std::string_view what) const {
-    return InvalidSelector("unable to parse requirement: found '" + std::string(rest_.substr(0, 20)) +
-                           "', expected: " + std::string(what));
-  }
-
-  Result<void> Requirement() {
-    const bool negated = Eat("!");
-    Space();
-    if (Word().empty()) return Expected("identifier");
-    Space();
-    if (negated || rest_.empty() || rest_.front() == ',') return {};
-    for (const std::string_view sign : {"==", "!=", "=", ">", "<"}) {
-      if (!Eat(sign)) continue;
-      Space();
-      Word();  // an empty value is one
-      return {};
-    }
-    const std::string_view word = Word();
-    if (word != "in" && word != "notin") return Expected("in, notin, =, ==, !=, gt, lt");
-    Space();
-    if (!Eat("(")) return Expected("'('");
-    while (true) {
-      Space();
-      Word();
-      Space();
-      if (Eat(")")) return {};
-      if (!Eat(",")) return Expected("',' or ')'");
-    }
-  }
-
-  std::string_view rest_;
-};
-
 }  // namespace
 
 Result<void> CheckFieldSelector(std::string_view selector) {
@@ -128,7 +55,5 @@ Result<void> CheckFieldSelector(std::string_view selector) {
   }
   return {};
 }
-
-Result<void> CheckLabelSelector(std::string_view selector) { return LabelSelectorChecker(selector).Run(); }
 
 }  // namespace epi::config
