@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kPrefixes = "KMGTPE";
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsSizeDigit(char c) { return c >= '0' && c <= '9'; }
 
 // The factor of a unit; `binary` asks for the iB suffix.
 std::optional<double> Factor(std::string_view unit, bool binary) {
@@ -25,7 +25,7 @@ std::optional<double> Factor(std::string_view unit, bool binary) {
 std::optional<double> LeadingInteger(std::string_view& text, size_t& count) {
   uint64_t value = 0;
   count = 0;
-  while (!text.empty() && IsDigit(text.front())) {
+  while (!text.empty() && IsSizeDigit(text.front())) {
     if (value > (uint64_t{1} << 63) / 10) return std::nullopt;
     value = value * 10 + static_cast<uint64_t>(text.front() - '0');
     if (value > (uint64_t{1} << 63)) return std::nullopt;
@@ -44,7 +44,7 @@ Result<int64_t> Parse(std::string_view original, bool binary) {
   if (text.empty()) return invalid();
   double total = 0;
   while (!text.empty()) {
-    if (text.front() != '.' && !IsDigit(text.front())) return invalid();
+    if (text.front() != '.' && !IsSizeDigit(text.front())) return invalid();
     size_t whole_digits = 0;
     const auto whole = LeadingInteger(text, whole_digits);
     if (!whole) return invalid();
@@ -60,7 +60,7 @@ Result<int64_t> Parse(std::string_view original, bool binary) {
     }
     if (whole_digits + fraction_digits == 0) return invalid();
     size_t length = 0;
-    while (length < text.size() && text[length] != '.' && !IsDigit(text[length])) ++length;
+    while (length < text.size() && text[length] != '.' && !IsSizeDigit(text[length])) ++length;
     const std::string_view unit = text.substr(0, length);
     text.remove_prefix(length);
     const auto factor = Factor(unit, binary);

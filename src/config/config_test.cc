@@ -1,4 +1,3 @@
-#include "config/config.h"
 #include "config/kubernetes_selector.h"
 
 #include <gmock/gmock.h>
@@ -9,6 +8,7 @@
 #include "base/file_system.h"
 #include "config/byte_size.h"
 #include "config/config_schema.h"
+#include "config/kubernetes_selector.h"
 #include "config/relabel_schema.h"
 #include "config/scrape_schema.h"
 #include "config/yaml_json.h"

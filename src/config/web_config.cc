@@ -51,9 +51,9 @@ constexpr HeaderRule kHeaders[] = {
     {"Content-Security-Policy", {}},
 };
 
-tl::unexpected<Error> Invalid(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
+tl::unexpected<Error> InvalidWebConfig(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
 
-std::string Quoted(std::string_view text) {
+std::string QuotedInWebConfig(std::string_view text) {
   std::string out;
   AppendQuoted(out, text);
   return out;
@@ -130,12 +130,15 @@ Result<void> ValidateHeaders(const StringMap& headers) {
   for (const auto& [name, value] : headers) {
     const auto rule = std::find_if(std::begin(kHeaders), std::end(kHeaders),
                                    [&wanted = name](const HeaderRule& row) { return row.name == wanted; });
-    if (rule == std::end(kHeaders)) return Invalid("HTTP header " + Quoted(name) + " can not be configured");
+    if (rule == std::end(kHeaders))
+      return InvalidWebConfig("HTTP header " + QuotedInWebConfig(name) + " can not be configured");
     if (rule->values[0].empty()) continue;
     const std::string lower = ToLowerUtf8(value);
     if (std::find(std::begin(rule->values), std::end(rule->values), lower) == std::end(rule->values)) {
-      return Invalid("invalid value for " + std::string(name) + ". Expected one of: [" + Quoted(rule->values[0]) +
-                     (rule->values[1].empty() ? "" : " " + Quoted(rule->values[1])) + "], but got: " + Quoted(value));
+      return InvalidWebConfig("invalid value for " + std::string(name) + ". Expected one of: [" +
+                              QuotedInWebConfig(rule->values[0]) +
+                              (rule->values[1].empty() ? "" : " " + QuotedInWebConfig(rule->values[1])) +
+                              "], but got: " + QuotedInWebConfig(value));
     }
   }
   return {};
