@@ -78,7 +78,7 @@ void Annotations::Combine(const Entry& newer, Entry& into) {
 void Annotations::Merge(const Annotations& other, std::span<const MovedPosition> moved) {
   for (const auto& [text, entry] : other.entries_) {
     Entry here = entry;
-    const auto move = std::find_if(moved.begin(), moved.end(), [&](const auto& m) { return m.from == entry.pos; });
+    const auto move = std::find_if(moved.begin(), moved.end(), [&](const auto& m) { return m.from == here.pos; });
     if (move != moved.end()) here.pos = move->to;
     const auto [at, fresh] = entries_.try_emplace(text, here);
     if (!fresh) Combine(here, at->second);
