@@ -206,15 +206,21 @@ void Group::ApplyTimed(const Batch& batch, const Moment& moment) {
       const auto& row = batch.timed[next];
       if (!Owns(row.series)) continue;
       HotRecord& hot = series_.hot(row.series);
-      if (((series_.slab(row.series).in_layout >> (row.series % Slab::kSeries)) & 1) != 0) chain_.valid = false;
+      Slab& slab = series_.slab(row.series);
+      const uint64_t bit = uint64_t{1} << (row.series % Slab::kSeries);
+      if ((slab.in_layout & bit) != 0) chain_.valid = false;
       if (row.start_time != 0) Side(row.series, hot).starts.push_back({time, row.start_time});
-      if (time < moment.late_before || time <= Last(row.series).time) {
+      // A late sample may have the time of one that goes in order in the same batch: a column has one of a time.
+      const bool again = (slab.in_batch & bit) != 0;
+      if (again || time < moment.late_before || time <= Last(row.series).time) {
         AddLate(row.series, hot, time, row.value, moment.lsn);
         continue;
       }
+      slab.in_batch |= bit;
       scratch_ids_.push_back(row.series);
       scratch_values_.push_back(row.value);
     }
+    for (const uint32_t id : scratch_ids_) series_.slab(id).in_batch = 0;
     ApplyAt(time, moment.lsn, moment.settled, scratch_ids_, scratch_values_);
     first = next;
   }

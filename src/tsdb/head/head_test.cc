@@ -148,6 +148,28 @@ TEST_F(HeadTest, LateSamplesWithinTheWindowAreMerged) {
   EXPECT_EQ(Read(*before, {Matcher::Equal("__name__", "a")}).begin()->second.size(), 2u);
 }
 
+TEST_F(HeadTest, ALateSampleMayHaveTheTimeOfAnotherOneOfItsBatch) {
+  HeadOptions options;
+  options.out_of_order_window_ms = 60'000;
+  Reopen(options);
+  auto appender = Open();
+  const auto a = Intern(*appender, {{"__name__", "a"}});
+  const auto fresh = Intern(*appender, {{"__name__", "fresh"}});
+  appender->Add(a, 1);
+  Commit(*appender, 10'000'000);
+  for (const SeriesRef ref : {a, fresh}) {
+    appender->AddAt(ref, 10'001'000, 2);
+    appender->AddAt(ref, 10'002'000, 3);
+    appender->AddAt(ref, 10'001'000, 4);  // behind 10'002'000 by now
+  }
+  EXPECT_EQ(Commit(*appender, 0).accepted, 6u);
+  appender->AddAt(a, 10'003'000, 5);
+  EXPECT_EQ(Commit(*appender, 0).accepted, 1u);
+  const auto all = ReadAll();
+  EXPECT_EQ(all.at("{__name__=\"a\"}"), (Points{{10'000'000, 1}, {10'001'000, 2}, {10'002'000, 3}, {10'003'000, 5}}));
+  EXPECT_EQ(all.at("{__name__=\"fresh\"}"), (Points{{10'001'000, 2}, {10'002'000, 3}}));
+}
+
 TEST_F(HeadTest, HistogramsBesideFloats) {
   auto appender = Open();
   const auto a = Intern(*appender, {{"__name__", "a"}});
