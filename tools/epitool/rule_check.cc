@@ -51,6 +51,7 @@ namespace {
 struct CheckedRules {
   std::vector<std::string> errors;
   size_t count = 0;
+  bool readable = false;  // what errors there are is the lint's
 };
 
 CheckedRules CheckOneRuleText(std::string_view text, const std::string& prefix, const RuleCheck& check,
@@ -61,6 +62,7 @@ CheckedRules CheckOneRuleText(std::string_view text, const std::string& prefix, 
   const auto parsed = rules::ParseRuleFile(text, options);
   CheckedRules out;
   for (const auto& error : parsed.errors) out.errors.push_back(prefix + error);
+  out.readable = parsed.ok();
   verdict.errors |= !parsed.ok();
   for (const auto& group : parsed.file.groups) out.count += group.rules.size();
   if (!parsed.ok() || !check.lint.duplicate_rules) return out;
@@ -78,7 +80,7 @@ void PrintCheckedRules(const CheckedRules& checked, Console& console) {
   }
   console.err << "  FAILED:\n";
   for (const auto& error : checked.errors) console.err << error << "\n";
-  console.out << "\n";
+  if (checked.readable) console.out << "\n";
 }
 
 }  // namespace

@@ -66,9 +66,13 @@ std::string ToJson(std::span<const Notification> notifications) {
   std::string out = "[";
   for (const Notification& notification : notifications) {
     if (out.size() > 1) out += ',';
-    out += "{\"annotations\":";
-    AppendPairs(out, notification.annotations);
-    out += ",\"endsAt\":\"" + TimeText(notification.ends_at) + "\",\"startsAt\":\"" + TimeText(notification.starts_at);
+    out += '{';
+    if (!notification.annotations.empty()) {
+      out += "\"annotations\":";
+      AppendPairs(out, notification.annotations);
+      out += ',';
+    }
+    out += "\"endsAt\":\"" + TimeText(notification.ends_at) + "\",\"startsAt\":\"" + TimeText(notification.starts_at);
     out += "\",\"generatorURL\":";
     AppendJsonString(out, notification.generator_url);
     out += ",\"labels\":";

@@ -67,6 +67,9 @@ TEST(Notification, BodyIsThatOfTheApi) {
   ASSERT_EQ(body.size(), 2u);
   EXPECT_EQ(body[0].at("labels"), (json{{"alertname", "a"}}));
   EXPECT_EQ(body[0].at("annotations"), (json{{"summary", "<a> \"b\""}}));
+  Notification bare = Named("bare");
+  bare.annotations.clear();
+  EXPECT_FALSE(json::parse(ToJson(std::span(&bare, 1)))[0].contains("annotations"));
   EXPECT_EQ(body[0].at("startsAt"), "2023-11-14T22:13:20.123Z");
   EXPECT_EQ(body[0].at("endsAt"), "2023-11-14T22:14:20.000Z");
   EXPECT_EQ(body[0].at("generatorURL"), "http://host/graph?g0.expr=up+%3D%3D+0&g0.tab=1");
