@@ -149,6 +149,9 @@ Result<void> Server::OpenDatabase() {
                                setup_.logger.Error("Closing the database failed", {{"err", closed.error().message()}});
                              }
                            }}));
+  if (flags.query_max_concurrency < 0)
+    return Fail(ErrorCode::kInvalid,
+                "--query.max-concurrency must not be negative, got " + std::to_string(flags.query_max_concurrency));
   promql::EngineOptions engine;
   engine.lookback_delta_ms = flags.query_lookback_delta_ms;
   engine.max_samples = flags.query_max_samples;

@@ -647,10 +647,16 @@ Result<void> Server::Listen(const std::string& address) {
     return Fail(ErrorCode::kInvalid, "listen tcp: address " + address + ": missing port in address");
   std::string host = address.substr(0, colon);
   if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  // The resolver would take the number modulo 65536.
+  const std::string port = address.substr(colon + 1);
+  const bool number =
+      !port.empty() && std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  if (number && (port.size() > 5 || std::stoi(port) > 65535))
+    return Fail(ErrorCode::kInvalid, "listen tcp: address " + port + ": invalid port");
   error_code error;
   tcp::resolver resolver(io);
   const bool any = host.empty() || host == "0.0.0.0" || host == "::";
-  const auto found = resolver.resolve(any ? "::" : host, address.substr(colon + 1), tcp::resolver::passive, error);
+  const auto found = resolver.resolve(any ? "::" : host, port, tcp::resolver::passive, error);
   if (error) return Fail(ErrorCode::kInvalid, "listen tcp: lookup " + host + ": " + error.message());
   tcp::endpoint endpoint = found.begin()->endpoint();
   tcp::acceptor acceptor(io);

@@ -44,6 +44,12 @@ def command_line(binary, folder):
         check(f"{' '.join(args)} is refused", code == 2 and wants in err, (code, err[:300]))
     code, _, err = run(binary, f"--config.file={folder}/none.yml", f"--storage.tsdb.path={folder}/d", f"--web.listen-address=127.0.0.1:{free_port()}")
     check("a missing config file ends with 2", code == 2 and "none.yml" in err and "Error loading config" in err, (code, err[-300:]))
+    with open(f"{folder}/good.yml", "w") as f:
+        f.write("global: {}\n")
+    for flag, wants in [("--web.listen-address=127.0.0.1:99999", "listen tcp: address 99999: invalid port"),
+                        ("--query.max-concurrency=-1", "--query.max-concurrency must not be negative, got -1")]:
+        code, out, err = run(binary, f"--config.file={folder}/good.yml", f"--storage.tsdb.path={folder}/flags", flag)
+        check(f"{flag} is refused", code == 1 and wants in out + err, (code, (out + err)[-300:]))
     with open(f"{folder}/bad.yml", "w") as f:
         f.write("global:\n  scrape_interval: 1s\n  nonsense: 2\n")
     code, _, err = run(binary, f"--config.file={folder}/bad.yml", f"--storage.tsdb.path={folder}/d", f"--web.listen-address=127.0.0.1:{free_port()}")
