@@ -1,5 +1,4 @@
 #include "discovery/manager.h"
-#include "discovery/manager_metrics.h"
 
 #include <algorithm>
 #include <condition_variable>

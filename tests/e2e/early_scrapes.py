@@ -6,43 +6,26 @@
 The replay is held up by a pipe in the place of a snapshot: the server waits in opening it until this script does, too. Meanwhile it
 has to scrape, to show the progress of the replay, and to refuse queries as Prometheus does.
 """
-import http.server
 import json
 import os
 import sys
-import threading
 import time
 
-from harness import QuietServer, Scratch, Server, wait_until
+from harness import HttpTarget, Scratch, Server, wait_until
 
 SCRAPES = 5
 
 
-class Target:
+class Target(HttpTarget):
     """Counts its answers, and shows the count."""
 
     def __init__(self):
         self.count = 0
-        target = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                target.count += 1
-                body = f"answers {target.count}\n".encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = QuietServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    def answer(self, request):
+        self.count += 1
+        return f"answers {self.count}\n"
 
 
 def check(what, fine, shown=""):

@@ -6,15 +6,13 @@
 prometheus scrapes itself and this script's target, and is killed; ours starts on its directory and answers the same; ours scrapes on and
 is killed; `epitool tsdb flush-head` makes blocks of its head, and prometheus starts on them and answers the same.
 """
-import http.server
 import json
 import os
 import subprocess
 import sys
-import threading
 import time
 
-from harness import QuietServer, Scratch, Server, find_peer, free_port, wait_until
+from harness import HttpTarget, Scratch, Server, find_peer, free_port, wait_until
 
 SERIES = 40
 failures = []
@@ -26,37 +24,22 @@ def check(what, condition, detail=""):
         failures.append(what)
 
 
-class Target:
+class Target(HttpTarget):
     """Counters, a classic histogram, a gauge that vanishes now and then, and samples with timestamps of their own."""
 
     def __init__(self):
         self.count = 0
-        target = self
+        super().__init__()
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self):
-                target.count += 1
-                n = target.count
-                lines = [f'handed{{n="{i}",text="a\\\\b\\"c"}} {n * i + (0.1 if i % 3 else 0)}' for i in range(SERIES)]
-                lines += [f'late{{n="{i}"}} {n} {int(time.time() * 1000) - 1000 * i}' for i in range(5)]
-                if n % 3:
-                    lines.append(f"sometimes {n}")
-                lines += ['h_bucket{le="1"} 1', f'h_bucket{{le="+Inf"}} {n}', f"h_sum {n}", f"h_count {n}"]
-                body = ("\n".join(lines) + "\n").encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = QuietServer(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    def answer(self, request):
+        self.count += 1
+        n = self.count
+        lines = [f'handed{{n="{i}",text="a\\\\b\\"c"}} {n * i + (0.1 if i % 3 else 0)}' for i in range(SERIES)]
+        lines += [f'late{{n="{i}"}} {n} {int(time.time() * 1000) - 1000 * i}' for i in range(5)]
+        if n % 3:
+            lines.append(f"sometimes {n}")
+        lines += ['h_bucket{le="1"} 1', f'h_bucket{{le="+Inf"}} {n}', f"h_sum {n}", f"h_count {n}"]
+        return "\n".join(lines) + "\n"
 
 
 def answers(server, start, end):
