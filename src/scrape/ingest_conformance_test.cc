@@ -222,6 +222,16 @@ TEST(TargetsFromGroup, LabelsThatRelabelingTookAway) {
   EXPECT_TRUE(TargetsFromGroup(group, job).active.empty());
 }
 
+TEST(TargetsFromGroup, TheGroupGivesNoAddress) {
+  auto group = std::make_shared<TargetGroup>();
+  group->source = "g";
+  group->labels = Labels{{"__address__", "host:1"}};
+  group->targets.emplace_back();
+  const auto found = TargetsFromGroup(group, ScrapeJob());
+  EXPECT_TRUE(found.active.empty());
+  EXPECT_THAT(found.failures, ::testing::ElementsAre("instance 0 in group g: no address"));
+}
+
 TEST(Target, UrlFromLabelsAndParams) {
   ScrapeJob job;
   job.job_name = "j";
@@ -230,8 +240,8 @@ TEST(Target, UrlFromLabelsAndParams) {
   group->targets.push_back(Labels{{"__address__", "[::1]:80"}, {"__param_a", "9"}, {"__param_c", "&"}});
   const auto found = TargetsFromGroup(group, job);
   ASSERT_EQ(found.active.size(), 1u);
-  EXPECT_EQ(found.active[0]->url(), "http://[::1]:80/metrics?a=9&a=2&b=x+y&c=%26");
-  EXPECT_EQ(found.active[0]->public_labels().ToString(), R"({instance="[::1]:80", job="j"})");
+  EXPECT_EQ(found.active[0].target->url(), "http://[::1]:80/metrics?a=9&a=2&b=x+y&c=%26");
+  EXPECT_EQ(found.active[0].target->public_labels().ToString(), R"({instance="[::1]:80", job="j"})");
 }
 
 }  // namespace

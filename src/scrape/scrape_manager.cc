@@ -193,22 +193,22 @@ std::vector<std::string> ScrapeManager::PoolNames() const {
 }
 
 std::vector<ActiveTarget> ScrapeManager::ActiveTargets(std::string_view pool_name) const {
-  std::vector<std::shared_ptr<ScrapeLoop>> loops;
+  std::vector<ScrapePool::RunningTarget> all;
   std::shared_ptr<const PoolSettings> settings;
   {
     const std::lock_guard lock(mutex_);
     const ScrapePool* pool = Find(pool_name);
     if (pool == nullptr) return {};
-    loops = pool->Loops();
+    all = pool->Running();
     settings = pool->shared_settings();
   }
   std::vector<ActiveTarget> targets;
-  targets.reserve(loops.size());
-  for (const auto& loop : loops) {
-    const Target& target = loop->target();
-    TargetState state = loop->state();
+  targets.reserve(all.size());
+  for (const auto& running : all) {
+    const Target& target = running.loop->target();
+    TargetState state = running.loop->state();
     ActiveTarget out;
-    out.discovered = target.Discovered(settings->job);
+    out.discovered = running.discovered.LabelsFor(settings->job);
     out.labels = target.public_labels();
     out.scrape_pool.assign(pool_name);
     out.scrape_url = target.url();
@@ -225,7 +225,7 @@ std::vector<ActiveTarget> ScrapeManager::ActiveTargets(std::string_view pool_nam
 }
 
 std::vector<Labels> ScrapeManager::DroppedTargets(std::string_view pool_name) const {
-  std::vector<DroppedTarget> dropped;
+  std::vector<DiscoveredTarget> dropped;
   std::shared_ptr<const PoolSettings> settings;
   {
     const std::lock_guard lock(mutex_);
@@ -236,9 +236,7 @@ std::vector<Labels> ScrapeManager::DroppedTargets(std::string_view pool_name) co
   }
   std::vector<Labels> out;
   out.reserve(dropped.size());
-  for (const auto& target : dropped) {
-    out.push_back(DiscoveredLabels(target.group->targets[target.index], target.group->labels, settings->job));
-  }
+  for (const auto& target : dropped) out.push_back(target.LabelsFor(settings->job));
   return out;
 }
 
@@ -274,8 +272,7 @@ void ScrapeManager::ForEachMetadata(const std::function<void(const Labels&, cons
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, pool] : pools_) {
-      auto more = pool->Loops();
-      loops.insert(loops.end(), more.begin(), more.end());
+      for (auto& running : pool->Running()) loops.push_back(std::move(running.loop));
     }
   }
   for (const auto& loop : loops) {
@@ -288,7 +285,10 @@ std::vector<CollectedSample> ScrapeManager::CollectMetadata(bool bytes) const {
   std::vector<CollectedSample> samples;
   for (const auto& [name, pool] : pools_) {
     size_t total = 0;
-    for (const auto& loop : pool->Loops()) total += bytes ? loop->metadata()->bytes() : loop->metadata()->entries();
+    for (const auto& running : pool->Running()) {
+      const auto metadata = running.loop->metadata();
+      total += bytes ? metadata->bytes() : metadata->entries();
+    }
     samples.push_back({{{"scrape_job", name}}, static_cast<double>(total)});
   }
   return samples;

@@ -326,6 +326,24 @@ TEST_F(ScrapeManagerTest, DroppedTargetsAreListed) {
   EXPECT_FALSE((*steps)[0].keep);
 }
 
+// What the service discovery page shows is what discovery said last, also of targets that go on as they are.
+TEST_F(ScrapeManagerTest, DiscoveredLabelsAreTheLastOnes) {
+  Apply({Job()});
+  const auto discovered = [&](std::vector<std::string> versions) {
+    auto group = std::make_shared<TargetGroup>();
+    for (const auto& version : versions)
+      group->targets.push_back(Labels{{"__address__", "host:1"}, {"__meta_version", version}});
+    manager_->UpdateTargets({{"j", {group}}});
+    AwaitSync();
+    std::vector<std::string> out;
+    for (const auto& target : manager_->ActiveTargets("j")) out.emplace_back(target.discovered.Get("__meta_version"));
+    return out;
+  };
+  EXPECT_THAT(discovered({"1", "2"}), ElementsAre("2"));
+  clock_.AdvanceMs(kInterval);
+  EXPECT_THAT(discovered({"3"}), ElementsAre("3"));
+}
+
 TEST_F(ScrapeManagerTest, SlowTargetsAreCancelledAtShutdown) {
   Answer hang;
   hang.hang = true;

@@ -17,40 +17,44 @@ void ScrapePool::Sync(TargetGroups groups) {
   const ScrapeJob& job = settings_->job;
   dropped_.clear();
   dropped_count_ = 0;
-  std::unordered_map<uint64_t, std::shared_ptr<const Target>> wanted;
+  std::unordered_map<uint64_t, KeptTarget> wanted;
   for (const auto& group : groups_) {
     GroupTargets found = TargetsFromGroup(group, job);
     for (const auto& failure : found.failures) {
       context_.logger.Error("Creating target failed", {{"scrape_pool", job.job_name}, {"err", failure}});
     }
     metrics_.sync_failures->Increment(static_cast<double>(found.failures.size()));
-    for (auto& target : found.active) wanted.try_emplace(target->hash(), std::move(target));
+    for (auto& kept : found.active) wanted.insert_or_assign(kept.target->hash(), std::move(kept));
     dropped_count_ += found.dropped.size();
     for (auto& target : found.dropped) {
       if (job.keep_dropped_targets == 0 || dropped_.size() < job.keep_dropped_targets) dropped_.push_back(target);
     }
   }
   std::erase_if(retiring_, [](const auto& entry) { return entry.second.expired(); });
-  std::erase_if(loops_, [&](const auto& entry) {
+  std::erase_if(running_, [&](const auto& entry) {
     if (wanted.contains(entry.first)) return false;
-    entry.second->Stop(ScrapeLoop::StopReason::kTargetGone);
-    retiring_[entry.first] = entry.second;
+    entry.second.loop->Stop(ScrapeLoop::StopReason::kTargetGone);
+    retiring_[entry.first] = entry.second.loop;
     return true;
   });
   std::vector<std::shared_ptr<ScrapeLoop>> fresh;
-  for (auto& [hash, target] : wanted) {
-    if (loops_.contains(hash)) continue;
-    auto loop = std::make_shared<ScrapeLoop>(context_, std::move(target), settings_);
+  for (auto& [hash, kept] : wanted) {
+    if (const auto known = running_.find(hash); known != running_.end()) {
+      // The same target, of which discovery may say something else by now.
+      known->second.discovered = std::move(kept.discovered);
+      continue;
+    }
+    auto loop = std::make_shared<ScrapeLoop>(context_, std::move(kept.target), settings_);
     if (const auto former = retiring_.find(hash); former != retiring_.end()) {
       if (const auto alive = former->second.lock()) loop->Adopt(*alive);
       retiring_.erase(former);
     }
-    loops_.emplace(hash, loop);
+    running_.emplace(hash, RunningTarget{loop, std::move(kept.discovered)});
     fresh.push_back(std::move(loop));
   }
   EnforceTargetLimit();
   for (const auto& loop : fresh) loop->Start();
-  metrics_.targets->Set(static_cast<double>(loops_.size()));
+  metrics_.targets->Set(static_cast<double>(running_.size()));
   metrics_.syncs->Increment();
   const double seconds = static_cast<double>(context_.clock.Monotonic() - begun) / 1e9;
   metrics_.sync_length->Observe(seconds);
@@ -60,37 +64,38 @@ void ScrapePool::Sync(TargetGroups groups) {
 void ScrapePool::EnforceTargetLimit() {
   const uint64_t limit = settings_->job.target_limit;
   std::optional<Error> error;
-  if (limit > 0 && loops_.size() > limit) {
-    error = Error(ErrorCode::kLimit, "target_limit exceeded (number of targets: " + std::to_string(loops_.size()) +
+  if (limit > 0 && running_.size() > limit) {
+    error = Error(ErrorCode::kLimit, "target_limit exceeded (number of targets: " + std::to_string(running_.size()) +
                                          ", limit: " + std::to_string(limit) + ")");
     context_.metrics.exceeded_target_limit.Increment();
   }
   if (!error && !over_limit_) return;
   over_limit_ = error.has_value();
-  for (const auto& [hash, loop] : loops_) loop->ForceError(error);
+  for (const auto& [hash, running] : running_) running.loop->ForceError(error);
 }
 
 void ScrapePool::Reload(std::shared_ptr<const PoolSettings> settings) {
   settings_ = std::move(settings);
   metrics_.target_limit->Set(static_cast<double>(settings_->job.target_limit));
-  for (const auto& [hash, loop] : loops_) loop->Reconfigure(settings_);
+  for (const auto& [hash, running] : running_) running.loop->Reconfigure(settings_);
   Sync(std::move(groups_));
 }
 
 void ScrapePool::Stop(ScrapeLoop::StopReason reason) {
-  for (const auto& [hash, loop] : loops_) loop->Stop(reason);
-  loops_.clear();
+  for (const auto& [hash, running] : running_) running.loop->Stop(reason);
+  running_.clear();
 }
 
-std::vector<std::shared_ptr<ScrapeLoop>> ScrapePool::Loops() const {
-  std::vector<std::shared_ptr<ScrapeLoop>> loops;
-  loops.reserve(loops_.size());
-  for (const auto& [hash, loop] : loops_) loops.push_back(loop);
-  std::sort(loops.begin(), loops.end(), [](const auto& a, const auto& b) {
-    if (a->target().url() != b->target().url()) return a->target().url() < b->target().url();
-    return a->target().labels() < b->target().labels();
+std::vector<ScrapePool::RunningTarget> ScrapePool::Running() const {
+  std::vector<RunningTarget> out;
+  out.reserve(running_.size());
+  for (const auto& [hash, running] : running_) out.push_back(running);
+  std::sort(out.begin(), out.end(), [](const auto& left, const auto& right) {
+    const Target& a = left.loop->target();
+    const Target& b = right.loop->target();
+    return a.url() != b.url() ? a.url() < b.url() : a.labels() < b.labels();
   });
-  return loops;
+  return out;
 }
 
 }  // namespace epi::scrape

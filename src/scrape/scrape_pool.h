@@ -30,8 +30,12 @@ class ScrapePool {
 
   const PoolSettings& settings() const { return *settings_; }
   std::shared_ptr<const PoolSettings> shared_settings() const { return settings_; }
-  std::vector<std::shared_ptr<ScrapeLoop>> Loops() const;
-  const std::vector<DroppedTarget>& dropped() const { return dropped_; }
+  struct RunningTarget {
+    std::shared_ptr<ScrapeLoop> loop;
+    DiscoveredTarget discovered;  // of several that come to the same target, the last
+  };
+  std::vector<RunningTarget> Running() const;  // by URL, then by labels
+  const std::vector<DiscoveredTarget>& dropped() const { return dropped_; }
   uint64_t dropped_count() const { return dropped_count_; }
 
  private:
@@ -41,9 +45,9 @@ class ScrapePool {
   std::shared_ptr<const PoolSettings> settings_;
   ScrapeMetrics::PoolMetrics metrics_;
   TargetGroups groups_;
-  std::unordered_map<uint64_t, std::shared_ptr<ScrapeLoop>> loops_;   // by the target's hash
+  std::unordered_map<uint64_t, RunningTarget> running_;               // by the target's hash
   std::unordered_map<uint64_t, std::weak_ptr<ScrapeLoop>> retiring_;  // stopped, stale markers not yet written
-  std::vector<DroppedTarget> dropped_;
+  std::vector<DiscoveredTarget> dropped_;
   uint64_t dropped_count_ = 0;
   bool over_limit_ = false;
 };

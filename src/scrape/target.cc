@@ -125,7 +125,8 @@ uint64_t Fnv64a(std::string_view text) {
 Labels DiscoveredLabels(const Labels& target, const Labels& group, const ScrapeJob& job) {
   LabelsBuilder builder(target);
   for (const LabelView label : group) {
-    if (!target.Has(label.name)) builder.Set(label.name, label.value);
+    // Every target comes with an address, if an empty one: that of the group never counts.
+    if (!target.Has(label.name) && label.name != kAddress) builder.Set(label.name, label.value);
   }
   const std::string interval = FormatDuration(job.scrape_interval);
   const std::string timeout = FormatDuration(job.scrape_timeout);
@@ -176,16 +177,14 @@ Result<PopulatedLabels> PopulateLabels(const Labels& discovered, const ScrapeJob
   return PopulatedLabels{true, std::move(labels)};
 }
 
-Target::Target(Labels labels, const ScrapeJob& job, std::shared_ptr<const TargetGroup> group, size_t index)
+Target::Target(Labels labels, const ScrapeJob& job)
     : labels_(std::move(labels)),
       public_labels_(PublicLabels(labels_)),
       url_(TargetUrl(labels_, job)),
       unix_socket_(labels_.Get(kUnixSocket)),
       interval_ms_(ParseDuration(labels_.Get(kInterval)).value_or(job.scrape_interval)),
       timeout_ms_(ParseDuration(labels_.Get(kTimeout)).value_or(job.scrape_timeout)),
-      histograms_{FlagOf(labels_, kScrapeNative), FlagOf(labels_, kKeepClassic), FlagOf(labels_, kConvertClassic)},
-      group_(std::move(group)),
-      index_(index) {
+      histograms_{FlagOf(labels_, kScrapeNative), FlagOf(labels_, kKeepClassic), FlagOf(labels_, kConvertClassic)} {
   char digits[24];
   std::snprintf(digits, sizeof digits, "%016llu", static_cast<unsigned long long>(labels_.PrometheusHash()));
   hash_ = Fnv64a(std::string(digits) + url_);
@@ -202,14 +201,15 @@ int64_t Target::OffsetNs(int64_t now_ns, uint64_t seed) const {
 GroupTargets TargetsFromGroup(const std::shared_ptr<const TargetGroup>& group, const ScrapeJob& job) {
   GroupTargets out;
   for (size_t i = 0; i < group->targets.size(); ++i) {
-    auto populated = PopulateLabels(DiscoveredLabels(group->targets[i], group->labels, job), job);
+    DiscoveredTarget discovered{group, i};
+    auto populated = PopulateLabels(discovered.LabelsFor(job), job);
     if (!populated) {
       out.failures.push_back("instance " + std::to_string(i) + " in group " + group->source + ": " +
                              populated.error().message());
     } else if (!populated->keep) {
-      out.dropped.push_back({group, i});
+      out.dropped.push_back(std::move(discovered));
     } else {
-      out.active.push_back(std::make_shared<const Target>(std::move(populated->labels), job, group, i));
+      out.active.push_back({std::make_shared<const Target>(std::move(populated->labels), job), std::move(discovered)});
     }
   }
   return out;

@@ -23,6 +23,14 @@ using discovery::TargetGroups;
 // What service discovery says of a target, with the job's defaults added: what relabeling starts from.
 Labels DiscoveredLabels(const Labels& target, const Labels& group, const ScrapeJob& job);
 
+// A target as discovery gave it: one of a group.
+struct DiscoveredTarget {
+  std::shared_ptr<const TargetGroup> group;
+  size_t index = 0;
+  // Made anew from the group, so that they need not be kept.
+  Labels LabelsFor(const ScrapeJob& job) const { return DiscoveredLabels(group->targets[index], group->labels, job); }
+};
+
 struct PopulatedLabels {
   bool keep = false;  // false: dropped by relabeling
   Labels labels;      // with the internal __… ones; empty when dropped
@@ -34,7 +42,7 @@ Result<PopulatedLabels> PopulateLabels(const Labels& discovered, const ScrapeJob
 class Target {
  public:
   // `labels` as PopulateLabels gave them.
-  Target(Labels labels, const ScrapeJob& job, std::shared_ptr<const TargetGroup> group, size_t index);
+  Target(Labels labels, const ScrapeJob& job);
 
   const Labels& labels() const { return labels_; }                // all
   const Labels& public_labels() const { return public_labels_; }  // those attached to samples
@@ -45,10 +53,6 @@ class Target {
   const HistogramRules& histograms() const { return histograms_; }
   // What makes it the same target: labels and URL.
   uint64_t hash() const { return hash_; }
-  // Made anew from the group, so that it need not be kept.
-  Labels Discovered(const ScrapeJob& job) const {
-    return DiscoveredLabels(group_->targets[index_], group_->labels, job);
-  }
   // Time from now until the target's next place on the wall clock's multiples of its interval.
   int64_t OffsetNs(int64_t now_ns, uint64_t seed) const;
 
@@ -61,18 +65,16 @@ class Target {
   DurationMs timeout_ms_ = 0;
   HistogramRules histograms_;
   uint64_t hash_ = 0;
-  std::shared_ptr<const TargetGroup> group_;
-  size_t index_ = 0;
 };
 
-struct DroppedTarget {
-  std::shared_ptr<const TargetGroup> group;
-  size_t index = 0;
+struct KeptTarget {
+  std::shared_ptr<const Target> target;
+  DiscoveredTarget discovered;
 };
 
 struct GroupTargets {
-  std::vector<std::shared_ptr<const Target>> active;
-  std::vector<DroppedTarget> dropped;
+  std::vector<KeptTarget> active;
+  std::vector<DiscoveredTarget> dropped;
   std::vector<std::string> failures;  // "instance N in group G: …"
 };
 GroupTargets TargetsFromGroup(const std::shared_ptr<const TargetGroup>& group, const ScrapeJob& job);
