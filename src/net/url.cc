@@ -236,9 +236,11 @@ std::string Url::ToString() const {
     if (has_authority && !(host.empty() && path.empty() && userinfo.empty())) {
       out += "//";
       if (!userinfo.empty()) out += userinfo + "@";
-      for (const char c : host)
-        out += static_cast<unsigned char>(c) < 0x80 ? std::string(1, c)
-                                                    : Escape({&c, 1}, false, [](char) { return false; });
+      // An address in brackets still has the escapes of its zone.
+      const bool bracketed = host.starts_with('[');
+      out += Escape(host, false, [bracketed](char c) {
+        return std::string_view("!$&'()*+,;=:[]<>\"").find(c) != std::string_view::npos || (bracketed && c == '%');
+      });
     }
     const auto decoded = Unescape(raw_path, false);
     const bool as_written =

@@ -18,6 +18,13 @@ TEST(Url, PartsAndPrinting) {
   EXPECT_EQ(url.ToString(), "https://us%20er:pa@[::1]:8443/a%2Fb/c?x=1&y#frag%20ment");
   EXPECT_EQ(ParseUrl("http://h/${1}").value().ToString(), "http://h/$%7B1%7D");  // no path holds a brace as it stands
   EXPECT_EQ(ParseUrl("http://").value().ToString(), "http:");
+  Url odd;
+  odd.scheme = "http";
+  odd.has_authority = true;
+  odd.host = " a|b%c\xc3\xbc<d>:1";
+  EXPECT_EQ(odd.ToString(), "http://%20a%7Cb%25c%C3%BC<d>:1");
+  odd.host = "[fe80::1%25eth0]:1";
+  EXPECT_EQ(odd.ToString(), "http://[fe80::1%25eth0]:1");
   EXPECT_EQ(ParseUrl("http://h").value().EffectivePort(), "80");
   EXPECT_EQ(ParseUrl("mailto:x@y").value().opaque, "x@y");
   EXPECT_EQ(ParseUrl("/only/path").value().path, "/only/path");
