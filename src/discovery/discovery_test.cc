@@ -202,6 +202,23 @@ TEST(HttpDiscovery, DropsGroupsThatAreNoMore) {
   EXPECT_EQ(discovery.Groups()[0].targets[0].Get("__address__"), "c");
 }
 
+TEST(HttpDiscovery, ReadsWhatIsNoTextAsReplacementCharacters) {
+  DiscoveryFixture discovery;
+  discovery.Serve([](const std::string&) -> ApiAnswer {
+    return {200, "application/json",
+            R"([{"targets":["\ud800:1"],"labels":{"half":"\udc00x","pair":"\uD83D\uDE00","slash":"\\ud800",)"
+            "\"bytes\":\"a\xff\"}}]"};
+  });
+  discovery.Start("http_sd_configs: [{url: '" + discovery.url() + "/sd'}]");
+  discovery.AwaitGroups(1);
+  const TargetGroup group = discovery.Groups()[0];
+  EXPECT_EQ(group.targets[0].Get("__address__"), "\xef\xbf\xbd:1");
+  EXPECT_EQ(group.labels.Get("half"), "\xef\xbf\xbdx");
+  EXPECT_EQ(group.labels.Get("pair"), "\xf0\x9f\x98\x80");
+  EXPECT_EQ(group.labels.Get("slash"), "\\ud800");
+  EXPECT_EQ(group.labels.Get("bytes"), "a\xef\xbf\xbd");
+}
+
 TEST(DnsResolver, ReadsItsConfiguration) {
   const auto config = ParseResolverConfig(
       "# x\nnameserver 10.0.0.1\nnameserver ::1\nsearch a.example b.example\noptions ndots:2 timeout:1 attempts:3\n");

@@ -1,7 +1,9 @@
 #include "discovery/json.h"
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "model/utf8.h"
 
@@ -9,6 +11,57 @@ namespace epi::discovery {
 namespace {
 
 constexpr size_t kMaxDepth = 200;
+
+constexpr size_t kEscapeSize = 6;  // \uXXXX
+// The UTF-16 unit that the escape at the front of `text` stands for; none when there is no such escape.
+std::optional<uint32_t> EscapedUnit(std::string_view text) {
+  if (text.size() < kEscapeSize || text[0] != '\\' || text[1] != 'u') return std::nullopt;
+  uint32_t unit = 0;
+  const auto read = std::from_chars(text.data() + 2, text.data() + kEscapeSize, unit, 16);
+  if (read.ptr != text.data() + kEscapeSize) return std::nullopt;
+  return unit;
+}
+
+bool IsHighSurrogate(uint32_t unit) { return unit >= 0xd800 && unit < 0xdc00; }
+bool IsLowSurrogate(uint32_t unit) { return unit >= 0xdc00 && unit < 0xe000; }
+
+// The library refuses what Prometheus reads as replacement characters: bytes that are not UTF-8, and escapes of half a
+// surrogate pair. A copy that has them written out.
+std::string WithReplacements(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    size_t length = 1;
+    if (text.front() == '\\') {
+      const auto unit = EscapedUnit(text);
+      const auto next = unit ? EscapedUnit(text.substr(kEscapeSize)) : std::nullopt;
+      length = unit ? kEscapeSize : std::min<size_t>(2, text.size());
+      if (unit && next && IsHighSurrogate(*unit) && IsLowSurrogate(*next)) {
+        length += kEscapeSize;
+      } else if (unit && !IsValidRune(*unit)) {
+        AppendUtf8(out, kReplacementRune);
+        text.remove_prefix(length);
+        continue;
+      }
+    } else {
+      uint32_t rune = kReplacementRune;
+      length = DecodeUtf8(text, rune);
+      if (length == 0) {
+        AppendUtf8(out, kReplacementRune);
+        text.remove_prefix(1);
+        continue;
+      }
+    }
+    out += text.substr(0, length);
+    text.remove_prefix(length);
+  }
+  return out;
+}
+
+bool NeedsReplacements(std::string_view text) {
+  return !IsValidUtf8(text) || text.find("\\ud") != std::string_view::npos ||
+         text.find("\\uD") != std::string_view::npos;
+}
 
 const Json& NullJson() {
   static const auto* const kNull = new Json();
@@ -84,7 +137,8 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
 
 Result<Json> Json::Parse(std::string_view text) {
   JsonBuilder builder;
-  if (!IsValidUtf8(text)) return Fail(ErrorCode::kInvalid, "json: invalid UTF-8");
+  std::string replaced;
+  if (NeedsReplacements(text)) text = replaced = WithReplacements(text);
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
     return Fail(ErrorCode::kInvalid, "json: " + (builder.error().empty() ? "not valid" : builder.error()));
   }
