@@ -191,6 +191,36 @@ TEST(ConsulDiscovery, WatchesCatalogAndServices) {
   EXPECT_TRUE(discovery.Groups().empty());
 }
 
+TEST(ConsulDiscovery, HealthIsTheWorstOfTheChecks) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"null", "passing"},
+      {R"([{"CheckID":"a","Status":"critical"},{"CheckID":"b","Status":"warning"}])", "critical"},
+      {R"([{"CheckID":"_node_maintenance","Status":"critical"},{"CheckID":"b","Status":"critical"}])", "maintenance"},
+      {R"([{"CheckID":"a","Status":"warning"},{"CheckID":"b","Status":"passing"}])", "warning"},
+      {R"([{"CheckID":"_node_maintenance"},{"CheckID":"b","Status":"unheard of"}])", ""},
+  };
+  DiscoveryFixture discovery;
+  discovery.ServeRequests([&](const net::Request& request) -> ApiAnswer {
+    if (!request.QueryValue("index").empty()) {
+      HoldUntilGone(request);
+      return {500, "text/plain", ""};
+    }
+    std::string instances;
+    for (const auto& [checks, health] : cases) {
+      instances += instances.empty() ? "[" : ",";
+      instances +=
+          R"({"Node":{"Address":"h"},"Service":{"ID":")" + std::string(health) + R"("},"Checks":)" + checks + "}";
+    }
+    return {200, "application/json", instances + "]", {{"X-Consul-Index", "1"}}};
+  });
+  discovery.Start("consul_sd_configs: [{server: '" + discovery.address() + "', datacenter: d, services: [web]}]");
+  discovery.AwaitGroups(1);
+  const auto targets = discovery.Targets();
+  ASSERT_EQ(targets.size(), std::size(cases));
+  for (const auto& target : targets)
+    EXPECT_EQ(target.Get("__meta_consul_health"), target.Get("__meta_consul_service_id"));
+}
+
 constexpr char kPod[] = R"({"metadata":{"name":"p","namespace":"default","uid":"u","resourceVersion":"4",
   "labels":{"app.kubernetes.io/name":"x"},"annotations":{"a":"1"},"managedFields":[{"big":1}],
   "ownerReferences":[{"kind":"ReplicaSet","name":"rs","controller":true}]},

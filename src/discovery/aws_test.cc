@@ -329,8 +329,9 @@ TEST(Ec2Discovery, PagesThroughInstances) {
               "</item></instancesSet></item></reservationSet><nextToken>n</nextToken></R>"};
     }
     return {200, "text/xml",
-            "<R><reservationSet><item><instancesSet><item><instanceId>i-2</instanceId></item></instancesSet></item></"
-            "reservationSet></R>"};
+            "<R><reservationSet><item><instancesSet><item><instanceId>i-2</instanceId></item>"
+            "<item><instanceId>i-3</instanceId><privateIpAddress>10.0.0.3</privateIpAddress><vpcId>v</vpcId></item>"
+            "</instancesSet></item></reservationSet></R>"};
   });
   discovery.Start(
       "ec2_sd_configs: [{endpoint: '" + discovery.url() +
@@ -351,6 +352,13 @@ TEST(Ec2Discovery, PagesThroughInstances) {
                                                                  {"__meta_ec2_region", "eu"},
                                                                  {"__meta_ec2_subnet_id", ",s1,s2,"},
                                                                  {"__meta_ec2_tag_a_b", "1"},
+                                                                 {"__meta_ec2_vpc_id", "v"}},
+                                                          // In a network, with no interface that names its part.
+                                                          Labels{{"__address__", "10.0.0.3:9100"},
+                                                                 {"__meta_ec2_instance_id", "i-3"},
+                                                                 {"__meta_ec2_private_ip", "10.0.0.3"},
+                                                                 {"__meta_ec2_region", "eu"},
+                                                                 {"__meta_ec2_subnet_id", ",,"},
                                                                  {"__meta_ec2_vpc_id", "v"}}));
 }
 

@@ -25,18 +25,25 @@ uint64_t IndexOf(const net::HttpHeaders& headers) {
   return value;
 }
 
-// The worst of a service's checks.
+// The worst of a service's checks; empty when one of them says something unheard of.
 std::string_view HealthOf(const Json& checks) {
+  bool maintenance = false;
   bool warning = false;
   bool critical = false;
   for (const auto& check : checks.items()) {
     const std::string& id = check["CheckID"].text();
     const std::string& status = check["Status"].text();
-    if (id == "_node_maintenance" || id.starts_with("_service_maintenance:")) return "maintenance";
-    warning |= status == "warning";
-    critical |= status == "critical";
+    if (id == "_node_maintenance" || id.starts_with("_service_maintenance:")) {
+      maintenance = true;
+    } else if (status == "warning") {
+      warning = true;
+    } else if (status == "critical") {
+      critical = true;
+    } else if (status != "passing") {
+      return {};
+    }
   }
-  return critical ? "critical" : warning ? "warning" : "passing";
+  return maintenance ? "maintenance" : critical ? "critical" : warning ? "warning" : "passing";
 }
 
 class ConsulDiscoverer final : public Discoverer {

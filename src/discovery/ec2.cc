@@ -15,11 +15,11 @@ constexpr char kApiVersion[] = "2016-11-15";
 // A string, because every use adds to it.
 const std::string kEc2Prefix = "__meta_ec2_";
 
-// ",a,b,": surrounded, so that an expression need not care where in the list a value stands.
+// ",a,b,": surrounded, so that an expression need not care where in the list a value stands. ",," when there is none.
 std::string Listed(const std::vector<std::string>& values) {
   std::string out = ",";
   for (const auto& value : values) out += value + ",";
-  return out;
+  return values.empty() ? ",," : out;
 }
 
 struct Ipv6Addresses {
