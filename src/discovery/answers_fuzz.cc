@@ -13,7 +13,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view input(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 4) {
     case 0: static_cast<void>(epi::discovery::ParseXml(input)); break;
-    case 1: static_cast<void>(epi::discovery::ParseDnsAnswer(input, epi::discovery::DnsType::kSrv)); break;
+    case 1: static_cast<void>(epi::discovery::ParseDnsAnswer(input)); break;
     case 2: static_cast<void>(epi::discovery::Json::Parse(input)); break;
     default: {
       const auto group = epi::discovery::ParseTargetGroupJson(input);

@@ -245,23 +245,46 @@ std::string SrvMessage() {
 }
 
 TEST(DnsResolver, ReadsAnswers) {
-  const auto srv = ParseDnsAnswer(SrvMessage(), DnsType::kSrv);
-  ASSERT_TRUE(srv.has_value()) << srv.error().message();
-  ASSERT_EQ(srv->size(), 1u);
-  EXPECT_EQ(srv->at(0).target, "h1.db.");
-  EXPECT_EQ(srv->at(0).port, 3306);
-  EXPECT_EQ(ParseDnsAnswer(SrvMessage(), DnsType::kA)->at(0).target, "10.0.0.1");
+  const auto records = ParseDnsAnswer(SrvMessage());
+  ASSERT_TRUE(records.has_value()) << records.error().message();
+  // Whatever was asked for, but no CNAME.
+  ASSERT_EQ(records->size(), 2u);
+  EXPECT_EQ(records->at(0).type, DnsType::kSrv);
+  EXPECT_EQ(records->at(0).target, "h1.db.");
+  EXPECT_EQ(records->at(0).port, 3306);
+  EXPECT_EQ(records->at(1).type, DnsType::kA);
+  EXPECT_EQ(records->at(1).target, "10.0.0.1");
+}
+
+TEST(DnsResolver, AddressesAndNamesInTheirTextForms) {
+  std::string m("\x00\x01\x81\x80\x00\x00\x00\x03\x00\x00\x00\x00", 12);
+  const auto add = [&m](char type, const std::string& data) {
+    m += std::string("\x00\x00", 2) + type + std::string("\x00\x01\x00\x00\x00\x3c\x00", 7);
+    m += static_cast<char>(data.size());
+    m += data;
+  };
+  add('\x1c', std::string("\0\0\0\0\0\0\0\0\0\0\xff\xff\x01\x02\x03\x04", 16));
+  add('\x1c', std::string("\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01", 16));
+  add('\x02', std::string("\x0c"
+                          "a .'@;()\"\\\x01_\0",
+                          14));
+  const auto records = ParseDnsAnswer(m);
+  ASSERT_TRUE(records.has_value()) << records.error().message();
+  ASSERT_EQ(records->size(), 3u);
+  EXPECT_EQ(records->at(0).target, "1.2.3.4");
+  EXPECT_EQ(records->at(1).target, "fd00::1");
+  EXPECT_EQ(records->at(2).target, R"(a\ \.\'\@\;\(\)\"\\\001_.)");
 }
 
 TEST(DnsResolver, DamagedAnswersFailCleanly) {
   const std::string message = SrvMessage();
   for (size_t length = 1; length < message.size(); ++length) {
-    EXPECT_FALSE(ParseDnsAnswer(message.substr(0, length), DnsType::kSrv).has_value()) << length;
+    EXPECT_FALSE(ParseDnsAnswer(message.substr(0, length)).has_value()) << length;
   }
   for (size_t bit = 0; bit < message.size() * 8; ++bit) {
     std::string flipped = message;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
-    static_cast<void>(ParseDnsAnswer(flipped, DnsType::kSrv));
+    static_cast<void>(ParseDnsAnswer(flipped));
   }
 }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 #include <mutex>
+#include <optional>
 
 namespace epi::discovery {
 namespace {
@@ -21,20 +22,14 @@ void InitLibraryOnce() {
   std::call_once(once, [] { ares_library_init(ARES_LIB_INIT_ALL); });
 }
 
-int WireType(DnsType type) {
-  switch (type) {
-    case DnsType::kA:
-      return ns_t_a;
-    case DnsType::kAaaa:
-      return ns_t_aaaa;
-    case DnsType::kSrv:
-      return ns_t_srv;
-    case DnsType::kMx:
-      return ns_t_mx;
-    case DnsType::kNs:
-      return ns_t_ns;
-  }
-  return ns_t_a;
+constexpr int kWireTypes[] = {ns_t_a, ns_t_aaaa, ns_t_srv, ns_t_mx, ns_t_ns};  // by DnsType
+
+int WireType(DnsType type) { return kWireTypes[static_cast<size_t>(type)]; }
+
+std::optional<DnsType> TypeOfWire(int wire) {
+  const auto* const found = std::find(std::begin(kWireTypes), std::end(kWireTypes), wire);
+  if (found == std::end(kWireTypes)) return std::nullopt;
+  return static_cast<DnsType>(found - std::begin(kWireTypes));
 }
 
 struct Answer {
@@ -136,7 +131,7 @@ class SystemResolver final : public DnsResolver {
         if (stop.stop_requested()) return Fail(answer.error());
         all_known = false;  // a later name may still give an answer
       } else if (answer->status != ARES_ENOTFOUND) {
-        return ParseDnsAnswer(answer->message, type);
+        return ParseDnsAnswer(answer->message);
       }
     }
     if (all_known) return std::vector<DnsRecord>();
@@ -219,9 +214,10 @@ class MessageReader {
 
  private:
   static void AppendLabel(std::string_view label, std::string& out) {
+    constexpr std::string_view kSpecial = ". '@;()\"\\";  // in zone files (RFC 1035, 5.1)
     for (const char c : label) {
       const auto byte = static_cast<uint8_t>(c);
-      if (c == '.' || c == '\\') {
+      if (kSpecial.find(c) != std::string_view::npos) {
         out += '\\';
         out += c;
       } else if (byte < 0x21 || byte > 0x7e) {
@@ -240,15 +236,19 @@ class MessageReader {
   size_t at_ = 0;
 };
 
+constexpr std::string_view kMappedV4("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+
 bool ReadRecord(MessageReader& reader, DnsType type, size_t length, DnsRecord& out) {
   out.type = type;
   switch (type) {
     case DnsType::kA:
     case DnsType::kAaaa: {
-      const bool v4 = type == DnsType::kA;
-      if (length != (v4 ? 4u : 16u)) return false;
+      if (length != (type == DnsType::kA ? 4u : 16u)) return false;
+      std::string_view bytes = reader.Bytes(length);
+      // An IPv4 address in IPv6 clothes is shown as what it is.
+      if (bytes.starts_with(kMappedV4)) bytes.remove_prefix(kMappedV4.size());
       std::array<char, INET6_ADDRSTRLEN> text{};
-      ::inet_ntop(v4 ? AF_INET : AF_INET6, reader.Bytes(length).data(), text.data(), text.size());
+      ::inet_ntop(bytes.size() == 4 ? AF_INET : AF_INET6, bytes.data(), text.data(), text.size());
       out.target = text.data();
       return true;
     }
@@ -325,7 +325,7 @@ std::vector<std::string> CandidateNames(const std::string& name, const ResolverC
   return out;
 }
 
-Result<std::vector<DnsRecord>> ParseDnsAnswer(std::string_view message, DnsType type) {
+Result<std::vector<DnsRecord>> ParseDnsAnswer(std::string_view message) {
   const auto broken = [] { return Fail(ErrorCode::kDataLoss, "the DNS answer is damaged"); };
   std::vector<DnsRecord> out;
   if (message.empty()) return out;  // no data
@@ -344,10 +344,10 @@ Result<std::vector<DnsRecord>> ParseDnsAnswer(std::string_view message, DnsType 
       return broken();
     const size_t begin = reader.at();
     if (message.size() - begin < length) return broken();
-    // CNAMEs come along with addresses; other types are not asked for.
-    if (record_type == WireType(type)) {
+    // CNAMEs come along with addresses.
+    if (const auto type = TypeOfWire(record_type)) {
       DnsRecord record;
-      if (!ReadRecord(reader, type, length, record)) return broken();
+      if (!ReadRecord(reader, *type, length, record)) return broken();
       out.push_back(std::move(record));
     }
     reader.Seek(begin + length);

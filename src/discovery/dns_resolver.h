@@ -24,8 +24,8 @@ struct DnsRecord {
 class DnsResolver {
  public:
   virtual ~DnsResolver() = default;
-  // Records of that type, none when the name is known not to have any or not to exist. kUnavailable when that is not
-  // known.
+  // The records of the answer to a question for that type, none when the name is known not to have any or not to exist.
+  // kUnavailable when that is not known.
   virtual Result<std::vector<DnsRecord>> Lookup(const std::string& name, DnsType type, std::stop_token stop) = 0;
 };
 
@@ -45,7 +45,7 @@ ResolverConfig ParseResolverConfig(std::string_view text);
 // The names to try for one that may be relative, in order, each with its final dot.
 std::vector<std::string> CandidateNames(const std::string& name, const ResolverConfig& config);
 
-// The records of one type in a DNS answer; what cannot be read of a broken message is left out with kDataLoss.
-Result<std::vector<DnsRecord>> ParseDnsAnswer(std::string_view message, DnsType type);
+// The records in a DNS answer that are of one of these types. kDataLoss when the message is broken.
+Result<std::vector<DnsRecord>> ParseDnsAnswer(std::string_view message);
 
 }  // namespace epi::discovery
