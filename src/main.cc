@@ -9,4 +9,4 @@ extern const char* const malloc_conf;
 const char* const malloc_conf = "background_thread:true,max_background_threads:1,dirty_decay_ms:1000";
 }
 
-int main(int argc, char** argv) { return epi::app::Run(std::vector<std::string>(argv + 1, argv + argc)); }
+int main(int argc, char** argv) { return epi::app::Run(argv[0], std::vector<std::string>(argv + 1, argv + argc)); }

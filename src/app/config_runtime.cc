@@ -30,6 +30,9 @@ constexpr IgnoredFlag kIgnoredFlags[] = {
     {"storage.tsdb.wal-compression", "the log has a format of its own"},
     {"storage.tsdb.wal-compression-type", "the log has a format of its own"},
     {"storage.tsdb.head-chunks-write-queue-size", "there are no head chunk files"},
+    {"storage.tsdb.max-block-chunk-segment-size", "chunk files always end at 512MiB"},
+    {"storage.tsdb.delayed-compaction.max-percent", "compaction is not delayed"},
+    {"storage.tsdb.block-reload-interval", "blocks are looked for after each compaction"},
 };
 
 std::string Environment(const std::string& name) {

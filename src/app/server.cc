@@ -113,6 +113,10 @@ Result<void> Server::OpenDatabase() {
   options.directory = flags.tsdb_path;
   options.no_lock_file = flags.tsdb_no_lockfile;
   options.sync_each_commit = flags.wal_fsync == "commit";
+  options.merge_overlapping = flags.tsdb_allow_overlapping_compaction;
+  if (flags.tsdb_wal_segment_bytes != 0) {
+    options.wal_segment_bytes = static_cast<uint64_t>(flags.tsdb_wal_segment_bytes);
+  }
   options.head.group.block_range_ms = flags.tsdb_min_block_duration_ms;
   options.head.out_of_order_window_ms = config->config.storage.tsdb->out_of_order_time_window;
   const config::RetentionConfig& retention = *config->config.storage.tsdb->retention;
@@ -343,7 +347,8 @@ void Server::FillServices() {
   options.search_max_limit = flags.web_search_max_limit;
   options.per_step_stats = setup_.features.promql_per_step_stats;
   // Checked with the other flags; a pattern that does not compile has ended the start.
-  if (auto pattern = AnchoredRegex::Compile(flags.web_cors_origin)) services_.cors_pattern = *pattern;
+  if (auto pattern = AnchoredRegex::Compile(flags.web_cors_origin, AnchoredRegex::Form::kWrapped))
+    services_.cors_pattern = *pattern;
   services_.clock = &clock_;
   services_.metrics = &metrics_;
   services_.logger = setup_.logger.Named("web");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -38,8 +39,9 @@ struct Features {
 
 struct FeatureNote {
   bool warning = false;
-  std::string message;  // for the log
-  std::string option;   // the name as given
+  std::string message;         // for the log, Prometheus's where it is true here
+  std::string_view attribute;  // of the log line, with its value; empty for none
+  std::string value;
 };
 
 struct ParsedFeatures {
@@ -47,8 +49,8 @@ struct ParsedFeatures {
   std::vector<FeatureNote> notes;  // what to log, in the order given
 };
 
-// `given` as the flag collected it: each entry a comma-separated list. Unknown names are notes. kInvalid for names that
-// exclude each other.
+// `given` as the flag collected it: each entry a comma-separated list. Unknown names, empty ones too, are notes.
+// kInvalid for names that exclude each other.
 Result<ParsedFeatures> ParseFeatures(const std::vector<std::string>& given);
 
 }  // namespace epi::config

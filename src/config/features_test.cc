@@ -16,12 +16,27 @@ TEST(Features, ListsAndRepetition) {
 
 TEST(Features, UnknownAndPermanentNamesWarn) {
   const auto parsed = ParseFeatures({"utf8-names,native-histograms,,old-ui"}).value();
-  ASSERT_EQ(parsed.notes.size(), 3u);
+  ASSERT_EQ(parsed.notes.size(), 4u);
   EXPECT_TRUE(parsed.notes[0].warning);
   EXPECT_EQ(parsed.notes[0].message, "Unknown option for --enable-feature");
-  EXPECT_EQ(parsed.notes[0].option, "utf8-names");
+  EXPECT_EQ(parsed.notes[0].attribute, "option");
+  EXPECT_EQ(parsed.notes[0].value, "utf8-names");
   EXPECT_TRUE(parsed.notes[1].warning);
-  EXPECT_FALSE(parsed.notes[2].warning);
+  EXPECT_EQ(parsed.notes[2].message, "Unknown option for --enable-feature");
+  EXPECT_EQ(parsed.notes[2].value, "");
+  EXPECT_FALSE(parsed.notes[3].warning);
+  EXPECT_EQ(parsed.notes[3].value, "old-ui");
+  EXPECT_EQ(ParseFeatures({""}).value().notes.size(), 1u);
+  EXPECT_EQ(ParseFeatures({}).value().notes.size(), 0u);
+}
+
+TEST(Features, WhatIsSwitchedOnIsSaidWithoutTheOption) {
+  const auto parsed = ParseFeatures({"exemplar-storage,st-storage"}).value();
+  ASSERT_EQ(parsed.notes.size(), 2u);
+  EXPECT_EQ(parsed.notes[0].attribute, "");
+  EXPECT_EQ(parsed.notes[1].attribute, "global.scrape_protocols");
+  EXPECT_EQ(parsed.notes[1].value,
+            "[PrometheusProto OpenMetricsText1.0.0 OpenMetricsText0.0.1 PrometheusText1.0.0 PrometheusText0.0.4]");
 }
 
 TEST(Features, TwoThatExcludeEachOther) {

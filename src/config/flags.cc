@@ -1,289 +1,25 @@
 #include "config/flags.h"
 
 #include <algorithm>
-#include <array>
+#include <cctype>
 #include <charconv>
 #include <cmath>
+#include <deque>
 #include <optional>
-#include <span>
-#include <variant>
 
 #include "config/byte_size.h"
+#include "config/flag_table.h"
+#include "config/flag_usage.h"
 #include "model/duration.h"
 #include "model/number_format.h"
 
 namespace epi::config {
 namespace {
 
-enum class FlagKind : unsigned char { kBool, kText, kTexts, kInt, kFloat, kDuration, kGoDuration, kSize, kChoice };
-enum class Mode : unsigned char { kBoth, kServer, kAgent };
-
-using Field = std::variant<bool Flags::*, std::string Flags::*, std::vector<std::string> Flags::*, int64_t Flags::*,
-                           double Flags::*>;
-
-struct Spec {
-  std::string_view name;
-  FlagKind kind;
-  Field field;
-  std::string_view fallback;  // the default, as it would be given
-  Mode mode = Mode::kBoth;
-  bool hidden = false;
-  std::string_view help;
-  std::string_view choices = {};      // kChoice: separated by ','
-  std::string_view placeholder = {};  // in usage, where there is no default
-};
-
-constexpr Spec kSpecs[] = {
-    {"config.file", FlagKind::kText, &Flags::config_file, "prometheus.yml", Mode::kBoth, false,
-     "Configuration file. Relative paths inside it start from its folder."},
-    {"config.auto-reload", FlagKind::kBool, &Flags::config_auto_reload, "false", Mode::kBoth, false,
-     "Reload when the configuration file, its rule files or its scrape configuration files change."},
-    {"config.auto-reload-interval", FlagKind::kDuration, &Flags::config_auto_reload_interval_ms, "30s", Mode::kBoth,
-     false, "How often to look for changes of the configuration; at least 1s."},
-    {"config.expand-references", FlagKind::kBool, &Flags::config_expand_references, "false", Mode::kBoth, false,
-     "Replace ${VAR} and file:PATH in every string of the configuration file."},
-    {"web.listen-address", FlagKind::kTexts, &Flags::web_listen_addresses, "0.0.0.0:9090", Mode::kBoth, false,
-     "Address to serve UI, API and telemetry on. May be repeated."},
-    {"auto-gomaxprocs", FlagKind::kBool, &Flags::auto_gomaxprocs, "true", Mode::kBoth, false,
-     "Accepted for compatibility: the number of threads follows the CPUs this process may use."},
-    {"auto-gomemlimit", FlagKind::kBool, &Flags::auto_gomemlimit, "true", Mode::kBoth, false,
-     "Accepted for compatibility: there is no garbage collector to limit."},
-    {"auto-gomemlimit.ratio", FlagKind::kFloat, &Flags::auto_gomemlimit_ratio, "0.9", Mode::kBoth, false,
-     "Accepted for compatibility; above 0 and at most 1."},
-    {"auto-gomemlimit.refresh-interval", FlagKind::kDuration, &Flags::auto_gomemlimit_refresh_ms, "0s", Mode::kBoth,
-     false, "Accepted for compatibility."},
-    {"web.config.file", FlagKind::kText, &Flags::web_config_file, "", Mode::kBoth, false,
-     "File that turns on TLS, authentication and rate limits for the HTTP server."},
-    {"web.read-timeout", FlagKind::kDuration, &Flags::web_read_timeout_ms, "5m", Mode::kBoth, false,
-     "How long reading a request may take, and how long an idle connection is kept."},
-    {"web.max-connections", FlagKind::kInt, &Flags::web_max_connections, "512", Mode::kBoth, false,
-     "Connections served at the same time, over all listeners; others wait."},
-    {"web.max-notifications-subscribers", FlagKind::kInt, &Flags::web_max_notifications_subscribers, "16", Mode::kBoth,
-     false, "Subscribers of live notifications at the same time."},
-    {"web.external-url",
-     FlagKind::kText,
-     &Flags::web_external_url,
-     "",
-     Mode::kBoth,
-     false,
-     "URL under which the server is reachable from outside, for links; its path prefixes all routes. Derived from host "
-     "name and port when omitted.",
-     {},
-     "<URL>"},
-    {"web.route-prefix",
-     FlagKind::kText,
-     &Flags::web_route_prefix,
-     "",
-     Mode::kBoth,
-     false,
-     "Prefix of all routes; the path of --web.external-url when omitted.",
-     {},
-     "<path>"},
-    {"web.user-assets",
-     FlagKind::kText,
-     &Flags::web_user_assets,
-     "",
-     Mode::kBoth,
-     false,
-     "Folder served below /user.",
-     {},
-     "<path>"},
-    {"web.enable-lifecycle", FlagKind::kBool, &Flags::web_enable_lifecycle, "false", Mode::kBoth, false,
-     "Allow reload and shutdown over HTTP."},
-    {"web.enable-admin-api", FlagKind::kBool, &Flags::web_enable_admin_api, "false", Mode::kBoth, false,
-     "Allow the endpoints that delete and snapshot data."},
-    {"web.enable-remote-write-receiver", FlagKind::kBool, &Flags::web_enable_remote_write_receiver, "false",
-     Mode::kBoth, false, "Accept remote-write requests at /api/v1/write."},
-    {"web.remote-write-receiver.accepted-protobuf-messages", FlagKind::kTexts, &Flags::web_accepted_write_messages,
-     "prometheus.WriteRequest,io.prometheus.write.v2.Request", Mode::kBoth, false,
-     "Remote-write messages to accept. May be repeated."},
-    {"web.enable-otlp-receiver", FlagKind::kBool, &Flags::web_enable_otlp_receiver, "false", Mode::kBoth, false,
-     "Accept OTLP metrics at /api/v1/otlp/v1/metrics."},
-    {"web.console.templates", FlagKind::kText, &Flags::web_console_templates, "consoles", Mode::kBoth, false,
-     "Accepted for compatibility: console templates are not served."},
-    {"web.console.libraries", FlagKind::kText, &Flags::web_console_libraries, "console_libraries", Mode::kBoth, false,
-     "Accepted for compatibility: console templates are not served."},
-    {"web.page-title", FlagKind::kText, &Flags::web_page_title,
-     "Prometheus Time Series Collection and Processing Server", Mode::kBoth, false, "Title of the HTML pages."},
-    {"web.cors.origin", FlagKind::kText, &Flags::web_cors_origin, ".*", Mode::kBoth, false,
-     "Regular expression, fully anchored, for origins that may use the API from other sites."},
-    {"web.search.max-limit", FlagKind::kInt, &Flags::web_search_max_limit, "10000", Mode::kServer, false,
-     "Largest limit of a search request; 0 allows any."},
-    {"storage.tsdb.path", FlagKind::kText, &Flags::tsdb_path, "data/", Mode::kServer, false, "Folder of the data."},
-    {"storage.tsdb.min-block-duration", FlagKind::kDuration, &Flags::tsdb_min_block_duration_ms, "2h", Mode::kServer,
-     true, "Time span of a block cut from the head."},
-    {"storage.tsdb.max-block-duration",
-     FlagKind::kDuration,
-     &Flags::tsdb_max_block_duration_ms,
-     "0s",
-     Mode::kServer,
-     true,
-     "Longest time span of a compacted block; a tenth of the retention time when omitted, at most 31d.",
-     {},
-     "<duration>"},
-    {"storage.tsdb.max-block-chunk-segment-size",
-     FlagKind::kSize,
-     &Flags::tsdb_max_block_chunk_segment_bytes,
-     "0B",
-     Mode::kServer,
-     true,
-     "Largest chunk file of a block; 512MiB when omitted.",
-     {},
-     "<bytes>"},
-    {"storage.tsdb.wal-segment-size",
-     FlagKind::kSize,
-     &Flags::tsdb_wal_segment_bytes,
-     "0B",
-     Mode::kServer,
-     true,
-     "Size at which a new write-ahead log segment begins: 10MB to 256MB.",
-     {},
-     "<bytes>"},
-    {"storage.tsdb.retention.time",
-     FlagKind::kDuration,
-     &Flags::tsdb_retention_ms,
-     "0s",
-     Mode::kServer,
-     false,
-     "How long samples are kept; 15d when neither this nor a size is set. Deprecated: use storage.tsdb.retention.time "
-     "in "
-     "the configuration file.",
-     {},
-     "STORAGE.TSDB.RETENTION.TIME"},
-    {"storage.tsdb.retention.size",
-     FlagKind::kSize,
-     &Flags::tsdb_retention_bytes,
-     "0B",
-     Mode::kServer,
-     false,
-     "Most bytes that blocks may take; the unit is required. Deprecated: use storage.tsdb.retention.size in the "
-     "configuration file.",
-     {},
-     "STORAGE.TSDB.RETENTION.SIZE"},
-    {"storage.tsdb.no-lockfile", FlagKind::kBool, &Flags::tsdb_no_lockfile, "false", Mode::kServer, false,
-     "Do not lock the data folder."},
-    {"storage.tsdb.allow-overlapping-compaction", FlagKind::kBool, &Flags::tsdb_allow_overlapping_compaction, "true",
-     Mode::kServer, true, "Merge blocks that overlap in time."},
-    {"storage.tsdb.wal-compression", FlagKind::kBool, &Flags::tsdb_wal_compression, "true", Mode::kServer, true,
-     "Accepted for compatibility: the log's own format decides."},
-    {"storage.tsdb.wal-compression-type", FlagKind::kChoice, &Flags::tsdb_wal_compression_type, "snappy", Mode::kServer,
-     true, "Accepted for compatibility: the log's own format decides.", "snappy,zstd"},
-    {"storage.tsdb.head-chunks-write-queue-size", FlagKind::kInt, &Flags::tsdb_head_chunks_write_queue_size, "0",
-     Mode::kServer, false, "Accepted for compatibility: there are no head chunk files."},
-    {"storage.tsdb.samples-per-chunk", FlagKind::kInt, &Flags::tsdb_samples_per_chunk, "120", Mode::kServer, true,
-     "Samples a chunk of a block is meant to hold."},
-    {"storage.tsdb.delayed-compaction.max-percent", FlagKind::kInt, &Flags::tsdb_delayed_compaction_max_percent, "10",
-     Mode::kServer, true, "With the feature delayed-compaction: the longest delay in percent of a block's span."},
-    {"storage.tsdb.delay-compact-file.path", FlagKind::kText, &Flags::tsdb_delay_compact_file, "", Mode::kServer, true,
-     "JSON file that lists uploaded blocks; other level-1 blocks are not compacted."},
-    {"storage.tsdb.block-reload-interval", FlagKind::kDuration, &Flags::tsdb_block_reload_interval_ms, "1m",
-     Mode::kServer, true, "How often to look for changed blocks; at least 1s."},
-    {"storage.wal.fsync", FlagKind::kChoice, &Flags::wal_fsync, "interval", Mode::kServer, false,
-     "When the write-ahead log is forced to the device: every second, or at each commit before it is acknowledged.",
-     "interval,commit"},
-    {"storage.agent.path", FlagKind::kText, &Flags::agent_path, "data-agent/", Mode::kAgent, false,
-     "Folder of the data."},
-    {"storage.agent.wal-segment-size",
-     FlagKind::kSize,
-     &Flags::agent_wal_segment_bytes,
-     "0B",
-     Mode::kAgent,
-     true,
-     "Size at which a new write-ahead log segment begins: 10MB to 256MB.",
-     {},
-     "<bytes>"},
-    {"storage.agent.wal-compression", FlagKind::kBool, &Flags::agent_wal_compression, "true", Mode::kAgent, false,
-     "Compress the write-ahead log."},
-    {"storage.agent.wal-compression-type", FlagKind::kChoice, &Flags::agent_wal_compression_type, "snappy",
-     Mode::kAgent, false, "How the write-ahead log is compressed.", "snappy,zstd"},
-    {"storage.agent.wal-truncate-frequency",
-     FlagKind::kDuration,
-     &Flags::agent_wal_truncate_frequency_ms,
-     "0s",
-     Mode::kAgent,
-     true,
-     "How often the log is cut; 2h when omitted.",
-     {},
-     "<duration>"},
-    {"storage.agent.retention.min-time", FlagKind::kDuration, &Flags::agent_retention_min_time_ms, "0s", Mode::kAgent,
-     false, "Youngest age at which samples may be dropped."},
-    {"storage.agent.retention.max-time", FlagKind::kDuration, &Flags::agent_retention_max_time_ms, "0s", Mode::kAgent,
-     false, "Oldest age at which samples are dropped even when they were not sent."},
-    {"storage.agent.checkpoint-from-in-memory-series", FlagKind::kBool, &Flags::agent_checkpoint_from_memory, "false",
-     Mode::kAgent, false, "Write checkpoints from the series in memory."},
-    {"storage.agent.checkpoint-batch-size", FlagKind::kInt, &Flags::agent_checkpoint_batch_size, "1000", Mode::kAgent,
-     false, "Series written to a checkpoint at once."},
-    {"storage.agent.no-lockfile", FlagKind::kBool, &Flags::agent_no_lockfile, "false", Mode::kAgent, false,
-     "Do not lock the data folder."},
-    {"storage.remote.flush-deadline",
-     FlagKind::kDuration,
-     &Flags::remote_flush_deadline_ms,
-     "1m",
-     Mode::kBoth,
-     false,
-     "How long to wait for unsent samples at shutdown and reload.",
-     {},
-     "<duration>"},
-    {"storage.remote.read-sample-limit", FlagKind::kInt, &Flags::remote_read_sample_limit, "50000000", Mode::kServer,
-     false, "Most samples of one remote-read answer; 0 allows any. Streamed answers are not limited."},
-    {"storage.remote.read-concurrent-limit", FlagKind::kInt, &Flags::remote_read_concurrent_limit, "10", Mode::kServer,
-     false, "Remote-read requests at the same time; 0 allows any number."},
-    {"storage.remote.read-max-bytes-in-frame", FlagKind::kInt, &Flags::remote_read_max_bytes_in_frame, "1048576",
-     Mode::kServer, false, "Largest frame of a streamed remote-read answer before it is encoded."},
-    {"rules.alert.for-outage-tolerance", FlagKind::kDuration, &Flags::rules_for_outage_tolerance_ms, "1h",
-     Mode::kServer, false, "Longest outage after which the state of `for` is restored."},
-    {"rules.alert.for-grace-period", FlagKind::kDuration, &Flags::rules_for_grace_period_ms, "10m", Mode::kServer,
-     false, "Least time between an alert and its restored `for` state; only for alerts whose `for` is longer."},
-    {"rules.alert.resend-delay", FlagKind::kDuration, &Flags::rules_resend_delay_ms, "1m", Mode::kServer, false,
-     "Least time before an alert is sent to Alertmanager again."},
-    {"rules.alert.history-retention", FlagKind::kDuration, &Flags::rules_history_retention_ms, "30d", Mode::kServer,
-     false, "How long the history of alerts is kept."},
-    {"rules.max-concurrent-evals", FlagKind::kInt, &Flags::rules_max_concurrent_evals, "4", Mode::kServer, false,
-     "Independent rules evaluated at the same time, with the feature concurrent-rule-eval."},
-    {"scrape.adjust-timestamps", FlagKind::kBool, &Flags::scrape_adjust_timestamps, "true", Mode::kBoth, true,
-     "Align scrape timestamps to the interval within the tolerance, for better compression."},
-    {"scrape.timestamp-tolerance", FlagKind::kGoDuration, &Flags::scrape_timestamp_tolerance_ns, "2ms", Mode::kBoth,
-     true, "How far a scrape timestamp may be moved."},
-    {"scrape.discovery-reload-interval", FlagKind::kDuration, &Flags::scrape_discovery_reload_interval_ms, "5s",
-     Mode::kBoth, true, "How often discovered targets are applied."},
-    {"alertmanager.notification-queue-capacity", FlagKind::kInt, &Flags::notification_queue_capacity, "10000",
-     Mode::kServer, false, "Alerts waiting to be sent; the oldest are dropped beyond it."},
-    {"alertmanager.notification-batch-size", FlagKind::kInt, &Flags::notification_batch_size, "256", Mode::kServer,
-     false, "Alerts in one request to Alertmanager."},
-    {"alertmanager.drain-notification-queue-on-shutdown", FlagKind::kBool, &Flags::notification_drain_on_shutdown,
-     "true", Mode::kServer, false, "Send waiting alerts before stopping."},
-    {"query.lookback-delta", FlagKind::kDuration, &Flags::query_lookback_delta_ms, "5m", Mode::kServer, false,
-     "How far back a query looks for a series' newest sample."},
-    {"query.timeout", FlagKind::kDuration, &Flags::query_timeout_ms, "2m", Mode::kServer, false,
-     "Longest time a query may take."},
-    {"query.max-concurrency", FlagKind::kInt, &Flags::query_max_concurrency, "20", Mode::kServer, false,
-     "Queries evaluated at the same time."},
-    {"query.max-samples", FlagKind::kInt, &Flags::query_max_samples, "50000000", Mode::kServer, false,
-     "Most samples one query may hold in memory."},
-    {"query.max-memory", FlagKind::kSize, &Flags::query_max_memory_bytes, "0B", Mode::kServer, false,
-     "Most memory all queries together may hold, answers being written included; 0 means half of the machine's memory, "
-     "or "
-     "of what its control group allows."},
-    {"query.max-memory-per-query", FlagKind::kSize, &Flags::query_max_memory_per_query_bytes, "0B", Mode::kServer,
-     false, "Most memory one query may hold; 0 means half of --query.max-memory."},
-    {"query.result-cache-size", FlagKind::kSize, &Flags::query_result_cache_bytes, "32MB", Mode::kServer, false,
-     "Most memory for kept answers of range queries; 0 keeps none."},
-    {"enable-feature",
-     FlagKind::kTexts,
-     &Flags::enabled_features,
-     "",
-     Mode::kBoth,
-     false,
-     "Comma-separated names of features to enable. May be repeated.",
-     {},
-     "ENABLE-FEATURE"},
-    {"agent", FlagKind::kBool, &Flags::agent, "false", Mode::kBoth, false, "Run in agent mode."},
-    {"log.level", FlagKind::kChoice, &Flags::log_level, "info", Mode::kBoth, false,
-     "Log only messages of this severity or above.", "debug,info,warn,error"},
-    {"log.format", FlagKind::kChoice, &Flags::log_format, "logfmt", Mode::kBoth, false, "Format of log lines.",
-     "logfmt,json"},
-};
-constexpr size_t kCount = std::size(kSpecs);
+// Files of arguments read for one command line: a file may name itself.
+constexpr int kMaxArgumentFiles = 100;
+constexpr int kWrongSyntax = 1;
+constexpr int kWrongValue = 2;
 
 std::vector<std::string> Split(std::string_view text, char separator) {
   std::vector<std::string> out;
@@ -304,15 +40,39 @@ std::string Joined(const std::vector<std::string>& parts, std::string_view separ
   return out;
 }
 
+Error NumberError(std::string_view function, std::string_view text, std::string_view problem) {
+  return Error(ErrorCode::kInvalid,
+               std::string(function) + ": parsing \"" + std::string(text) + "\": " + std::string(problem));
+}
+
 Result<int64_t> ParseInt(std::string_view text) {
+  EPI_ASSIGN(const double value, ParseGoFloatOrError(text));
+  // What no integer can hold has no meaning to keep.
+  if (!(std::abs(value) < 0x1p63)) return Fail(NumberError("strconv.ParseFloat", text, "value out of range"));
+  return static_cast<int64_t>(value);
+}
+
+// strconv.ParseInt(text, 0, 64) but for underscores between digits.
+Result<int64_t> ParseInt64(std::string_view text) {
+  std::string digits(text);
+  const bool negative = digits.starts_with('-');
+  if (negative || digits.starts_with('+')) digits.erase(0, 1);
+  int base = 10;
+  if (digits.size() > 1 && digits[0] == '0') {
+    const char letter = static_cast<char>(std::tolower(static_cast<unsigned char>(digits[1])));
+    base = letter == 'x' ? 16 : letter == 'b' ? 2 : 8;
+    digits.erase(0, std::string_view("xbo").find(letter) != std::string_view::npos ? 2 : 1);
+  }
+  // from_chars takes a minus sign wherever the number begins.
+  const bool sign_again = digits.starts_with('-');
+  if (negative) digits.insert(0, 1, '-');
   int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error == std::errc::result_out_of_range) {
-    return Fail(ErrorCode::kInvalid, "strconv.ParseInt: parsing \"" + std::string(text) + "\": value out of range");
+  const char* const end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value, base);
+  if (sign_again || error == std::errc::invalid_argument || stop != end) {
+    return Fail(NumberError("strconv.ParseInt", text, "invalid syntax"));
   }
-  if (error != std::errc() || end != text.data() + text.size()) {
-    return Fail(ErrorCode::kInvalid, "strconv.ParseInt: parsing \"" + std::string(text) + "\": invalid syntax");
-  }
+  if (error != std::errc()) return Fail(NumberError("strconv.ParseInt", text, "value out of range"));
   return value;
 }
 
@@ -324,24 +84,42 @@ Result<int64_t> ParseInteger(FlagKind kind, std::string_view text) {
       return ParseGoDuration(text);
     case FlagKind::kSize:
       return ParseByteSize(text);
+    case FlagKind::kInt64:
+      return ParseInt64(text);
     default:
       return ParseInt(text);
   }
 }
 
+Result<std::string> ParseChoice(const FlagSpec& spec, std::string_view text) {
+  std::string choice(text);
+  if (spec.kind == FlagKind::kLogLevel) {
+    std::transform(choice.begin(), choice.end(), choice.begin(), [](unsigned char c) { return std::tolower(c); });
+  }
+  const auto choices = Split(spec.choices, ',');
+  if (std::find(choices.begin(), choices.end(), choice) != choices.end()) return choice;
+  std::string refusal;
+  if (spec.kind == FlagKind::kLogLevel) {
+    refusal = "unrecognized log level " + std::string(text);
+  } else if (spec.kind == FlagKind::kLogFormat) {
+    refusal = "unrecognized log format " + std::string(text);
+  } else {
+    refusal = "enum value must be one of " + std::string(spec.choices) + ", got '" + std::string(text) + "'";
+  }
+  return Fail(ErrorCode::kInvalid, std::move(refusal));
+}
+
 // Sets one flag from its text. A repeatable flag appends.
-Result<void> Assign(const Spec& spec, std::string_view text, Flags& flags) {
+Result<void> Assign(const FlagSpec& spec, std::string_view text, Flags& flags) {
   switch (spec.kind) {
     case FlagKind::kBool:
       flags.*std::get<bool Flags::*>(spec.field) = text == "true";
       return {};
-    case FlagKind::kChoice: {
-      const auto choices = Split(spec.choices, ',');
-      if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
-        return Fail(ErrorCode::kInvalid,
-                    "enum value must be one of " + std::string(spec.choices) + ", got '" + std::string(text) + "'");
-      }
-      [[fallthrough]];
+    case FlagKind::kChoice:
+    case FlagKind::kLogLevel:
+    case FlagKind::kLogFormat: {
+      EPI_ASSIGN(flags.*std::get<std::string Flags::*>(spec.field), ParseChoice(spec, text));
+      return {};
     }
     case FlagKind::kText:
       flags.*std::get<std::string Flags::*>(spec.field) = std::string(text);
@@ -360,7 +138,7 @@ Result<void> Assign(const Spec& spec, std::string_view text, Flags& flags) {
   }
 }
 
-void AssignDefault(const Spec& spec, Flags& flags) {
+void AssignDefault(const FlagSpec& spec, Flags& flags) {
   if (spec.kind == FlagKind::kTexts) {
     flags.*std::get<std::vector<std::string> Flags::*>(spec.field) = Split(spec.fallback, ',');
   } else {
@@ -368,12 +146,14 @@ void AssignDefault(const Spec& spec, Flags& flags) {
   }
 }
 
-std::string Shown(const Spec& spec, const Flags& flags) {
+std::string Shown(const FlagSpec& spec, const Flags& flags) {
   switch (spec.kind) {
     case FlagKind::kBool:
       return flags.*std::get<bool Flags::*>(spec.field) ? "true" : "false";
     case FlagKind::kText:
     case FlagKind::kChoice:
+    case FlagKind::kLogLevel:
+    case FlagKind::kLogFormat:
       return flags.*std::get<std::string Flags::*>(spec.field);
     case FlagKind::kTexts:
       return Joined(flags.*std::get<std::vector<std::string> Flags::*>(spec.field), ",");
@@ -386,208 +166,226 @@ std::string Shown(const Spec& spec, const Flags& flags) {
     case FlagKind::kSize:
       return FormatByteSize(flags.*std::get<int64_t Flags::*>(spec.field));
     case FlagKind::kInt:
+    case FlagKind::kInt64:
       return std::to_string(flags.*std::get<int64_t Flags::*>(spec.field));
   }
   return {};
 }
 
-const Spec* FindSpec(std::string_view name) {
-  const auto at = std::find_if(std::begin(kSpecs), std::end(kSpecs), [&](const Spec& s) { return s.name == name; });
-  return at == std::end(kSpecs) ? nullptr : &*at;
-}
+// Flags that print something and end the program.
+enum class Printing : unsigned char { kHelp, kAnyHelp, kVersion, kDocumentation };
+struct PrintingFlag {
+  std::string_view name;
+  Printing what;
+};
+constexpr PrintingFlag kPrintingFlags[] = {{"help", Printing::kHelp},
+                                           {"help-long", Printing::kAnyHelp},
+                                           {"help-man", Printing::kAnyHelp},
+                                           {"version", Printing::kVersion},
+                                           {"write-documentation", Printing::kDocumentation}};
 
-bool TakesDefaultInUsage(const Spec& spec) { return spec.placeholder.empty() && spec.kind != FlagKind::kBool; }
-
-std::string UsageName(const Spec& spec) {
-  std::string out = "--";
-  if (spec.kind == FlagKind::kBool) return out + "[no-]" + std::string(spec.name);
-  out += spec.name;
-  out += '=';
-  if (!TakesDefaultInUsage(spec)) return out + std::string(spec.placeholder);
-  const bool quoted = spec.kind == FlagKind::kText || spec.kind == FlagKind::kTexts;
-  out += quoted ? "\"" + std::string(spec.fallback) + "\"" : std::string(spec.fallback);
-  if (spec.kind == FlagKind::kTexts) out += " ...";
-  return out;
-}
-
-void AppendWrapped(std::string& out, std::string_view text, size_t indent, size_t width) {
-  size_t column = indent;
-  for (const auto& word : Split(text, ' ')) {
-    if (column + 1 + word.size() > width && column > indent) {
-      out += '\n';
-      out.append(indent, ' ');
-      column = indent;
-    }
-    if (column > indent) {
-      out += ' ';
-      ++column;
-    }
-    out += word;
-    column += word.size();
+std::optional<Printing> FindPrinting(std::string_view name) {
+  for (const auto& row : kPrintingFlags) {
+    if (row.name == name) return row.what;
   }
-  out += '\n';
+  return std::nullopt;
 }
 
-constexpr size_t kHelpColumn = 33;
-constexpr size_t kHelpWidth = 80;
-
-void AppendUsageRow(std::string& out, std::string_view left, std::string_view help) {
-  out += left;
-  if (left.size() + 2 > kHelpColumn) {
-    out += "  \n";
-    out.append(kHelpColumn, ' ');
-  } else {
-    out.append(kHelpColumn - left.size(), ' ');
-  }
-  AppendWrapped(out, help, kHelpColumn, kHelpWidth);
-}
-
-std::string HelpOf(const Spec& spec) {
-  std::string out(spec.help);
-  if (spec.mode == Mode::kServer) out += " Use with server mode only.";
-  if (spec.mode == Mode::kAgent) out += " Use with agent mode only.";
-  if (spec.kind == FlagKind::kChoice) out += " One of: [" + Joined(Split(spec.choices, ','), ", ") + "]";
-  return out;
-}
-
-std::string DocumentationText() {
-  std::string out = "# prometheus\n\n## Flags\n\n| Flag | Description | Default |\n| --- | --- | --- |\n";
-  for (const auto& spec : kSpecs) {
-    if (spec.hidden) continue;
-    out += "| `--" + std::string(spec.name) + "` | " + HelpOf(spec) + " | ";
-    out += spec.fallback.empty() ? "" : "`" + std::string(spec.fallback) + "`";
-    out += " |\n";
-  }
-  return out;
-}
-
-// Reads the arguments one by one.
+// The command line taken apart: flags with their texts, in order, before any text is given a meaning.
 class Reader {
  public:
-  Reader(std::vector<std::string> arguments, FileSystem& files, std::string_view version)
-      : arguments_(std::move(arguments)), files_(files), version_(version) {}
+  struct Element {
+    const FlagSpec* flag = nullptr;  // nullptr: one that prints
+    Printing printing{};
+    std::string text;
+  };
 
-  Result<ParsedFlags> Run() {
-    EPI_TRY(ExpandFiles());
-    for (const auto& spec : kSpecs) AssignDefault(spec, out_.flags);
-    for (; at_ < arguments_.size(); ++at_) EPI_TRY(One(arguments_[at_]));
-    if (out_.action == ParsedFlags::Action::kPrintAndExit) return std::move(out_);
-    EPI_TRY(CheckWriteMessages());
-    for (const auto& spec : kSpecs) out_.shown.emplace(spec.name, Shown(spec, out_.flags));
-    return std::move(out_);
+  Reader(const std::vector<std::string>& arguments, FileSystem& files)
+      : waiting_(arguments.begin(), arguments.end()), files_(files) {}
+
+  // The elements before what is wrong are kept.
+  Result<void> Run() {
+    for (;;) {
+      EPI_ASSIGN(const bool more, NextArgument());
+      if (!more) return {};
+      EPI_TRY(One());
+    }
   }
+  const std::vector<Element>& elements() const { return elements_; }
 
  private:
-  Result<void> ExpandFiles() {
-    std::vector<std::string> expanded;
-    for (auto& argument : arguments_) {
-      if (argument.size() < 2 || argument.front() != '@') {
-        expanded.push_back(std::move(argument));
-        continue;
-      }
-      EPI_ASSIGN(const std::string text, files_.ReadFile(argument.substr(1), 1 << 20));
-      for (auto& line : Split(text, '\n')) {
-        if (!line.empty() && line.back() == '\r') line.pop_back();
-        if (!line.empty() && line.front() != '#') expanded.push_back(std::move(line));
+  // Moves to the next argument; false behind the last one. Behind "--" nothing is a flag or a file.
+  Result<bool> NextArgument() {
+    while (!waiting_.empty()) {
+      argument_ = std::move(waiting_.front());
+      waiting_.pop_front();
+      if (only_values_) return true;
+      if (argument_ == "--") {
+        only_values_ = true;
+      } else if (argument_.starts_with('@')) {
+        EPI_TRY(Expand(argument_.substr(1)));
+      } else {
+        return true;
       }
     }
-    arguments_ = std::move(expanded);
+    return false;
+  }
+
+  bool IsValue() const { return only_values_ || argument_ == "-" || !argument_.starts_with('-'); }
+  // A lone dash stands for an empty text, as in kingpin.
+  std::string TakeValue() { return !only_values_ && argument_ == "-" ? std::string() : std::move(argument_); }
+
+  Result<void> Expand(const std::string& path) {
+    if (path.empty()) return Fail(ErrorCode::kInvalid, "expected @ file to expand arguments from");
+    if (++files_read_ > kMaxArgumentFiles) {
+      return Fail(ErrorCode::kInvalid,
+                  "more than " + std::to_string(kMaxArgumentFiles) + " argument files, the last \"" + path + "\"");
+    }
+    const auto text = files_.ReadFile(path, 1 << 20);
+    if (!text) {
+      return Fail(ErrorCode::kInvalid, "failed to open arguments file \"" + path + "\": " + text.error().message());
+    }
+    auto lines = Split(*text, '\n');
+    for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
+      if (line->ends_with('\r')) line->pop_back();
+      const bool blank = line->find_first_not_of(" \t\v\f\r") == std::string::npos;
+      if (!blank && !line->starts_with('#')) waiting_.push_front(std::move(*line));
+    }
     return {};
   }
 
-  Result<void> One(const std::string& argument) {
-    if (argument == "-h") return Print(UsageText());
-    if (argument.size() > 1 && argument[0] == '-' && argument[1] != '-') {
-      return Fail(ErrorCode::kInvalid, "unknown short flag '" + argument.substr(0, 2) + "'");
-    }
-    if (!argument.starts_with("--") || argument.size() == 2) {
-      return Fail(ErrorCode::kInvalid, "unexpected " + argument);
-    }
-    const auto equals = argument.find('=');
-    const std::string name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
-    if (name == "help" || name == "help-long" || name == "help-man") return Print(UsageText());
-    if (name == "version") return Print(std::string(version_) + "\n");
-    if (name == "write-documentation") return Print(DocumentationText());
-    const Spec* spec = FindSpec(name);
-    const bool negated = spec == nullptr && name.starts_with("no-");
-    if (negated) spec = FindSpec(std::string_view(name).substr(3));
-    if (spec == nullptr || (negated && spec->kind != FlagKind::kBool)) {
-      return Fail(ErrorCode::kInvalid, "unknown long flag '--" + name + "'");
-    }
-    if (spec->kind == FlagKind::kBool) {
-      // A value would be the next, unexpected, positional argument.
-      if (equals != std::string::npos) return Fail(ErrorCode::kInvalid, "unexpected " + argument.substr(equals + 1));
-      return Set(*spec, negated ? "false" : "true");
-    }
-    if (equals != std::string::npos) return Set(*spec, std::string_view(argument).substr(equals + 1));
-    if (at_ + 1 >= arguments_.size() || (arguments_[at_ + 1].size() > 1 && arguments_[at_ + 1].starts_with('-'))) {
-      return Fail(ErrorCode::kInvalid, "expected argument for flag '--" + name + "'");
-    }
-    return Set(*spec, arguments_[++at_]);
+  Result<void> One() {
+    if (IsValue()) return Fail(ErrorCode::kInvalid, "unexpected " + TakeValue());
+    return argument_.starts_with("--") ? LongFlag() : ShortFlags();
   }
 
-  Result<void> Set(const Spec& spec, std::string_view text) {
-    const bool again = std::find(out_.given.begin(), out_.given.end(), spec.name) != out_.given.end();
+  Result<void> ShortFlags() {
+    if (argument_[1] != 'h') {
+      return Fail(ErrorCode::kInvalid,
+                  "unknown short flag '-" + FirstCharacter(std::string_view(argument_).substr(1)) + "'");
+    }
+    elements_.push_back({nullptr, Printing::kHelp, {}});
+    if (argument_.size() > 2) waiting_.push_front("-" + argument_.substr(2));
+    return {};
+  }
+
+  static std::string FirstCharacter(std::string_view text) {
+    size_t length = 1;
+    while (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) ++length;
+    return std::string(text.substr(0, length));
+  }
+
+  Result<void> LongFlag() {
+    const auto equals = argument_.find('=');
+    const std::string name = argument_.substr(2, equals == std::string::npos ? equals : equals - 2);
+    std::optional<std::string> given;
+    if (equals != std::string::npos) given = argument_.substr(equals + 1);
+    const auto known = [](std::string_view flag) { return FindFlag(flag) != nullptr || FindPrinting(flag); };
+    const bool negated = !known(name) && name.starts_with("no-");
+    const auto plain = std::string_view(name).substr(negated ? 3 : 0);
+    const FlagSpec* flag = FindFlag(plain);
+    const auto printing = FindPrinting(plain);
+    const bool boolean = printing || (flag != nullptr && flag->kind == FlagKind::kBool);
+    if (!known(plain) || (negated && !boolean)) return Fail(ErrorCode::kInvalid, "unknown long flag '--" + name + "'");
+    if (boolean) {
+      elements_.push_back({flag, printing.value_or(Printing{}), negated ? "false" : "true"});
+      // The text behind a boolean's '=' is an argument by itself, and there are none.
+      return given ? Result<void>(Fail(ErrorCode::kInvalid, "unexpected " + *given)) : Result<void>();
+    }
+    if (!given) {
+      EPI_ASSIGN(const bool more, NextArgument());
+      if (!more || !IsValue()) return Fail(ErrorCode::kInvalid, "expected argument for flag '--" + name + "'");
+      given = TakeValue();
+    }
+    elements_.push_back({flag, {}, std::move(*given)});
+    return {};
+  }
+
+  std::deque<std::string> waiting_;
+  FileSystem& files_;
+  std::string argument_;
+  bool only_values_ = false;
+  int files_read_ = 0;
+  std::vector<Element> elements_;
+};
+
+Result<void> CheckWriteMessages(const std::vector<std::string>& messages) {
+  for (auto at = messages.begin(); at != messages.end(); ++at) {
+    if (*at != "prometheus.WriteRequest" && *at != "io.prometheus.write.v2.Request") {
+      return Fail(ErrorCode::kInvalid, "unknown type for remote write protobuf message " + *at +
+                                           ", supported: prometheus.WriteRequest, io.prometheus.write.v2.Request");
+    }
+    if (std::find(messages.begin(), at, *at) != at) {
+      return Fail(ErrorCode::kInvalid, "duplicated " + *at + " flag value, got [" +
+                                           Joined(std::vector<std::string>(messages.begin(), at), " ") + "] already");
+    }
+  }
+  return {};
+}
+
+// Gives the flags their values.
+Result<void> Fill(const std::vector<Reader::Element>& elements, ParsedFlags& out) {
+  for (const auto& spec : FlagTable()) AssignDefault(spec, out.flags);
+  for (const auto& element : elements) {
+    if (element.flag == nullptr) continue;
+    const FlagSpec& spec = *element.flag;
+    const bool again = std::find(out.given.begin(), out.given.end(), spec.name) != out.given.end();
     if (again && spec.kind != FlagKind::kTexts) {
       return Fail(ErrorCode::kInvalid, "flag '" + std::string(spec.name) + "' cannot be repeated");
     }
     if (!again) {
-      out_.given.emplace_back(spec.name);
-      if (spec.kind == FlagKind::kTexts) (out_.flags.*std::get<std::vector<std::string> Flags::*>(spec.field)).clear();
+      out.given.emplace_back(spec.name);
+      if (spec.kind == FlagKind::kTexts) (out.flags.*std::get<std::vector<std::string> Flags::*>(spec.field)).clear();
     }
-    return Assign(spec, text, out_.flags);
+    EPI_TRY(Assign(spec, element.text, out.flags));
   }
+  EPI_TRY(CheckWriteMessages(out.flags.web_accepted_write_messages));
+  for (const auto& spec : FlagTable()) out.shown.emplace(spec.name, Shown(spec, out.flags));
+  return {};
+}
 
-  Result<void> Print(std::string text) {
-    if (out_.action == ParsedFlags::Action::kRun) out_.output = std::move(text);
-    out_.action = ParsedFlags::Action::kPrintAndExit;
-    return {};
-  }
+ParsedFlags Leave(int code, std::string complaint, std::string output) {
+  ParsedFlags out;
+  out.action = ParsedFlags::Action::kExit;
+  out.exit_code = code;
+  out.complaint = std::move(complaint);
+  out.output = std::move(output);
+  return out;
+}
 
-  Result<void> CheckWriteMessages() const {
-    const auto& messages = out_.flags.web_accepted_write_messages;
-    for (auto at = messages.begin(); at != messages.end(); ++at) {
-      if (*at != "prometheus.WriteRequest" && *at != "io.prometheus.write.v2.Request") {
-        return Fail(ErrorCode::kInvalid, "unknown type for remote write protobuf message " + *at +
-                                             ", supported: prometheus.WriteRequest, io.prometheus.write.v2.Request");
-      }
-      if (std::find(messages.begin(), at, *at) != at) {
-        return Fail(ErrorCode::kInvalid, "duplicated " + *at + " flag value, got [" +
-                                             Joined(std::vector<std::string>(messages.begin(), at), " ") + "] already");
-      }
-    }
-    return {};
-  }
-
-  std::vector<std::string> arguments_;
-  FileSystem& files_;
-  std::string_view version_;
-  size_t at_ = 0;
-  ParsedFlags out_;
-};
+constexpr std::string_view kComplaint = "Error parsing command line arguments: ";
 
 }  // namespace
 
-Result<ParsedFlags> ParseFlags(const std::vector<std::string>& arguments, FileSystem& files,
-                               std::string_view version_text) {
-  return Reader(arguments, files, version_text).Run();
-}
-
-std::string UsageText() {
-  std::string out = "usage: prometheus [<flags>]\n\nThe Prometheus monitoring server\n\n\nFlags:\n";
-  AppendUsageRow(out, "  -h, --[no-]help", "Show this text.");
-  AppendUsageRow(out, "      --[no-]version", "Show the version.");
-  for (const auto& spec : kSpecs) {
-    if (!spec.hidden) AppendUsageRow(out, "      " + UsageName(spec), HelpOf(spec));
+ParsedFlags ParseFlags(std::string_view program, const std::vector<std::string>& arguments, FileSystem& files,
+                       std::string_view version_text) {
+  Reader reader(arguments, files);
+  const auto read = reader.Run();
+  ParsedFlags out;
+  const auto filled = Fill(reader.elements(), out);
+  const auto asked = [&](Printing what) {
+    return std::any_of(reader.elements().begin(), reader.elements().end(),
+                       [&](const Reader::Element& e) { return e.flag == nullptr && e.printing == what; });
+  };
+  // kingpin's order: these two answer even beside what is wrong, --help beside wrong values, the documentation never.
+  if (asked(Printing::kVersion)) return Leave(0, {}, std::string(version_text) + "\n");
+  if (asked(Printing::kAnyHelp)) return Leave(0, {}, UsageText(program));
+  if (!read) {
+    const std::string& problem = read.error().message();
+    return Leave(kWrongSyntax,
+                 std::string(kComplaint) + problem + "\n" + std::string(program) + ": error: " + problem + "\n", {});
   }
+  if (asked(Printing::kHelp)) return Leave(0, {}, UsageText(program));
+  if (!filled) return Leave(kWrongValue, std::string(kComplaint) + filled.error().message() + "\n", UsageText(program));
+  if (asked(Printing::kDocumentation)) return Leave(0, {}, DocumentationText(program));
   return out;
 }
 
 std::string ModeProblem(const ParsedFlags& parsed) {
-  const Mode foreign = parsed.flags.agent ? Mode::kServer : Mode::kAgent;
+  const FlagMode foreign = parsed.flags.agent ? FlagMode::kServer : FlagMode::kAgent;
   std::string names;
   for (const auto& name : parsed.given) {
-    if (FindSpec(name)->mode == foreign) names += (names.empty() ? "\"--" : " \"--") + name + "\"";
+    if (FindFlag(name)->mode == foreign) names += (names.empty() ? "\"--" : " \"--") + name + "\"";
   }
   if (names.empty()) return {};
   return std::string("The following flag(s) can ") + (parsed.flags.agent ? "not" : "only") +

@@ -98,22 +98,23 @@ struct Flags {
 };
 
 struct ParsedFlags {
-  enum class Action : unsigned char { kRun, kPrintAndExit };
+  enum class Action : unsigned char { kRun, kExit };
   Action action = Action::kRun;
-  std::string output;  // for kPrintAndExit: usage, version or documentation, for stdout
+  // For kExit.
+  int exit_code = 0;
+  std::string complaint;  // for stderr
+  std::string output;     // for stdout: usage, version or documentation
   Flags flags;
   // Every flag but help and version, printed as /api/v1/status/flags shows it.
   std::map<std::string, std::string> shown;
   std::vector<std::string> given;  // long names of flags that were on the command line, in its order
 };
 
-// `arguments` without the program's name. kInvalid with kingpin's text, e.g. `unknown long flag '--x'`; the caller
-// prints `Error parsing command line arguments: <text>`, then UsageText(), and exits with 2. `files` reads @file.
-Result<ParsedFlags> ParseFlags(const std::vector<std::string>& arguments, FileSystem& files,
-                               std::string_view version_text);
-
-// With kingpin's layout. `hidden` shows hidden flags too (--help-long does not).
-std::string UsageText();
+// `program` is the name it was called by, `arguments` what follows. What is wrong is answered as kingpin answers:
+// what cannot be taken apart into flags with two lines and exit code 1, a value that is none with one line, the usage
+// and 2. `files` reads @file.
+ParsedFlags ParseFlags(std::string_view program, const std::vector<std::string>& arguments, FileSystem& files,
+                       std::string_view version_text);
 
 // Flags of one mode given in the other: empty when the command line fits its mode. The exact sentence, for exit code 3.
 std::string ModeProblem(const ParsedFlags& parsed);

@@ -34,22 +34,36 @@ def command_line(binary, folder):
     check("--version", code == 0 and lines[0].startswith("prometheus, version 3.14") and lines[0].endswith(")") and "go version:" in out and "platform:" in out, out)
     code, out, _ = run(binary, "--help")
     check("--help", code == 0 and "--storage.tsdb.path" in out and "--storage.tsdb.min-block-duration" not in out, out[:300])
-    for args, wants in [
-        (["--no-such-flag"], "unknown long flag '--no-such-flag'"),
-        (["--web.enable-lifecycle=true"], "Error parsing command line arguments"),
-        (["--query.timeout=5x"], "Error parsing command line arguments"),
-        (["--config.file=a", "--config.file=b"], "flag 'config.file' cannot be repeated"),
+    name = os.path.basename(binary)
+    for args, ends, wants in [
+        (["--no-such-flag"], 1, f"unknown long flag '--no-such-flag'\n{name}: error: unknown long flag '--no-such-flag'\n"),
+        (["--web.enable-lifecycle=true"], 1, "Error parsing command line arguments: unexpected true"),
+        (["--query.timeout=5x"], 2, "Error parsing command line arguments"),
+        (["--config.file=a", "--config.file=b"], 2, "flag 'config.file' cannot be repeated"),
+        (["--web.cors.origin=("], 2, 'could not compile CORS regex string "(": error parsing regexp: missing closing ): `^(?s:()$`\n'),
+        (["--web.search.max-limit=-1"], 1, "--web.search.max-limit must be non-negative; got -1 (use 0 to disable the cap)\n"),
+        (["--web.max-connections=-1"], 1, "--web.max-connections must not be negative, got -1\n"),
+        (["--storage.agent.path=x"], 3, 'The following flag(s) can only be used in agent mode: ["--storage.agent.path"]'),
     ]:
         code, out, err = run(binary, *args)
-        check(f"{' '.join(args)} is refused", code == 2 and wants in err, (code, err[:300]))
+        check(f"{' '.join(args)} is refused", code == ends and wants in err, (code, err[:300]))
     code, _, err = run(binary, f"--config.file={folder}/none.yml", f"--storage.tsdb.path={folder}/d", f"--web.listen-address=127.0.0.1:{free_port()}")
-    check("a missing config file ends with 2", code == 2 and "none.yml" in err and "Error loading config" in err, (code, err[-300:]))
+    check("a missing config file ends with 2", code == 2 and f" file={folder}/none.yml " in err and "Error loading config" in err, (code, err[-300:]))
     with open(f"{folder}/good.yml", "w") as f:
         f.write("global: {}\n")
     for flag, wants in [("--web.listen-address=127.0.0.1:99999", "listen tcp: address 99999: invalid port"),
-                        ("--query.max-concurrency=-1", "--query.max-concurrency must not be negative, got -1")]:
+                        ("--query.max-concurrency=-1", "--query.max-concurrency must not be negative, got -1"),
+                        ("--storage.tsdb.wal-segment-size=9MB", "flag 'storage.tsdb.wal-segment-size' must be set between 10MB and 256MB"),
+                        ("--storage.tsdb.wal-segment-size=257MB", "flag 'storage.tsdb.wal-segment-size' must be set between 10MB and 256MB"),
+                        ("--storage.tsdb.max-block-chunk-segment-size=1KB", "flag 'storage.tsdb.max-block-chunk-segment-size' must be set over 1MB")]:
         code, out, err = run(binary, f"--config.file={folder}/good.yml", f"--storage.tsdb.path={folder}/flags", flag)
         check(f"{flag} is refused", code == 1 and wants in out + err, (code, (out + err)[-300:]))
+    with open(f"{folder}/rules.yml", "w") as f:
+        f.write("groups: [{name: a, rules: [{record: 'x', expr: '('}]}]\n")
+    with open(f"{folder}/with_rules.yml", "w") as f:
+        f.write("rule_files: [rules.yml]\n")
+    code, _, err = run(binary, f"--config.file={folder}/with_rules.yml", f"--storage.tsdb.path={folder}/d")
+    check("a wrong rule file ends with 2", code == 2 and "Error loading rule file patterns from config (--config.file=" in err, (code, err[-300:]))
     with open(f"{folder}/bad.yml", "w") as f:
         f.write("global:\n  scrape_interval: 1s\n  nonsense: 2\n")
     code, _, err = run(binary, f"--config.file={folder}/bad.yml", f"--storage.tsdb.path={folder}/d", f"--web.listen-address=127.0.0.1:{free_port()}")
@@ -60,14 +74,18 @@ def command_line(binary, folder):
 def lifecycle(binary, folder):
     with Server(binary, GOOD, f"{folder}/one", "--web.enable-lifecycle", "--no-scrape.adjust-timestamps", "--enable-feature=no-such-feature",
                 "--enable-feature=memory-snapshot-on-shutdown,exemplar-storage", "--storage.tsdb.wal-compression",
-                "--web.console.templates=/etc/prometheus/consoles", "--storage.tsdb.retention.time=15d") as server:
+                "--web.console.templates=/etc/prometheus/consoles", "--storage.tsdb.retention.time=15d",
+                "--storage.tsdb.wal-segment-size=10MB", "--storage.tsdb.block-reload-interval=0s", "--config.auto-reload", "--") as server:
         server.wait_ready()
         check("healthy", server.request("GET", "/-/healthy")[:2] == (200, b"Prometheus Server is Healthy.\n"))
         check("ready", server.request("GET", "/-/ready")[:2] == (200, b"Prometheus Server is Ready.\n"))
         flags = server.api("status/flags")
         check("flags show what was given, and defaults", flags.get("scrape.adjust-timestamps") == "false" and flags.get("query.lookback-delta") == "5m"
-              and flags.get("storage.tsdb.wal-segment-size") == "0B", {k: v for k, v in flags.items() if "wal" in k})
-        check("an unknown feature warns", "no-such-feature" in server.output())
+              and flags.get("storage.tsdb.wal-segment-size") == "10MiB", {k: v for k, v in flags.items() if "wal" in k})
+        check("an unknown feature warns", ' msg="Unknown option for --enable-feature" option=no-such-feature\n' in server.output())
+        check("what a feature switches on is said", ' msg="Experimental in-memory exemplar storage enabled"\n' in server.output())
+        check("a short block reload interval warns", "level=WARN" in server.output() and "block-reload-interval is set to a value less than 1s" in server.output())
+        check("automatic reloading is said", ' msg="Automatic configuration file reloading enabled" interval=30s\n' in server.output())
         check("/ leads to /query", server.request("GET", "/")[0] == 302 and server.request("GET", "/")[2]["Location"] == "/query")
         status, page, _ = server.request("GET", "/query")
         check("/query says what runs", status == 200 and b"/api/v1" in page, page[:200])
