@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
-#include <cmath>
-#include <deque>
 #include <optional>
 
+#include "config/argument_reader.h"
 #include "config/byte_size.h"
+#include "config/flag_number.h"
 #include "config/flag_table.h"
 #include "config/flag_usage.h"
 #include "model/duration.h"
@@ -16,8 +15,6 @@
 namespace epi::config {
 namespace {
 
-// Files of arguments read for one command line: a file may name itself.
-constexpr int kMaxArgumentFiles = 100;
 constexpr int kWrongSyntax = 1;
 constexpr int kWrongValue = 2;
 
@@ -40,42 +37,6 @@ std::string Joined(const std::vector<std::string>& parts, std::string_view separ
   return out;
 }
 
-Error NumberError(std::string_view function, std::string_view text, std::string_view problem) {
-  return Error(ErrorCode::kInvalid,
-               std::string(function) + ": parsing \"" + std::string(text) + "\": " + std::string(problem));
-}
-
-Result<int64_t> ParseInt(std::string_view text) {
-  EPI_ASSIGN(const double value, ParseGoFloatOrError(text));
-  // What no integer can hold has no meaning to keep.
-  if (!(std::abs(value) < 0x1p63)) return Fail(NumberError("strconv.ParseFloat", text, "value out of range"));
-  return static_cast<int64_t>(value);
-}
-
-// strconv.ParseInt(text, 0, 64) but for underscores between digits.
-Result<int64_t> ParseInt64(std::string_view text) {
-  std::string digits(text);
-  const bool negative = digits.starts_with('-');
-  if (negative || digits.starts_with('+')) digits.erase(0, 1);
-  int base = 10;
-  if (digits.size() > 1 && digits[0] == '0') {
-    const char letter = static_cast<char>(std::tolower(static_cast<unsigned char>(digits[1])));
-    base = letter == 'x' ? 16 : letter == 'b' ? 2 : 8;
-    digits.erase(0, std::string_view("xbo").find(letter) != std::string_view::npos ? 2 : 1);
-  }
-  // from_chars takes a minus sign wherever the number begins.
-  const bool sign_again = digits.starts_with('-');
-  if (negative) digits.insert(0, 1, '-');
-  int64_t value = 0;
-  const char* const end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value, base);
-  if (sign_again || error == std::errc::invalid_argument || stop != end) {
-    return Fail(NumberError("strconv.ParseInt", text, "invalid syntax"));
-  }
-  if (error != std::errc()) return Fail(NumberError("strconv.ParseInt", text, "value out of range"));
-  return value;
-}
-
 Result<int64_t> ParseInteger(FlagKind kind, std::string_view text) {
   switch (kind) {
     case FlagKind::kDuration:
@@ -85,9 +46,9 @@ Result<int64_t> ParseInteger(FlagKind kind, std::string_view text) {
     case FlagKind::kSize:
       return ParseByteSize(text);
     case FlagKind::kInt64:
-      return ParseInt64(text);
+      return ParseFlagInt64(text);
     default:
-      return ParseInt(text);
+      return ParseFlagInt(text);
   }
 }
 
@@ -191,123 +152,52 @@ std::optional<Printing> FindPrinting(std::string_view name) {
   return std::nullopt;
 }
 
-// The command line taken apart: flags with their texts, in order, before any text is given a meaning.
-class Reader {
- public:
-  struct Element {
-    const FlagSpec* flag = nullptr;  // nullptr: one that prints
-    Printing printing{};
-    std::string text;
-  };
-
-  Reader(const std::vector<std::string>& arguments, FileSystem& files)
-      : waiting_(arguments.begin(), arguments.end()), files_(files) {}
-
-  // The elements before what is wrong are kept.
-  Result<void> Run() {
-    for (;;) {
-      EPI_ASSIGN(const bool more, NextArgument());
-      if (!more) return {};
-      EPI_TRY(One());
-    }
-  }
-  const std::vector<Element>& elements() const { return elements_; }
-
- private:
-  // Moves to the next argument; false behind the last one. Behind "--" nothing is a flag or a file.
-  Result<bool> NextArgument() {
-    while (!waiting_.empty()) {
-      argument_ = std::move(waiting_.front());
-      waiting_.pop_front();
-      if (only_values_) return true;
-      if (argument_ == "--") {
-        only_values_ = true;
-      } else if (argument_.starts_with('@')) {
-        EPI_TRY(Expand(argument_.substr(1)));
-      } else {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  bool IsValue() const { return only_values_ || argument_ == "-" || !argument_.starts_with('-'); }
-  // A lone dash stands for an empty text, as in kingpin.
-  std::string TakeValue() { return !only_values_ && argument_ == "-" ? std::string() : std::move(argument_); }
-
-  Result<void> Expand(const std::string& path) {
-    if (path.empty()) return Fail(ErrorCode::kInvalid, "expected @ file to expand arguments from");
-    if (++files_read_ > kMaxArgumentFiles) {
-      return Fail(ErrorCode::kInvalid,
-                  "more than " + std::to_string(kMaxArgumentFiles) + " argument files, the last \"" + path + "\"");
-    }
-    const auto text = files_.ReadFile(path, 1 << 20);
-    if (!text) {
-      return Fail(ErrorCode::kInvalid, "failed to open arguments file \"" + path + "\": " + text.error().message());
-    }
-    auto lines = Split(*text, '\n');
-    for (auto line = lines.rbegin(); line != lines.rend(); ++line) {
-      if (line->ends_with('\r')) line->pop_back();
-      const bool blank = line->find_first_not_of(" \t\v\f\r") == std::string::npos;
-      if (!blank && !line->starts_with('#')) waiting_.push_front(std::move(*line));
-    }
-    return {};
-  }
-
-  Result<void> One() {
-    if (IsValue()) return Fail(ErrorCode::kInvalid, "unexpected " + TakeValue());
-    return argument_.starts_with("--") ? LongFlag() : ShortFlags();
-  }
-
-  Result<void> ShortFlags() {
-    if (argument_[1] != 'h') {
-      return Fail(ErrorCode::kInvalid,
-                  "unknown short flag '-" + FirstCharacter(std::string_view(argument_).substr(1)) + "'");
-    }
-    elements_.push_back({nullptr, Printing::kHelp, {}});
-    if (argument_.size() > 2) waiting_.push_front("-" + argument_.substr(2));
-    return {};
-  }
-
-  static std::string FirstCharacter(std::string_view text) {
-    size_t length = 1;
-    while (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) ++length;
-    return std::string(text.substr(0, length));
-  }
-
-  Result<void> LongFlag() {
-    const auto equals = argument_.find('=');
-    const std::string name = argument_.substr(2, equals == std::string::npos ? equals : equals - 2);
-    std::optional<std::string> given;
-    if (equals != std::string::npos) given = argument_.substr(equals + 1);
-    const auto known = [](std::string_view flag) { return FindFlag(flag) != nullptr || FindPrinting(flag); };
-    const bool negated = !known(name) && name.starts_with("no-");
-    const auto plain = std::string_view(name).substr(negated ? 3 : 0);
-    const FlagSpec* flag = FindFlag(plain);
-    const auto printing = FindPrinting(plain);
-    const bool boolean = printing || (flag != nullptr && flag->kind == FlagKind::kBool);
-    if (!known(plain) || (negated && !boolean)) return Fail(ErrorCode::kInvalid, "unknown long flag '--" + name + "'");
-    if (boolean) {
-      elements_.push_back({flag, printing.value_or(Printing{}), negated ? "false" : "true"});
-      // The text behind a boolean's '=' is an argument by itself, and there are none.
-      return given ? Result<void>(Fail(ErrorCode::kInvalid, "unexpected " + *given)) : Result<void>();
-    }
-    if (!given) {
-      EPI_ASSIGN(const bool more, NextArgument());
-      if (!more || !IsValue()) return Fail(ErrorCode::kInvalid, "expected argument for flag '--" + name + "'");
-      given = TakeValue();
-    }
-    elements_.push_back({flag, {}, std::move(*given)});
-    return {};
-  }
-
-  std::deque<std::string> waiting_;
-  FileSystem& files_;
-  std::string argument_;
-  bool only_values_ = false;
-  int files_read_ = 0;
-  std::vector<Element> elements_;
+// A flag of the command line with its text, before the text is given a meaning.
+struct Element {
+  const FlagSpec* flag = nullptr;  // nullptr: one that prints
+  Printing printing{};
+  std::string text;
 };
+
+// Reads what follows "--name" and adds it. A text behind a boolean's '=' is left: it is an argument by itself.
+Result<void> ReadFlag(const std::string& name, ArgumentReader& reader, std::vector<Element>& out) {
+  const auto known = [](std::string_view flag) { return FindFlag(flag) != nullptr || FindPrinting(flag); };
+  const bool negated = !known(name) && name.starts_with("no-");
+  const auto plain = std::string_view(name).substr(negated ? 3 : 0);
+  const FlagSpec* flag = FindFlag(plain);
+  const auto printing = FindPrinting(plain);
+  const bool boolean = printing || (flag != nullptr && flag->kind == FlagKind::kBool);
+  if (!known(plain) || (negated && !boolean)) return Fail(ErrorCode::kInvalid, "unknown long flag '--" + name + "'");
+  if (boolean) {
+    out.push_back({flag, printing.value_or(Printing{}), negated ? "false" : "true"});
+    return {};
+  }
+  EPI_ASSIGN(auto value, reader.Next());
+  if (value.kind != ArgumentToken::Kind::kValue) {
+    return Fail(ErrorCode::kInvalid, "expected argument for flag '--" + name + "'");
+  }
+  out.push_back({flag, {}, std::move(value.text)});
+  return {};
+}
+
+// What stands before something wrong is added all the same.
+Result<void> ReadElements(ArgumentReader reader, std::vector<Element>& out) {
+  for (;;) {
+    EPI_ASSIGN(const ArgumentToken token, reader.Next());
+    switch (token.kind) {
+      case ArgumentToken::Kind::kEnd:
+        return {};
+      case ArgumentToken::Kind::kValue:
+        return Fail(ErrorCode::kInvalid, "unexpected " + token.text);
+      case ArgumentToken::Kind::kLetter:
+        if (token.text != "h") return Fail(ErrorCode::kInvalid, "unknown short flag '-" + token.text + "'");
+        out.push_back({nullptr, Printing::kHelp, {}});
+        break;
+      case ArgumentToken::Kind::kFlag:
+        EPI_TRY(ReadFlag(token.text, reader, out));
+    }
+  }
+}
 
 Result<void> CheckWriteMessages(const std::vector<std::string>& messages) {
   for (auto at = messages.begin(); at != messages.end(); ++at) {
@@ -324,7 +214,7 @@ Result<void> CheckWriteMessages(const std::vector<std::string>& messages) {
 }
 
 // Gives the flags their values.
-Result<void> Fill(const std::vector<Reader::Element>& elements, ParsedFlags& out) {
+Result<void> Fill(const std::vector<Element>& elements, ParsedFlags& out) {
   for (const auto& spec : FlagTable()) AssignDefault(spec, out.flags);
   for (const auto& element : elements) {
     if (element.flag == nullptr) continue;
@@ -359,13 +249,13 @@ constexpr std::string_view kComplaint = "Error parsing command line arguments: "
 
 ParsedFlags ParseFlags(std::string_view program, const std::vector<std::string>& arguments, FileSystem& files,
                        std::string_view version_text) {
-  Reader reader(arguments, files);
-  const auto read = reader.Run();
+  std::vector<Element> elements;
+  const auto read = ReadElements(ArgumentReader(arguments, files), elements);
   ParsedFlags out;
-  const auto filled = Fill(reader.elements(), out);
+  const auto filled = Fill(elements, out);
   const auto asked = [&](Printing what) {
-    return std::any_of(reader.elements().begin(), reader.elements().end(),
-                       [&](const Reader::Element& e) { return e.flag == nullptr && e.printing == what; });
+    return std::any_of(elements.begin(), elements.end(),
+                       [&](const Element& e) { return e.flag == nullptr && e.printing == what; });
   };
   // kingpin's order: these two answer even beside what is wrong, --help beside wrong values, the documentation never.
   if (asked(Printing::kVersion)) return Leave(0, {}, std::string(version_text) + "\n");

@@ -25,8 +25,8 @@ constexpr FlagSpec kFlags[] = {
     {"lint-fatal", false, "", "Make lint errors exit with exit code 3."},
     {"ignore-unknown-fields", false, "", "Ignore unknown fields in the rule groups read by the config files."},
     {"agent", false, "", "Check config file for Prometheus in Agent mode."},
-    {"query.lookback-delta", true, "5m", "The server's maximum query lookback duration."},
-    kEnableFeatureFlag,
+    {"query.lookback-delta", true, "5m", "The server's maximum query lookback duration.", false, 0,
+     ValueForm::kDuration, 1},
 };
 
 std::string Quoted(std::string_view text) {
@@ -200,15 +200,10 @@ bool LintIntervals(const std::vector<config::ScrapeConfig>& jobs, int64_t lookba
 }
 
 int Run(const Arguments& arguments, Console& console) {
-  if (!AllPathsExist(arguments.positional(), console)) return kFailure;
   const bool syntax_only = arguments.On("syntax-only");
   const LintSettings lint = ParseLint(arguments.Value("lint"), console);
   const QueryFeatures features = ReadQueryFeatures(arguments, console);
-  const auto lookback = ParseDuration(arguments.Value("query.lookback-delta"));
-  if (!lookback) {
-    console.err << "epitool: error: " << lookback.error().message() << "\n";
-    return kFailure;
-  }
+  const int64_t lookback_ms = arguments.DurationMs("query.lookback-delta");
   bool errors = false;
   bool lints = false;
   for (const auto& path : arguments.positional()) {
@@ -224,7 +219,7 @@ int Run(const Arguments& arguments, Console& console) {
     }
     console.out << " SUCCESS: " << path << " is valid prometheus config file syntax\n\n";
     if (syntax_only) continue;
-    if (lint.too_long_scrape_interval) lints |= LintIntervals(checked->scrape_configs, *lookback, console);
+    if (lint.too_long_scrape_interval) lints |= LintIntervals(checked->scrape_configs, lookback_ms, console);
     const RuleVerdict rules =
         CheckRuleFiles(checked->rule_files, {lint, arguments.On("ignore-unknown-fields"), features.parser}, console);
     errors |= rules.errors;
@@ -236,7 +231,13 @@ int Run(const Arguments& arguments, Console& console) {
 
 }  // namespace
 
-const Command kCheckConfig = {
-    "check config", "<config-files>...", "Check if the config files are valid or not.", kFlags, 1, SIZE_MAX, Run};
+const Command kCheckConfig = {"check config",
+                              "<config-files>...",
+                              "Check if the config files are valid or not.",
+                              kFlags,
+                              1,
+                              SIZE_MAX,
+                              SIZE_MAX,
+                              Run};
 
 }  // namespace epi::tool

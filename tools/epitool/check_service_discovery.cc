@@ -21,7 +21,8 @@
 namespace epi::tool {
 namespace {
 
-constexpr FlagSpec kFlags[] = {{"timeout", true, "30s", "The time to wait for discovery results."}};
+constexpr FlagSpec kFlags[] = {
+    {"timeout", true, "30s", "The time to wait for discovery results.", false, 0, ValueForm::kDuration}};
 
 // Keeps the last group of each source.
 class CollectingSink final : public discovery::TargetGroupSink {
@@ -178,12 +179,6 @@ int Discover(const config::ScrapeConfig& job, int64_t timeout_ms, Console& conso
 }
 
 int Run(const Arguments& arguments, Console& console) {
-  if (!AllPathsExist({arguments.positional()[0]}, console)) return kFailure;
-  const auto timeout = ParseDuration(arguments.Value("timeout"));
-  if (!timeout) {
-    console.err << "epitool: error: " << timeout.error().message() << "\n";
-    return kFailure;
-  }
   const auto loaded = config::LoadConfig(console.files, arguments.positional()[0], {});
   if (!loaded) {
     console.err << "Cannot load config " << loaded.error().message() << "\n";
@@ -196,7 +191,7 @@ int Run(const Arguments& arguments, Console& console) {
   }
   const std::string& wanted = arguments.positional()[1];
   for (const auto& job : *jobs) {
-    if (job.job_name == wanted) return Discover(job, *timeout, console);
+    if (job.job_name == wanted) return Discover(job, arguments.DurationMs("timeout"), console);
   }
   console.err << "Job " << wanted << " not found. Select one of:\n";
   for (const auto& job : *jobs) console.err << "\t" << job.job_name << "\n";
@@ -212,6 +207,7 @@ const Command kCheckServiceDiscovery = {
     kFlags,
     2,
     2,
+    1,
     Run};
 
 }  // namespace epi::tool

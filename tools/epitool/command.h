@@ -29,6 +29,7 @@ struct Command {
   std::span<const FlagSpec> flags;
   size_t min_positional;
   size_t max_positional;
+  size_t existing_files;  // how many of the first positional arguments are files that have to be there
   int (*run)(const Arguments& arguments, Console& console);
 };
 

@@ -14,6 +14,9 @@ Result<void> DumpData(const Arguments& arguments, tsdb::DumpForm form, Console& 
   SelectHints hints;
   hints.range = {arguments.Integer("min-time"), arguments.Integer("max-time")};
   hints.sorted = true;
+  const std::string directory = DataDirectoryArgument(arguments);
+  const std::string root(arguments.Value("sandbox-dir-root"));
+  EPI_ASSIGN(const auto sandbox, SandboxDb::Open(console.files, directory, root.empty() ? directory : root));
   auto selectors = arguments.Values("match");
   if (selectors.empty()) selectors.emplace_back(arguments.Value("match"));
   std::vector<std::vector<Matcher>> matcher_sets;
@@ -21,9 +24,6 @@ Result<void> DumpData(const Arguments& arguments, tsdb::DumpForm form, Console& 
     EPI_ASSIGN(auto matchers, promql::ParseMetricSelector(selector));
     matcher_sets.push_back(std::move(matchers));
   }
-  const std::string directory = DataDirectoryArgument(arguments);
-  const std::string root(arguments.Value("sandbox-dir-root"));
-  EPI_ASSIGN(const auto sandbox, SandboxDb::Open(console.files, directory, root.empty() ? directory : root));
   EPI_ASSIGN(const auto view, sandbox->db().OpenView(hints.range));
   Budget budget("dump");
   std::vector<std::unique_ptr<SeriesSelection>> selections;

@@ -13,10 +13,10 @@ inline constexpr FlagSpec kSandboxRootFlag = {
     "path). The sandbox is cleaned up at the end."};
 inline constexpr FlagSpec kMinTimeFlag = {
     "min-time", true, "-9223372036854775808", "Minimum timestamp to dump, in milliseconds since the Unix epoch.",
-    false,      0,    ValueForm::kInteger};
+    false,      0,    ValueForm::kInt64};
 inline constexpr FlagSpec kMaxTimeFlag = {
     "max-time", true, "9223372036854775807", "Maximum timestamp to dump, in milliseconds since the Unix epoch.",
-    false,      0,    ValueForm::kInteger};
+    false,      0,    ValueForm::kInt64};
 inline constexpr FlagSpec kMatchFlag = {"match", true, "{__name__=~'(?s:.*)'}",
                                         "Series selector. Can be specified multiple times.", true};
 

@@ -1,6 +1,7 @@
-// --enable-feature of the commands that evaluate queries.
+// --enable-feature: every command takes it, those that read queries heed it.
 #pragma once
 
+#include "epitool/arguments.h"
 #include "epitool/command.h"
 #include "promql/engine/features.h"
 #include "promql/parser/parser.h"
@@ -8,10 +9,15 @@
 namespace epi::tool {
 
 inline constexpr FlagSpec kEnableFeatureFlag = {
-    "enable-feature", true, "",
+    "enable-feature",
+    true,
+    "",
     "Comma separated feature names to enable. Valid options: promql-experimental-functions, "
     "promql-delayed-name-removal, promql-extended-range-selectors, promql-binop-fill-modifiers.",
-    true};
+    true,
+    0,
+    ValueForm::kText,
+    0};
 
 struct QueryFeatures {
   promql::ParseOptions parser;

@@ -110,13 +110,4 @@ RuleVerdict CheckRulesFromInput(const RuleCheck& check, Console& console) {
   return verdict;
 }
 
-bool AllPathsExist(const std::vector<std::string>& paths, Console& console) {
-  for (const auto& path : paths) {
-    if (console.files.Stat(path)) continue;
-    console.err << "epitool: error: path '" << path << "' does not exist, try --help\n";
-    return false;
-  }
-  return true;
-}
-
 }  // namespace epi::tool

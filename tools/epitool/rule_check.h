@@ -32,7 +32,4 @@ RuleVerdict CheckRuleFiles(const std::vector<std::string>& paths, const RuleChec
 // The same for one text from standard input.
 RuleVerdict CheckRulesFromInput(const RuleCheck& check, Console& console);
 
-// False, and an error printed, when one of the files given as arguments is not there.
-bool AllPathsExist(const std::vector<std::string>& paths, Console& console);
-
 }  // namespace epi::tool

@@ -32,7 +32,6 @@ constexpr FlagSpec kBacktestFlags[] = {
     {"output", true, "text", "text or json."},
     {"quiet", false, "", "No progress."},
     {"threads", true, "2", "How many threads evaluate."},
-    kEnableFeatureFlag,
 };
 
 Result<std::vector<rules::GroupSettings>> ReadGroups(const std::vector<std::string>& paths, int64_t interval_ms,
@@ -163,7 +162,6 @@ Result<void> Backtest(const Arguments& arguments, Console& console) {
 }
 
 int RunRulesBacktest(const Arguments& arguments, Console& console) {
-  if (!AllPathsExist(arguments.positional(), console)) return kFailure;
   if (auto done = Backtest(arguments, console); !done) {
     console.err << "epitool: error: " << done.error().message() << "\n";
     return kFailure;
@@ -174,7 +172,7 @@ int RunRulesBacktest(const Arguments& arguments, Console& console) {
 }  // namespace
 
 const Command kRulesBacktest = {
-    "rules backtest", "<rule-files>...", "What rules would have done over stored data.", kBacktestFlags, 1,
+    "rules backtest", "<rule-files>...", "What rules would have done over stored data.", kBacktestFlags, 1, SIZE_MAX,
     SIZE_MAX,         &RunRulesBacktest,
 };
 

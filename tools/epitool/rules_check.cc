@@ -15,11 +15,9 @@ constexpr FlagSpec kCheckRulesFlags[] = {
     {"ignore-unknown-fields", false, "",
      "Ignore unknown fields in the rule files. This is useful when you want to extend rule files with custom "
      "metadata."},
-    kEnableFeatureFlag,
 };
 
 int RunCheckRules(const Arguments& arguments, Console& console) {
-  if (!AllPathsExist(arguments.positional(), console)) return kFailure;
   const RuleCheck check = {ParseLint(arguments.Value("lint"), console), arguments.On("ignore-unknown-fields"),
                            ReadQueryFeatures(arguments, console).parser};
   const RuleVerdict verdict = arguments.positional().empty() ? CheckRulesFromInput(check, console)
@@ -31,7 +29,7 @@ int RunCheckRules(const Arguments& arguments, Console& console) {
 }  // namespace
 
 const Command kCheckRules = {
-    "check rules", "[<rule-files>...]", "Check if the rule files are valid or not.", kCheckRulesFlags, 0,
+    "check rules", "[<rule-files>...]", "Check if the rule files are valid or not.", kCheckRulesFlags, 0, SIZE_MAX,
     SIZE_MAX,      &RunCheckRules,
 };
 

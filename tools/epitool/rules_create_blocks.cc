@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "epitool/command.h"
+#include "epitool/create_blocks_flags.h"
 #include "epitool/range_answer.h"
 #include "epitool/rule_check.h"
 #include "model/duration.h"
@@ -22,16 +23,20 @@ constexpr int64_t kBackfillHourMs = int64_t{3600} * 1000;
 
 constexpr FlagSpec kCreateFromRulesFlags[] = {
     {"url", true, "http://localhost:9090",
-     "The URL for the Prometheus API with the data where the rule will be backfilled from."},
+     "The URL for the Prometheus API with the data where the rule will be backfilled from.", false, 0, ValueForm::kUrl},
     {"start", true, "",
-     "The time to start backfilling the new rule from. Must be a RFC3339 formatted date or Unix timestamp. Required."},
+     "The time to start backfilling the new rule from. Must be a RFC3339 formatted date or Unix timestamp. Required.",
+     false, 0, ValueForm::kText, kWholeCommand, true},
     {"end", true, "",
      "If an end time is provided, all recording rules in the rule files provided will be backfilled to the end time. "
      "Default will backfill up to 3 hours ago. Must be a RFC3339 formatted date or Unix timestamp."},
     {"output-dir", true, "data/", "Output directory for generated blocks."},
     {"eval-interval", true, "60s",
-     "How frequently to evaluate rules when backfilling if a value is not set in the recording rule files."},
-    {"max-block-duration", true, "", "Longest blocks that are made."},
+     "How frequently to evaluate rules when backfilling if a value is not set in the recording rule files.", false, 0,
+     ValueForm::kDuration},
+    kCreateHumanReadableFlag,
+    kCreateQuietFlag,
+    kCreateMaxDurationFlag,
 };
 
 struct BackfillJob {
@@ -47,19 +52,15 @@ Result<BackfillJob> ReadJob(const Arguments& arguments) {
   job.url = std::string(arguments.Value("url"));
   while (job.url.ends_with('/')) job.url.pop_back();
   if (job.url.find("://") == std::string::npos) job.url = "http://" + job.url;
-  if (arguments.Value("start").empty()) return Fail(ErrorCode::kInvalid, "required flag --start not provided");
   EPI_ASSIGN(job.start, web::ParseTime(arguments.Value("start")));
   job.end = SystemClock().NowMs() - 3 * kBackfillHourMs;
   if (!arguments.Value("end").empty()) {
     EPI_ASSIGN(job.end, web::ParseTime(arguments.Value("end")));
   }
   if (job.start >= job.end) return Fail(ErrorCode::kInvalid, "start time is not before end time");
-  EPI_ASSIGN(job.interval_ms, ParseDuration(arguments.Value("eval-interval")));
+  job.interval_ms = arguments.DurationMs("eval-interval");
   if (job.interval_ms <= 0) return Fail(ErrorCode::kInvalid, "eval-interval must be positive");
-  if (!arguments.Value("max-block-duration").empty()) {
-    EPI_ASSIGN(const int64_t longest, ParseDuration(arguments.Value("max-block-duration")));
-    job.block_ms = tsdb::BackfillBlockRange(longest);
-  }
+  job.block_ms = tsdb::BackfillBlockRange(arguments.DurationMs(kCreateMaxDurationFlag.name));
   return job;
 }
 
@@ -171,7 +172,6 @@ Result<void> CreateBlocks(const Arguments& arguments, Console& console) {
 }
 
 int RunCreateFromRules(const Arguments& arguments, Console& console) {
-  if (!AllPathsExist(arguments.positional(), console)) return kFailure;
   if (auto done = CreateBlocks(arguments, console); !done) {
     console.err << "epitool: error: " << done.error().message() << "\n";
     return kFailure;
@@ -187,6 +187,7 @@ const Command kCreateBlocksFromRules = {
     "Create blocks of data for new recording rules.",
     kCreateFromRulesFlags,
     1,
+    SIZE_MAX,
     SIZE_MAX,
     &RunCreateFromRules,
 };

@@ -24,8 +24,7 @@ constexpr FlagSpec kTestRulesFlags[] = {
     {"ignore-unknown-fields", false, "",
      "Ignore unknown fields in the test files. This is useful when you want to "
      "extend rule files with custom metadata."},
-    {"junit", true, "", "File path to store JUnit XML test results."},
-    kEnableFeatureFlag,
+    {"junit", true, "", "File path to store JUnit XML test results.", false, 0, ValueForm::kText, 1},
 };
 
 std::string XmlText(std::string_view text) {
@@ -98,7 +97,6 @@ bool PrintReport(const rules::RuleTestReport& report, Console& console) {
 }
 
 int RunTestRules(const Arguments& arguments, Console& console) {
-  if (!AllPathsExist(arguments.positional(), console)) return kFailure;
   rules::RuleTestOptions options;
   options.files = &console.files;
   options.clock = &SystemClock();
@@ -132,7 +130,7 @@ int RunTestRules(const Arguments& arguments, Console& console) {
 }  // namespace
 
 const Command kTestRules = {
-    "test rules", "<test-rule-file>...", "Unit tests for rules.", kTestRulesFlags, 1, SIZE_MAX, &RunTestRules,
+    "test rules", "<test-rule-file>...", "Unit tests for rules.", kTestRulesFlags, 1, SIZE_MAX, SIZE_MAX, &RunTestRules,
 };
 
 }  // namespace epi::tool

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "epitool/command.h"
+#include "epitool/create_blocks_flags.h"
 #include "epitool/tsdb_directory.h"
 #include "model/duration.h"
 #include "scrape/parse/openmetrics_parser.h"
@@ -19,11 +20,12 @@ namespace epi::tool {
 namespace {
 
 constexpr FlagSpec kCreateFlags[] = {
-    {"human-readable", false, "", "Print human readable values.", false, 'r'},
-    {"quiet", false, "", "Do not print created blocks.", false, 'q'},
+    kCreateHumanReadableFlag,
+    kCreateQuietFlag,
     {"label", true, "",
-     "Label to attach to metrics. Can be specified multiple times. Example --label=label_name=label_value", true},
-    {"max-block-duration", true, "2h", "Longest range of a block."},
+     "Label to attach to metrics. Can be specified multiple times. Example --label=label_name=label_value", true, 0,
+     ValueForm::kLabel},
+    kCreateMaxDurationFlag,
 };
 constexpr uint64_t kMaxInputBytes = uint64_t{64} << 30;
 
@@ -47,12 +49,10 @@ Result<void> ReadInto(std::string_view body, const Labels& extra, BackfillAppend
   }
 }
 
-Result<Labels> ExtraLabels(const Arguments& arguments) {
+Labels ExtraLabels(const Arguments& arguments) {
   LabelsBuilder builder;
   for (const auto& pair : arguments.Values("label")) {
-    const size_t equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return Fail(ErrorCode::kInvalid, "expected KEY=VALUE got '" + pair + "'");
+    const size_t equals = pair.find_first_of("=:");
     builder.Set(pair.substr(0, equals), pair.substr(equals + 1));
   }
   return builder.Build();
@@ -60,12 +60,15 @@ Result<Labels> ExtraLabels(const Arguments& arguments) {
 
 Result<void> Create(const Arguments& arguments, Console& console) {
   const std::string directory = DataDirectoryArgument(arguments, 1);
-  EPI_ASSIGN(const int64_t longest, ParseDuration(arguments.Value("max-block-duration")));
-  EPI_ASSIGN(const Labels extra, ExtraLabels(arguments));
-  EPI_ASSIGN(const std::string body, console.files.ReadFile(arguments.positional()[0], kMaxInputBytes));
+  const Labels extra = ExtraLabels(arguments);
+  const std::string& input = arguments.positional()[0];
+  if (!console.files.Exists(input)) {
+    return Fail(ErrorCode::kNotFound, "stat " + input + ": no such file or directory");
+  }
+  EPI_ASSIGN(const std::string body, console.files.ReadFile(input, kMaxInputBytes));
   EPI_TRY(console.files.CreateDirectories(directory));
   tsdb::BackfillLayout layout;
-  layout.ranges_ms = {tsdb::BackfillBlockRange(longest)};
+  layout.ranges_ms = {tsdb::BackfillBlockRange(arguments.DurationMs(kCreateMaxDurationFlag.name))};
   // The whole input is in memory already: blocks overlap less when its samples are, too.
   const BackfillOptions memory{.max_bytes = int64_t{2} << 30};
   tsdb::Backfill backfill(console.files, directory, SystemClock(), SystemRandom(), std::move(layout), memory);
@@ -99,6 +102,7 @@ const Command kTsdbCreateBlocksOpenMetrics = {
     kCreateFlags,
     1,
     2,
+    0,
     RunCreate};
 
 }  // namespace epi::tool

@@ -32,7 +32,7 @@ int RunDump(const Arguments& arguments, Console& console) {
 }  // namespace
 
 const Command kTsdbDump = {
-    "tsdb dump", "[<db path>]", "Dump data (series+samples or optionally just series) from a TSDB.", kDumpFlags, 0,
-    1,           RunDump};
+    "tsdb dump", "[<db path>]", "Dump data (series+samples or optionally just series) from a TSDB.", kDumpFlags, 0, 1,
+    0,           RunDump};
 
 }  // namespace epi::tool

@@ -26,6 +26,7 @@ const Command kTsdbDumpOpenMetrics = {
     kDumpOpenMetricsFlags,
     0,
     1,
+    0,
     RunDumpOpenMetrics};
 
 }  // namespace epi::tool

@@ -51,6 +51,7 @@ const Command kTsdbFlushHead = {
     kFlushFlags,
     0,
     1,
+    0,
     RunFlush};
 
 }  // namespace epi::tool

@@ -27,7 +27,7 @@ int RunList(const Arguments& arguments, Console& console) {
 }
 
 constexpr FlagSpec kAnalyzeFlags[] = {
-    {"limit", true, "20", "How many items to show in each list.", false, 0, ValueForm::kInteger},
+    {"limit", true, "20", "How many items to show in each list.", false, 0, ValueForm::kInt},
     {"extended", false, "", "Run extended analysis."},
     {"match", true, "", "Series selector to analyze. Only 1 set of matchers is supported now."},
 };
@@ -74,13 +74,14 @@ int RunAnalyze(const Arguments& arguments, Console& console) {
 
 }  // namespace
 
-const Command kTsdbList = {"tsdb list", "[<db path>]", "List tsdb blocks.", kListFlags, 0, 1, RunList};
+const Command kTsdbList = {"tsdb list", "[<db path>]", "List tsdb blocks.", kListFlags, 0, 1, 0, RunList};
 const Command kTsdbAnalyze = {"tsdb analyze",
                               "[<db path>] [<block id>]",
                               "Analyze churn, label pair cardinality and compaction efficiency.",
                               kAnalyzeFlags,
                               0,
                               2,
+                              0,
                               RunAnalyze};
 
 }  // namespace epi::tool

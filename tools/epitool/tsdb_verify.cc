@@ -57,8 +57,13 @@ int RunVerify(const Arguments& arguments, Console& console) {
 
 }  // namespace
 
-const Command kTsdbVerify = {
-    "tsdb verify", "[<db path>]", "Check every checksum, order and chunk of blocks, logs, sealed runs and snapshots.", {}, 0, 1,
-    RunVerify};
+const Command kTsdbVerify = {"tsdb verify",
+                             "[<db path>]",
+                             "Check every checksum, order and chunk of blocks, logs, sealed runs and snapshots.",
+                             {},
+                             0,
+                             1,
+                             0,
+                             RunVerify};
 
 }  // namespace epi::tool
