@@ -115,6 +115,7 @@ class SampleIngest::Run {
         zeroed_starts_(owner.zeroed_starts_),
         starts_(owner.starts_),
         last_appended_(owner.last_appended_),
+        timed_(owner.timed_),
         time_(time),
         target_labels_(target_labels),
         rules_(rules),
@@ -137,14 +138,15 @@ class SampleIngest::Run {
   uint32_t NoteMetadata(EntryKind kind, const ExpositionEntry& entry);
   Result<void> TakeSample(ExpositionParser& parser, EntryKind kind);
   Result<CachedLine*> NewSeries(ExpositionParser& parser, CachedLine line, TimestampMs sample_time);
-  Result<void> AddSample(ExpositionParser& parser, CachedLine* line, SeriesRef ref, EntryKind kind, bool timed,
-                         TimestampMs sample_time);
+  Result<void> AddSample(ExpositionParser& parser, SeriesRef ref, EntryKind kind, bool timed, TimestampMs sample_time);
   void AddFloat(SeriesRef ref, double value, TimestampMs start, bool at_own_time, TimestampMs sample_time);
   bool MaySynthesize(ExpositionParser& parser, SeriesRef ref) const;
   Result<void> AddHistogram(ExpositionParser& parser, SeriesRef ref, bool timed, TimestampMs sample_time,
                             TimestampMs start, bool synthesize);
   void AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind, TimestampMs sample_time);
-  void Track(CachedLine& line, bool timed, unsigned histogram);
+  void Track(CachedLine& line, SeriesCache::Found found, bool timed, unsigned histogram);
+  void Untrack(CachedLine& line);
+  void AddStaleMarkers(bool all);
   bool AddZeroSample(const ExpositionEntry& entry, SeriesRef ref, TimestampMs start, TimestampMs sample_time);
   void CountLimits();
   bool HasPlaceForNew() const;
@@ -155,6 +157,7 @@ class SampleIngest::Run {
   std::unordered_map<SeriesRef, TimestampMs>& zeroed_starts_;
   StartSynthesis& starts_;
   uint64_t& last_appended_;
+  TimedSeries& timed_;
   const TimestampMs time_;
   const Labels& target_labels_;
   const SampleRules& rules_;
@@ -174,6 +177,7 @@ class SampleIngest::Run {
 
 IngestResult SampleIngest::Run::Execute(std::string_view body, ExpositionFormat format) {
   cache_.Begin();
+  if (!only_new_) timed_.Begin(cache_.alive());
   ParserOptions options;
   options.type_and_unit_labels = rules_.type_and_unit_labels;
   options.skip_created_series = uses_start_times();
@@ -211,10 +215,7 @@ IngestResult SampleIngest::Run::Execute(std::string_view body, ExpositionFormat 
     return std::move(result_);
   }
   last_appended_ = appended_;
-  for (const auto& series : cache_.Vanished(/*all=*/false)) {
-    AddStaleMarker(series, time_, appender_);
-    starts_.Forget(series.ref);
-  }
+  AddStaleMarkers(/*all=*/false);
   if (body.empty()) {
     result_.cache_flushed = cache_.Abandon();
   } else {
@@ -227,11 +228,19 @@ IngestResult SampleIngest::Run::Execute(std::string_view body, ExpositionFormat 
 // A failed scrape counts as an empty one.
 IngestResult SampleIngest::Run::Fail(bool count_cache_flush) {
   appender_.Rollback();
-  for (const auto& series : cache_.Vanished(/*all=*/true)) AddStaleMarker(series, time_, appender_);
+  AddStaleMarkers(/*all=*/true);
   result_.cache_flushed = cache_.Abandon() && count_cache_flush;
   result_.series_added = result_.error ? result_.series_added : 0;
   metadata_.EndScrape(/*drop_unseen=*/false);
   return std::move(result_);
+}
+
+void SampleIngest::Run::AddStaleMarkers(bool all) {
+  for (const auto& series : cache_.Vanished(all)) {
+    if (timed_.IsRefused(series.ref)) continue;  // got its marker when that happened
+    AddStaleMarker(series, time_, appender_);
+    if (!all) starts_.Forget(series.ref);
+  }
 }
 
 void SampleIngest::Run::CountLimits() {
@@ -400,11 +409,13 @@ Result<void> SampleIngest::Run::TakeSample(ExpositionParser& parser, EntryKind k
   if (sample_time > time_ + kMaxFutureMs) {
     ++appended_;
     ++result_.out_of_bounds;
+    if (!found.repeated) Untrack(*line);
     return {};
   }
   ++appended_;
   if (only_new_ && !fresh) return {};
-  return AddSample(parser, line, line->series(), kind, timed, sample_time);
+  Track(*line, found, timed, kind == EntryKind::kSeries ? 0 : entry.histogram != nullptr ? 1 : 2);
+  return AddSample(parser, line->series(), kind, timed, sample_time);
 }
 
 // In the soft mode the places of the last body's series are kept for them: those may stand further down the page.
@@ -464,19 +475,31 @@ Result<CachedLine*> SampleIngest::Run::NewSeries(ExpositionParser& parser, Cache
   return &cache_.Insert(line);
 }
 
-// Keeps up what the cache knows of the series' last sample.
-void SampleIngest::Run::Track(CachedLine& line, bool timed, unsigned histogram) {
-  const bool untracked = timed && !rules_.track_timestamps_staleness;
-  if (untracked && !line.untracked) cache_.NoteUntracked(line);
-  line.untracked = untracked;
+// Keeps up what the cache knows of the series' last sample. Of several in one body the first says whether it is
+// tracked.
+void SampleIngest::Run::Track(CachedLine& line, SeriesCache::Found found, bool timed, unsigned histogram) {
   line.histogram = histogram & 3;
+  const bool fresh = found.line == nullptr;
+  if (timed && rules_.track_timestamps_staleness && (fresh || found.repeated)) timed_.Note(line.series(), fresh);
+  if (found.repeated) return;
+  if (!timed || rules_.track_timestamps_staleness) {
+    line.untracked = false;
+  } else if (fresh) {
+    line.untracked = true;  // there is nothing yet that a marker could end
+  } else {
+    Untrack(line);
+  }
 }
 
-Result<void> SampleIngest::Run::AddSample(ExpositionParser& parser, CachedLine* line, SeriesRef ref, EntryKind kind,
-                                          bool timed, TimestampMs sample_time) {
+// The series gets no marker when it vanishes, but one now if it would have got one until now.
+void SampleIngest::Run::Untrack(CachedLine& line) {
+  if (!line.untracked) cache_.NoteUntracked(line);
+  line.untracked = true;
+}
+
+Result<void> SampleIngest::Run::AddSample(ExpositionParser& parser, SeriesRef ref, EntryKind kind, bool timed,
+                                          TimestampMs sample_time) {
   const ExpositionEntry& entry = parser.entry();
-  const bool integer = entry.histogram != nullptr;
-  Track(*line, timed, kind == EntryKind::kSeries ? 0 : integer ? 1 : 2);
   const TimestampMs exposed_start = uses_start_times() ? parser.StartTime() : 0;
   // Samples with times of their own keep their order among themselves only, so what follows the zero has one too.
   const bool after_zero = rules_.start_zero_samples && AddZeroSample(entry, ref, exposed_start, sample_time);
@@ -606,6 +629,13 @@ bool SampleIngest::ForgetDead(std::span<const SeriesRef> dead) {
 
 void SampleIngest::ForgetStarts(std::span<const AppendReport::Refusal> refused) {
   for (const auto& refusal : refused) starts_.Forget(refusal.ref);
+}
+
+bool SampleIngest::TakeRefusals(std::span<const AppendReport::Refusal> refusals, TimestampMs time,
+                                BatchAppender& appender) {
+  const auto ended = timed_.TakeRefusals(refusals);
+  for (const SeriesRef ref : ended) appender.AddAt(ref, time, StaleNaN());
+  return !ended.empty();
 }
 
 IngestResult SampleIngest::IngestMissing(std::string_view body, ExpositionFormat format, TimestampMs time,

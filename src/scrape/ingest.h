@@ -18,6 +18,7 @@
 #include "scrape/parse/format.h"
 #include "scrape/series_cache.h"
 #include "scrape/start_synthesis.h"
+#include "scrape/timed_series.h"
 #include "storage/appender.h"
 
 namespace epi::scrape {
@@ -90,6 +91,9 @@ class SampleIngest {
   bool ForgetDead(std::span<const SeriesRef> dead);
   // With synthesize_starts: storage refused samples of these series.
   void ForgetStarts(std::span<const AppendReport::Refusal> refused);
+  // With track_timestamps_staleness, after the commit of a scrape at `time`: storage refused these of its samples (none
+  // when the scrape failed). True when that ends series, of which markers were added.
+  bool TakeRefusals(std::span<const AppendReport::Refusal> refusals, TimestampMs time, BatchAppender& appender);
   IngestResult IngestMissing(std::string_view body, ExpositionFormat format, TimestampMs time,
                              const Labels& target_labels, const SampleRules& rules, const HistogramRules& histograms,
                              BatchAppender& appender);
@@ -109,6 +113,7 @@ class SampleIngest {
   // With start_zero_samples: the start timestamps that have their zero sample.
   std::unordered_map<SeriesRef, TimestampMs> zeroed_starts_;
   StartSynthesis starts_;       // with synthesize_starts
+  TimedSeries timed_;           // with track_timestamps_staleness
   uint64_t last_appended_ = 0;  // against sample_limit, in the last body that was stored
   const std::shared_ptr<MetadataCache> metadata_;
 };

@@ -25,8 +25,12 @@ class IngestTest : public ::testing::Test {
   IngestResult Scrape(const std::string& body, ExpositionFormat format = ExpositionFormat::kText) {
     time_ += 10'000;
     auto result = ingest_.Ingest(body, format, time_, target_, rules_, histograms_, *appender_);
+    appender_->set_list_refusals(true);
     const auto report = appender_->Commit(time_);
     EXPECT_TRUE(report);
+    if (rules_.track_timestamps_staleness && ingest_.TakeRefusals(report->refusals, time_, *appender_)) {
+      EXPECT_TRUE(appender_->Commit(time_));
+    }
     refused_ = report->rejected[static_cast<size_t>(RejectReason::kDuplicate)].count;
     return result;
   }
@@ -147,6 +151,47 @@ TEST_F(IngestTest, ExposedTimestampsGetNoStaleMarkersUnlessTracked) {
   rules_.honor_timestamps = false;
   Scrape("c 1 1000\n");
   EXPECT_EQ(storage_.Samples(Named("c"))[0].t, time_);
+}
+
+// There is nothing to end yet, and a marker would stand in the way of the samples to come.
+TEST_F(IngestTest, NewSeriesWithTimestampsGetNoMarker) {
+  const auto line = [this](int64_t offset) { return "a 1 " + std::to_string(time_ + offset) + "\nb 1\n"; };
+  Scrape(line(5000));
+  Scrape("b 1\n");
+  Scrape(line(5000));
+  Scrape(line(4000));
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, 1, 1));
+}
+
+TEST_F(IngestTest, TheFirstOfRepeatedSamplesSaysWhetherTheSeriesIsTracked) {
+  Scrape("a 1\na 2 " + std::to_string(time_ + 1000) + "\n");
+  Scrape("b 1\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, kStale));
+}
+
+TEST_F(IngestTest, SamplesOutOfBoundsEndTheirSeries) {
+  Scrape("a 1\nb 1\n");
+  Scrape("a 1 " + std::to_string(time_ + 3'600'000) + "\nb 1\n");
+  Scrape("b 1\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, kStale));
+}
+
+TEST_F(IngestTest, TrackedSeriesEndWhereStorageRefusesThem) {
+  rules_.track_timestamps_staleness = true;
+  const auto at = [](TimestampMs time) { return " 1 " + std::to_string(time) + "\n"; };
+  Scrape("a" + at(time_ + 9000) + "b 1\n");
+  Scrape("a" + at(time_ - 5000) + "b 1\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, kStale));
+  // Still refused, now because of the marker: one is enough, here and when it vanishes.
+  Scrape("a" + at(time_ - 5000) + "b 1\n");
+  Scrape("b 1\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, kStale));
+  // A new one, and one that has more than one sample.
+  Scrape("b" + at(time_ + 9000) + "b" + at(time_ + 8000) + "a" + at(time_ - 25'000));
+  EXPECT_THAT(Values(Named("b")), ElementsAre(1, 1, 1, 1, 1));
+  Scrape("c 1\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, kStale));
+  EXPECT_THAT(Values(Named("b")), ElementsAre(1, 1, 1, 1, 1, kStale));
 }
 
 TEST_F(IngestTest, SeriesThatStartToExposeTimestampsEndWithAMarker) {

@@ -327,7 +327,7 @@ void ScrapeLoop::Store(Attempt& attempt, std::string_view body, ExpositionFormat
   }
   if (!attempt.error && attempt.ingested.error) attempt.error = attempt.ingested.error;
   Report(attempt, settings, appender);
-  appender.set_list_refusals(settings.rules.synthesize_starts);
+  appender.set_list_refusals(settings.rules.synthesize_starts || settings.rules.track_timestamps_staleness);
   auto report = appender.Commit(attempt.time);
   if (report && !report->dead.empty()) {
     // Storage let go of series that the cache still knew: they are looked up again and their samples added.
@@ -350,7 +350,13 @@ void ScrapeLoop::Store(Attempt& attempt, std::string_view body, ExpositionFormat
   if (report) {
     ingest_->ForgetStarts(report->refusals);
     Account(attempt, *report);
-  } else {
+    if (settings.rules.track_timestamps_staleness &&
+        ingest_->TakeRefusals(attempt.error ? std::span<const AppendReport::Refusal>() : report->refusals, attempt.time,
+                              appender)) {
+      report = appender.Commit(attempt.time);
+    }
+  }
+  if (!report) {
     appender.Rollback();
     if (!attempt.error) attempt.error = report.error();
     context_.logger.Error("Scrape commit failed", {{"target", target_->url()}, {"err", report.error().message()}});

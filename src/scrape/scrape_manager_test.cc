@@ -142,6 +142,19 @@ TEST_F(ScrapeManagerTest, VanishedSeriesBecomeStale) {
   EXPECT_THAT(Values(Series("scrape_series_added")), ElementsAre(2, 0, 1));
 }
 
+TEST_F(ScrapeManagerTest, TrackedTimestampsThatStorageRefusesEndTheSeries) {
+  Answer newer, older;
+  newer.body = "a 1 " + std::to_string(kStart - 1000) + "\n";
+  older.body = "a 2 " + std::to_string(kStart - 2000) + "\n";
+  http_.Script(kUrl, {newer, older, older});
+  auto job = Job();
+  job.track_timestamps_staleness = true;
+  Apply({job});
+  Targets("j", {"host:1"});
+  RunScrapes(3);
+  EXPECT_THAT(Values(Series("a")), ElementsAre(1, -1));
+}
+
 TEST_F(ScrapeManagerTest, FailuresMakeEverythingStaleAndReportDown) {
   Answer fine, bad, missing;
   fine.body = "a 1\nb 2\n";
