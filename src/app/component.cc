@@ -13,6 +13,7 @@ Result<void> Components::Add(Component component) {
 Result<void> Components::Apply(const LoadedConfig& config, std::string_view file) {
   bool failed = false;
   const MonotonicNs begun = clock_.Monotonic();
+  std::vector<LogField> fields;
   for (const auto& component : started_) {
     if (!component.apply) continue;
     const MonotonicNs start = clock_.Monotonic();
@@ -21,22 +22,25 @@ Result<void> Components::Apply(const LoadedConfig& config, std::string_view file
       logger_.Error("Failed to apply configuration",
                     {{"component", component.name}, {"err", applied.error().message()}});
     }
-    logger_.Debug("Applied configuration",
-                  {{"component", component.name}, {"duration", FormatGoDuration(clock_.Monotonic() - start)}});
+    fields.emplace_back(component.name, FormatGoDuration(clock_.Monotonic() - start));
   }
   if (failed) {
     return Fail(ErrorCode::kInvalid,
                 "one or more errors occurred while applying the new configuration (--config.file=\"" +
                     std::string(file) + "\")");
   }
-  logger_.Info("Completed loading of configuration file",
-               {{"filename", file}, {"totalDuration", FormatGoDuration(clock_.Monotonic() - begun)}});
+  fields.emplace_back("filename", file);
+  fields.emplace_back("totalDuration", FormatGoDuration(clock_.Monotonic() - begun));
+  logger_.Write(LogLevel::kInfo, "Completed loading of configuration file", fields);
   return {};
 }
 
 void Components::Stop() {
   while (!started_.empty()) {
-    if (started_.back().stop) started_.back().stop();
+    const Component& last = started_.back();
+    if (!last.stopping.empty()) logger_.Info(last.stopping);
+    if (last.stop) last.stop();
+    if (!last.stopped.empty()) logger_.Info(last.stopped);
     started_.pop_back();
   }
 }

@@ -19,6 +19,8 @@ struct Component {
   std::function<Result<void>()> start;                     // empty: nothing to start
   std::function<Result<void>(const LoadedConfig&)> apply;  // empty: nothing to reload
   std::function<void()> stop;                              // idempotent; empty: nothing to stop
+  std::string_view stopping = {};                          // lines of the log before and after it stops; empty: none
+  std::string_view stopped = {};
 };
 
 // Not thread-safe.

@@ -26,4 +26,8 @@ FileLimit RaiseOpenFileLimit();
 std::string FormatFileLimit(const FileLimit& limit);
 std::string FormatMemoryLimit();  // of address space, likewise
 
+// Which file system `path` is on, as linux/magic.h names it ("EXT4_SUPER_MAGIC"); hexadecimal digits of one that is not
+// in the table, "0" when it cannot be asked.
+std::string FileSystemType(const std::string& path);
+
 }  // namespace epi::app

@@ -67,7 +67,8 @@ void LogStart(const ServerSetup& setup) {
       {{"mode", "server"},
        {"version", "(version=" + build.version + ", branch=" + build.branch + ", revision=" + build.revision + ")"}});
   setup.logger.Info("operational information",
-                    {{"build_context", "(go=" + build.go_version + ", platform=" + setup.host.platform + ")"},
+                    {{"build_context", "(go=" + build.go_version + ", platform=" + setup.host.platform + ", user=" +
+                                           build.build_user + ", date=" + build.build_date + ", tags=epimetheus)"},
                      {"host_details", setup.host.kernel},
                      {"fd_limits", FormatFileLimit(RaiseOpenFileLimit())},
                      {"vm_limits", FormatMemoryLimit()}});
@@ -180,7 +181,7 @@ int Run(std::string_view program, const std::vector<std::string>& arguments) {
   if (done) done = server.Run();
   server.Stop();
   if (!done) {
-    logger.Error("Fatal error", {{"err", done.error().message()}});
+    logger.Error(server.failure_title(), {{"err", done.error().message()}});
     logger.Flush();
     return kFailed;
   }

@@ -63,13 +63,23 @@ class Server {
   Result<void> Run();
   // Stops everything, in reverse. Idempotent.
   void Stop();
+  // What an error of Start() or Run() is called in the log.
+  std::string_view failure_title() const { return failure_title_; }
 
  private:
-  Result<void> StartHttp();
+  // server_storage.cc; the first makes the others' parts too.
   Result<void> OpenDatabase();
+  Result<void> MakeReceivers();
+  Result<void> MakeQueryEngine();
+  void LogRetention(const config::RetentionConfig& retention);
+  void LogFileSystem() const;
+  // server_work.cc
   Result<void> StartScraping();
   Result<void> StartRules();
+  // server_web.cc
   void FillServices();
+  Result<void> StartHttp();
+
   // On a thread of its own: waits for the database, applies the first configuration, begins to work.
   void BecomeReady();
   Result<void> Reload();
@@ -100,7 +110,10 @@ class Server {
   std::atomic<bool> quit_asked_{false};
 
   std::mutex failure_mutex_;
-  Result<void> failure_;  // guarded by failure_mutex_: why the server must end
+  Result<void> failure_;                            // guarded by failure_mutex_: why the server must end
+  std::string_view failure_title_ = "Fatal error";  // while starting, of what is being started
+
+  config::RetentionConfig logged_retention_;  // guarded by reload_mutex_
 
   // In order of dependence: what stands further down uses what stands above.
   Budget request_budget_;

@@ -44,7 +44,9 @@ SignalEvent SignalSource::Wait(int timeout_ms) {
     if (fds[1].revents != 0) return SignalEvent::kStop;  // stays readable: every later Wait stops too
     signalfd_siginfo info;
     if (::read(signal_fd_, &info, sizeof info) != sizeof info) continue;
-    return info.ssi_signo == SIGHUP ? SignalEvent::kReload : SignalEvent::kStop;
+    if (info.ssi_signo == SIGHUP) return SignalEvent::kReload;
+    stop_signal_ = info.ssi_signo == SIGTERM ? "terminated" : "interrupt";
+    return SignalEvent::kStop;
   }
 }
 

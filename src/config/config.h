@@ -74,6 +74,7 @@ struct RetentionConfig {
   int64_t time = 0;
   int64_t size = 0;
   double percentage = 0;  // of the file system
+  bool operator==(const RetentionConfig&) const = default;
 };
 
 struct TsdbConfig {

@@ -150,7 +150,7 @@ Logger Logger::Named(std::string_view component) const {
 
 bool Logger::enabled(LogLevel level) const { return core_ != nullptr && level >= core_->level; }
 
-void Logger::Log(LogLevel level, std::string_view msg, std::initializer_list<LogField> fields, LogSource source) const {
+void Logger::Write(LogLevel level, std::string_view msg, std::span<const LogField> fields, LogSource source) const {
   if (!enabled(level)) return;
   LineWriter line(core_->format);
   line.Field("time", FormatTime(SystemClock().NowNs()));

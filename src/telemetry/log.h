@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -63,6 +64,8 @@ class Logger {
   void Error(std::string_view msg, std::initializer_list<LogField> fields = {}, LogSource source = {}) const {
     Log(LogLevel::kError, msg, fields, source);
   }
+  // For fields whose number is not known beforehand.
+  void Write(LogLevel level, std::string_view msg, std::span<const LogField> fields, LogSource source = {}) const;
   bool enabled(LogLevel level) const;
   // Returns once every line so far has reached stderr, or after a second.
   void Flush() const;
@@ -70,7 +73,9 @@ class Logger {
   uint64_t dropped() const;
 
  private:
-  void Log(LogLevel level, std::string_view msg, std::initializer_list<LogField> fields, LogSource source) const;
+  void Log(LogLevel level, std::string_view msg, std::initializer_list<LogField> fields, LogSource source) const {
+    Write(level, msg, std::span(fields.begin(), fields.size()), source);
+  }
   struct Core;
   std::shared_ptr<Core> core_;
   std::string component_;

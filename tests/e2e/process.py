@@ -5,6 +5,7 @@
 """
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -94,7 +95,8 @@ def lifecycle(binary, folder):
         check("a second server on the same data ends with 1", second.returncode == 1 and "lock" in second.stderr.lower(), second.stderr[-400:])
         taken = subprocess.run([binary, f"--config.file={server.config}", f"--storage.tsdb.path={folder}/other",
                                 f"--web.listen-address=127.0.0.1:{server.port}"], capture_output=True, text=True, timeout=20)
-        check("a taken port ends with 1", taken.returncode == 1 and "address already in use" in taken.stderr, taken.stderr[-400:])
+        check("a taken port ends with 1", taken.returncode == 1 and "level=ERROR" in taken.stderr and 'msg="Unable to start web listener"' in taken.stderr
+              and "address already in use" in taken.stderr, taken.stderr[-400:])
 
         def targets():
             return {t["labels"]["job"] for t in server.api("targets", state="active")["activeTargets"]}
@@ -137,6 +139,56 @@ def lifecycle(binary, folder):
         check("within seconds", time.monotonic() - start < 5)
 
 
+def messages(text):
+    """Level, message and the rest of each line of the log, without what differs from run to run."""
+    return [(m[1], m[2].strip('"'), m[3].strip()) for m in
+            (re.match(r'time=\S+ level=(\w+) source=\S+ msg=("(?:[^"\\\\]|\\\\.)*"|\S+)(.*)', line) for line in text.splitlines()) if m]
+
+
+def log_lines(binary, folder):
+    """What people search their logs for: the lines of a start, a reload and a stop, in this order."""
+    duration = r"\d[\d.a-zµ]*s"
+    with Server(binary, GOOD, f"{folder}/lines") as server:
+        server.wait_ready()
+        server.child.send_signal(signal.SIGHUP)
+        wait_until("it reloads", lambda: server.output().count("Completed loading of configuration file") == 2, 15)
+        server.child.send_signal(signal.SIGINT)
+        check("SIGINT ends with 0", server.child.wait(15) == 0)
+        lines = messages(server.output())
+        address = f"127.0.0.1:{server.port}"
+        loaded = "".join(f"{name}={duration} " for name in ("db_storage", "remote_storage", "query_engine", "scrape", "scrape_sd", "notify", "rules"))
+        at = 0
+        for level, message, rest in [
+            ("INFO", "Starting Prometheus Server", 'mode=server version="\\(version=3.14.0, branch=.*, revision=.*\\)"'),
+            ("INFO", "operational information", 'build_context="\\(go=.*, platform=linux/.*, user=.*, date=.*, tags=.*\\)" host_details=.* fd_limits=.* vm_limits=.*'),
+            ("INFO", "Start listening for connections", f"component=web address={address}"),
+            ("INFO", "Listening on", f"component=web address={address}"),
+            ("INFO", "TLS is disabled.", f"component=web http2=false address={address}"),
+            ("INFO", "Starting TSDB ...", ""),
+            ("INFO", "Loading configuration file", "filename=.*"),
+            ("INFO", "TSDB retention updated", "duration=15d size=0B percentage=0"),
+            ("INFO", "Completed loading of configuration file", loaded + f"filename=.* totalDuration={duration}"),
+            ("INFO", "filesystem information", r"fs_type=\w+"),
+            ("INFO", "TSDB started", ""),
+            ("INFO", "Starting rule manager...", 'component="rule manager"'),
+            ("INFO", "Server is ready to receive web requests.", ""),
+            ("INFO", "Completed loading of configuration file", loaded + f"filename=.* totalDuration={duration}"),
+            ("WARN", "Received an OS signal, exiting gracefully...", "signal=interrupt"),
+            ("INFO", "Stopping web handler...", ""), ("INFO", "Web handler stopped", ""),
+            ("INFO", "Stopping reloaders...", ""), ("INFO", "Reloaders stopped", ""),
+            ("INFO", "Stopping rule manager manager...", ""), ("INFO", "Rule manager stopped", ""),
+            ("INFO", "Stopping notifier manager...", ""), ("INFO", "Notifier manager stopped", ""),
+            ("INFO", "Stopping scrape discovery manager...", ""), ("INFO", "Scrape discovery manager stopped", ""),
+            ("INFO", "Stopping scrape manager...", ""), ("INFO", "Scrape manager stopped", ""),
+            ("INFO", "Stopping storage...", ""), ("INFO", "TSDB stopped", ""),
+            ("INFO", "See you next time!", ""),
+        ]:
+            found = next((i for i in range(at, len(lines)) if lines[i][:2] == (level, message) and re.fullmatch(rest, lines[i][2])), None)
+            check(f"the log says in its place: {message}", found is not None, (rest, lines[at:]))
+            at = at if found is None else found + 1
+        check("an unchanged retention is said once", sum(m == "TSDB retention updated" for _, m, _ in lines) == 1, lines)
+
+
 def big_forms(binary, folder):
     with Server(binary, GOOD, f"{folder}/forms") as server:
         server.wait_ready()
@@ -162,6 +214,7 @@ def main():
     with Scratch() as folder:
         command_line(sys.argv[1], folder)
         lifecycle(sys.argv[1], folder)
+        log_lines(sys.argv[1], folder)
         big_forms(sys.argv[1], folder)
         own_native_histograms(sys.argv[1], folder)
     print(f"{len(failures)} wrong")
