@@ -4,6 +4,7 @@
 #include <openssl/x509_vfy.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 
 #include "net/url.h"
@@ -11,6 +12,8 @@
 
 namespace epi::net {
 namespace {
+
+constexpr uint32_t kMaxPort = 65535;
 
 struct ErrnoRow {
   int number;
@@ -57,6 +60,15 @@ std::string DialText(const TransferFailure& failure) {
   return dial + "connect: " + (failure.detail.empty() ? "connection refused" : failure.detail);
 }
 
+// Hosts that libcurl does not even look up.
+std::string UnusableHostText(const TransferFailure& failure) {
+  const std::string port = failure.dialed_address.substr(failure.dialed_address.rfind(':') + 1);
+  uint32_t number = 0;
+  const auto read = std::from_chars(port.data(), port.data() + port.size(), number);
+  if (read.ec != std::errc() || number > kMaxPort) return "dial tcp: address " + port + ": invalid port";
+  return "dial tcp: lookup " + failure.host + ": no such host";
+}
+
 std::string ReadText(const TransferFailure& failure) {
   if (failure.os_error == 0) return failure.head_received ? "unexpected EOF" : "EOF";
   return "read tcp " + failure.local_address + "->" + failure.dialed_address + ": read: " + ErrnoText(failure.os_error);
@@ -79,6 +91,8 @@ std::string Describe(const TransferFailure& failure) {
   switch (failure.code) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return "dial tcp: lookup " + failure.host + ": no such host";
+    case CURLE_URL_MALFORMAT:
+      return UnusableHostText(failure);
     case CURLE_COULDNT_RESOLVE_PROXY:
       return "proxyconnect tcp: dial tcp: lookup: no such host";
     case CURLE_COULDNT_CONNECT:

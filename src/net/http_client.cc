@@ -392,6 +392,8 @@ class CurlClient final : public HttpClient {
     transfers_.emplace(transfer.id, std::move(owned));
     transfer.response.body = buffers_->Take();
     if (transfer.early_error) return FailWith(transfer, *transfer.early_error);
+    // There is no operation yet for the error to name.
+    if (const auto url = ParseUrl(transfer.url); !url) return Finish(transfer.id, Fail(url.error()));
     if (auto checked = CheckUrl(transfer.url); !checked) return FailWith(transfer, checked.error());
     StartOrAwaitToken(transfer);
   }

@@ -70,6 +70,13 @@ TEST(HttpClient, ErrorsReadAsGos) {
   answer = client->Call(Get("http://does-not-exist.invalid/"));
   EXPECT_EQ(answer.error().message(),
             "Get \"http://does-not-exist.invalid/\": dial tcp: lookup does-not-exist.invalid: no such host");
+  answer = client->Call(Get("http://a,b:1/"));
+  EXPECT_EQ(answer.error().message(), "Get \"http://a,b:1/\": dial tcp: lookup a,b: no such host");
+  answer = client->Call(Get("http://h:99999/"));
+  EXPECT_EQ(answer.error().message(), "Get \"http://h:99999/\": dial tcp: address 99999: invalid port");
+  // What is no URL is no operation either.
+  answer = client->Call(Get("http://h:x/"));
+  EXPECT_EQ(answer.error().message(), "parse \"http://h:x/\": invalid port \":x\" after host");
   answer = client->Call(Get("http:///x"));
   EXPECT_THAT(answer.error().message(), HasSubstr("no Host in request URL"));
 }

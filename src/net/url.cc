@@ -119,9 +119,9 @@ Result<std::string> ParseHost(std::string_view host) {
     if (!plain && std::string_view("!$&'()*+,;=:[]<>\"%").find(c) == std::string_view::npos)
       return Fail(ErrorCode::kInvalid, "invalid character " + Quoted(std::string_view(&c, 1)) + " in host name");
   }
-  // Only what no plain character could stand for may be escaped.
+  // Only what no plain character could stand for may be escaped, and '%' itself.
   for (size_t i = 0; i + 2 < host.size(); ++i)
-    if (host[i] == '%' && HexDigit(host[i + 1]) < 8)
+    if (host[i] == '%' && HexDigit(host[i + 1]) < 8 && host.substr(i, 3) != "%25")
       return Fail(ErrorCode::kInvalid, "invalid URL escape " + Quoted(host.substr(i, 3)));
   return Unescape(host, false);
 }
