@@ -222,6 +222,21 @@ TEST(TargetsFromGroup, LabelsThatRelabelingTookAway) {
   EXPECT_TRUE(TargetsFromGroup(group, job).active.empty());
 }
 
+// What relabeling leaves of the labels that say how histograms are scraped.
+TEST(TargetsFromGroup, HistogramLabelsMayBeEmpty) {
+  ScrapeJob job;
+  job.scrape_native_histograms = true;
+  job.relabel.emplace_back();
+  job.relabel[0].action = RelabelAction::kLabelDrop;
+  job.relabel[0].regex = AnchoredRegex::Compile("__.*_histograms.*__").value();
+  auto group = std::make_shared<TargetGroup>();
+  group->targets.push_back(Labels{{"__address__", "h:1"}});
+  const auto found = TargetsFromGroup(group, job);
+  ASSERT_EQ(found.active.size(), 1u);
+  EXPECT_TRUE(found.active[0].target->histograms().scrape_native);
+  EXPECT_FALSE(found.active[0].target->histograms().keep_classic);
+}
+
 TEST(TargetsFromGroup, TheGroupGivesNoAddress) {
   auto group = std::make_shared<TargetGroup>();
   group->source = "g";
@@ -237,11 +252,11 @@ TEST(Target, UrlFromLabelsAndParams) {
   job.job_name = "j";
   job.params = {{"a", {"1", "2"}}, {"b", {"x y"}}};
   auto group = std::make_shared<TargetGroup>();
-  group->targets.push_back(Labels{{"__address__", "[::1]:80"}, {"__param_a", "9"}, {"__param_c", "&"}});
+  group->targets.push_back(Labels{{"__address__", "[::1%eth0]:80"}, {"__param_a", "9"}, {"__param_c", "&"}});
   const auto found = TargetsFromGroup(group, job);
   ASSERT_EQ(found.active.size(), 1u);
-  EXPECT_EQ(found.active[0].target->url(), "http://[::1]:80/metrics?a=9&a=2&b=x+y&c=%26");
-  EXPECT_EQ(found.active[0].target->public_labels().ToString(), R"({instance="[::1]:80", job="j"})");
+  EXPECT_EQ(found.active[0].target->url(), "http://[::1%25eth0]:80/metrics?a=9&a=2&b=x+y&c=%26");
+  EXPECT_EQ(found.active[0].target->public_labels().ToString(), R"({instance="[::1%eth0]:80", job="j"})");
 }
 
 }  // namespace

@@ -211,7 +211,7 @@ std::vector<ActiveTarget> ScrapeManager::ActiveTargets(std::string_view pool_nam
     out.discovered = running.discovered.LabelsFor(settings->job);
     out.labels = target.public_labels();
     out.scrape_pool.assign(pool_name);
-    out.scrape_url = target.url();
+    out.scrape_url = UrlOfTarget(target.labels(), settings->job);
     out.last_error = std::move(state.last_error);
     out.last_scrape_ns = state.last_scrape_ns;
     out.last_duration_seconds = state.last_duration_seconds;
@@ -256,7 +256,11 @@ std::shared_ptr<const ScrapeJob> ScrapeManager::Job(std::string_view pool_name) 
 
 Result<std::vector<RelabelStep>> ScrapeManager::RelabelSteps(std::string_view pool_name, const Labels& labels) const {
   const auto job = Job(pool_name);
-  if (!job) return Fail(ErrorCode::kNotFound, "scrape pool not found: " + std::string(pool_name));
+  if (!job) {
+    std::string message = "scrape pool ";
+    AppendQuoted(message, pool_name);
+    return Fail(ErrorCode::kNotFound, message + " not found");
+  }
   std::vector<RelabelStep> steps;
   LabelsBuilder builder(labels);
   bool keep = true;

@@ -106,7 +106,7 @@ TEST_F(ScrapeManagerTest, SamplesAndReportsAreStored) {
   ASSERT_THAT(targets, SizeIs(1));
   EXPECT_EQ(targets[0].health, TargetHealth::kUp);
   EXPECT_EQ(targets[0].last_error, "");
-  EXPECT_EQ(targets[0].scrape_url, kUrl);
+  EXPECT_EQ(targets[0].scrape_url.ToString(), kUrl);
   EXPECT_EQ(targets[0].interval, "10s");
   const auto samples = storage_.Samples(Series("a"));
   EXPECT_EQ(samples[1].t - samples[0].t, kInterval);

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "model/duration.h"
 #include "model/labels.h"
+#include "net/url.h"
 #include "scrape/metadata_cache.h"
 #include "scrape/scrape_job.h"
 
@@ -24,7 +25,7 @@ struct ActiveTarget {
   Labels discovered;  // before relabeling, with the job's defaults
   Labels labels;      // attached to samples
   std::string scrape_pool;
-  std::string scrape_url;
+  net::Url scrape_url;
   std::string last_error;      // empty when fine
   int64_t last_scrape_ns = 0;  // wall clock; 0 before the first scrape
   double last_duration_seconds = 0;
@@ -69,6 +70,6 @@ struct GlobalUrlResult {
   std::string url;
   std::string error;  // why it could not be told, or empty; `url` is then the scrape URL
 };
-GlobalUrlResult GlobalUrl(const std::string& scrape_url, const ExternalAddress& external);
+GlobalUrlResult GlobalUrl(const net::Url& scrape_url, const ExternalAddress& external);
 
 }  // namespace epi::scrape

@@ -5,7 +5,6 @@
 #include <map>
 
 #include "model/utf8.h"
-#include "net/url.h"
 
 namespace epi::scrape {
 namespace {
@@ -86,7 +85,13 @@ Labels PublicLabels(const Labels& labels) {
   return builder.Build();
 }
 
-std::string TargetUrl(const Labels& labels, const ScrapeJob& job) {
+bool FlagOf(const Labels& labels, std::string_view name, bool otherwise) {
+  return ParseBool(labels.Get(name)).value_or(otherwise);
+}
+
+}  // namespace
+
+net::Url UrlOfTarget(const Labels& labels, const ScrapeJob& job) {
   std::map<std::string, std::vector<std::string>> params(job.params.begin(), job.params.end());
   for (const LabelView label : labels) {
     if (!label.name.starts_with(kParamPrefix)) continue;
@@ -102,16 +107,15 @@ std::string TargetUrl(const Labels& labels, const ScrapeJob& job) {
   net::Url url;
   url.scheme.assign(labels.Get(kScheme));
   url.has_authority = true;
-  url.host.assign(labels.Get(kAddress));
+  for (const char c : labels.Get(kAddress)) {
+    url.host += c;
+    if (c == '%' && url.host.starts_with('[')) url.host += "25";  // before a zone
+  }
   if (url.host.empty() && labels.Has(kUnixSocket)) url.host = "localhost";
   url.path.assign(labels.Get(kMetricsPath));
   url.raw_query = net::EncodeQueryString(pairs);
-  return url.ToString();
+  return url;
 }
-
-bool FlagOf(const Labels& labels, std::string_view name) { return ParseBool(labels.Get(name)).value_or(false); }
-
-}  // namespace
 
 uint64_t Fnv64a(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325;
@@ -158,7 +162,9 @@ Result<PopulatedLabels> PopulateLabels(const Labels& discovered, const ScrapeJob
   EPI_TRY(CheckAddress(address));
   EPI_TRY(CheckTimes(builder));
   for (const auto& [label, what] : kBoolLabels) {
-    if (auto parsed = ParseBool(builder.Get(label)); !parsed) return Fail(What(what, parsed.error()));
+    const std::string_view text = builder.Get(label);
+    if (text.empty()) continue;
+    if (auto parsed = ParseBool(text); !parsed) return Fail(What(what, parsed.error()));
   }
   const Labels relabeled = builder.Build();
   for (const LabelView label : relabeled) {
@@ -180,11 +186,13 @@ Result<PopulatedLabels> PopulateLabels(const Labels& discovered, const ScrapeJob
 Target::Target(Labels labels, const ScrapeJob& job)
     : labels_(std::move(labels)),
       public_labels_(PublicLabels(labels_)),
-      url_(TargetUrl(labels_, job)),
+      url_(UrlOfTarget(labels_, job).ToString()),
       unix_socket_(labels_.Get(kUnixSocket)),
       interval_ms_(ParseDuration(labels_.Get(kInterval)).value_or(job.scrape_interval)),
       timeout_ms_(ParseDuration(labels_.Get(kTimeout)).value_or(job.scrape_timeout)),
-      histograms_{FlagOf(labels_, kScrapeNative), FlagOf(labels_, kKeepClassic), FlagOf(labels_, kConvertClassic)} {
+      histograms_{FlagOf(labels_, kScrapeNative, job.scrape_native_histograms),
+                  FlagOf(labels_, kKeepClassic, job.always_scrape_classic_histograms),
+                  FlagOf(labels_, kConvertClassic, job.convert_classic_histograms_to_nhcb)} {
   char digits[24];
   std::snprintf(digits, sizeof digits, "%016llu", static_cast<unsigned long long>(labels_.PrometheusHash()));
   hash_ = Fnv64a(std::string(digits) + url_);

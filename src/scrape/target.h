@@ -12,6 +12,7 @@
 #include "discovery/target_group.h"
 #include "model/duration.h"
 #include "model/labels.h"
+#include "net/url.h"
 #include "scrape/ingest.h"
 #include "scrape/scrape_job.h"
 
@@ -78,6 +79,9 @@ struct GroupTargets {
   std::vector<std::string> failures;  // "instance N in group G: …"
 };
 GroupTargets TargetsFromGroup(const std::shared_ptr<const TargetGroup>& group, const ScrapeJob& job);
+
+// Where a target with these labels is scraped.
+net::Url UrlOfTarget(const Labels& labels, const ScrapeJob& job);
 
 // FNV-1a, 64 bits: what Prometheus derives scrape offsets from.
 uint64_t Fnv64a(std::string_view text);

@@ -38,7 +38,7 @@ class ResponseSchemaTest : public WebFixture {
     target.discovered = {{"__address__", "a:1"}, {"job", "one"}};
     target.labels = {{"instance", "a:1"}, {"job", "one"}};
     target.scrape_pool = "one";
-    target.scrape_url = "http://a:1/metrics";
+    target.scrape_url = net::ParseUrl("http://a:1/metrics").value();
     target.last_error = "failed";
     target.health = scrape::TargetHealth::kDown;
     target.interval = "15s";

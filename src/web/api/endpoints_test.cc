@@ -71,7 +71,7 @@ class EndpointsTest : public WebFixture {
                            {"__scrape_timeout__", "0s"}};
     blackbox.labels = {{"job", "blackbox"}};
     blackbox.scrape_pool = "blackbox";
-    blackbox.scrape_url = "http://localhost:9115/probe?target=example.com";
+    blackbox.scrape_url = net::ParseUrl("http://localhost:9115/probe?target=example.com").value();
     blackbox.last_error = "failed";
     blackbox.last_duration_seconds = 0.1;
     blackbox.health = scrape::TargetHealth::kDown;
@@ -81,7 +81,7 @@ class EndpointsTest : public WebFixture {
     test.discovered = blackbox.discovered.Without("__param_target");
     test.labels = {{"job", "test"}};
     test.scrape_pool = "test";
-    test.scrape_url = "http://example.com:8080/metrics";
+    test.scrape_url = net::ParseUrl("http://example.com:8080/metrics").value();
     test.last_error = "";
     test.last_duration_seconds = 0.07;
     test.health = scrape::TargetHealth::kUp;

@@ -35,7 +35,7 @@ void WriteActiveTarget(JsonWriter& json, const scrape::ActiveTarget& target, con
   json.Key("scrapePool");
   json.String(target.scrape_pool);
   json.Key("scrapeUrl");
-  json.String(target.scrape_url);
+  json.String(target.scrape_url.ToString());
   json.Key("globalUrl");
   json.String(global.url);
   json.Key("lastError");
@@ -110,12 +110,18 @@ Result<Labels> ParseLabelsJson(std::string_view text) {
   const auto failed = [](std::string_view why) {
     return Fail(ErrorCode::kInvalid, "error parsing labels: " + std::string(why));
   };
+  const auto is_not = [&](const nlohmann::json& value, std::string_view type) {
+    const std::string kind = value.is_boolean() ? "bool" : value.type_name();
+    return failed("json: cannot unmarshal " + kind + " into Go value of type " + std::string(type));
+  };
   const auto parsed = nlohmann::json::parse(text, nullptr, false);
   if (parsed.is_discarded()) return failed("invalid JSON");
-  if (!parsed.is_object()) return failed("json: cannot unmarshal into a map of strings");
   LabelsBuilder labels;
+  if (parsed.is_null()) return labels.Build();
+  if (!parsed.is_object()) return is_not(parsed, "map[string]string");
   for (const auto& [name, value] : parsed.items()) {
-    if (!value.is_string()) return failed("json: cannot unmarshal a value that is not a string");
+    if (value.is_null()) continue;  // as an empty string, which is no label
+    if (!value.is_string()) return is_not(value, "string");
     labels.Set(name, value.get_ref<const std::string&>());
   }
   return labels.Build();
