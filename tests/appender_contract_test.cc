@@ -146,19 +146,45 @@ TEST_P(AppenderContract, ASeriesMayChangeKindWithinABatch) {
 }
 
 TEST_P(AppenderContract, SamplesAreJudgedInTheOrderOfTheCalls) {
+  appender_->AddAt(a_, 500, 1);
+  Commit();
+  appender_->AddAt(a_, 2000, 1);
+  appender_->AddAt(a_, 400, 1);
+  appender_->Add(a_, 1);
+  AddHistogram(b_, 9500, 1);
+  appender_->AddAt(a_, 500, 2);
+  AddHistogram(a_, 300, 1);
+  const auto report = Commit();
+  EXPECT_EQ(report.accepted, 3u);
+  Times refused;
+  std::vector<uint32_t> indexes;
+  for (const auto& refusal : report.refusals) {
+    refused.push_back(refusal.time);
+    indexes.push_back(refusal.index);
+  }
+  EXPECT_EQ(refused, (Times{400, 500, 300}));
+  EXPECT_EQ(indexes, (std::vector<uint32_t>{1, 2, 1}));
+  EXPECT_EQ(Floats("a"), (Times{500, 2000, 10'000}));
+  EXPECT_EQ(Histograms("b"), Times{9500});
+}
+
+// What a batch's own samples keep out is no refusal: the sender cannot mend it by sending the rest again.
+TEST_P(AppenderContract, SamplesThatOnlyMeetEachOtherAreLeftOut) {
+  appender_->set_on_refusal(BatchAppender::OnRefusal::kAbort);
   appender_->AddAt(a_, 2000, 1);
   appender_->AddAt(a_, 1000, 1);
+  appender_->AddAt(a_, 2000, 2);
   appender_->Add(a_, 1);
   appender_->AddAt(a_, 9000, 1);
   appender_->Add(b_, 1);
   AddHistogram(b_, 9500, 1);
+  AddHistogram(b_, 10'000, 1);
   const auto report = Commit();
-  EXPECT_EQ(report.accepted, 3u);
-  Times refused;
-  for (const auto& refusal : report.refusals) refused.push_back(refusal.time);
-  EXPECT_EQ(refused, (Times{1000, 9000, 9500}));
+  EXPECT_EQ(report.accepted, 8u);
+  EXPECT_TRUE(report.refusals.empty());
   EXPECT_EQ(Floats("a"), (Times{2000, 10'000}));
   EXPECT_EQ(Floats("b"), Times{10'000});
+  EXPECT_EQ(Histograms("b"), Times{});
 }
 
 const StorageKind kStorages[] = {

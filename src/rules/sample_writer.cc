@@ -40,6 +40,8 @@ Result<BatchAppender*> SampleWriter::Appender() {
     EPI_ASSIGN(appender_, storage_.OpenGroup({GroupIdentity::Kind::kRules, key_}));
   }
   appender_->Rollback();
+  // What a rule had to say about an earlier time it has said.
+  appender_->set_on_late(BatchAppender::OnLate::kRefuse);
   return appender_.get();
 }
 

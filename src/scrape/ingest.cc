@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "model/histogram_start.h"
 #include "model/histogram_validate.h"
 #include "model/utf8.h"
 #include "scrape/histogram_limits.h"
@@ -466,6 +467,12 @@ Result<CachedLine*> SampleIngest::Run::NewSeries(ExpositionParser& parser, Cache
     }
     return nullptr;
   }
+  if (appender_.RefuseOutOfBounds(sample_time, parser.entry().kind == EntryKind::kHistogram)) {
+    ++result_.kept;
+    ++appended_;
+    ++result_.out_of_bounds;
+    return nullptr;
+  }
   EPI_ASSIGN(const SeriesRef ref, appender_.Intern(labels));
   ++result_.series_added;
   line.ref = static_cast<uint64_t>(ref);
@@ -544,20 +551,12 @@ bool SampleIngest::Run::AddZeroSample(const ExpositionEntry& entry, SeriesRef re
                                       TimestampMs sample_time) {
   if (start == 0 || start >= sample_time) return false;
   if (std::exchange(zeroed_starts_[ref], start) == start) return false;
-  const auto zero_of = [](const auto& like) {
-    auto zero = std::make_shared<std::remove_cvref_t<decltype(like)>>();
-    zero->counter_reset_hint = CounterResetHint::kReset;
-    zero->schema = like.schema;
-    zero->zero_threshold = like.zero_threshold;
-    zero->custom_values = like.custom_values;
-    return zero;
-  };
   if (entry.kind == EntryKind::kSeries) {
-    appender_.AddAt(ref, start, 0);
+    appender_.AddStartZero(ref, start);
   } else if (entry.histogram) {
-    appender_.AddHistogram({ref, start, 0, zero_of(*entry.histogram), nullptr});
+    appender_.AddHistogram({ref, start, 0, ZeroLike(*entry.histogram), nullptr, 0, 0, true});
   } else {
-    appender_.AddHistogram({ref, start, 0, nullptr, zero_of(*entry.float_histogram)});
+    appender_.AddHistogram({ref, start, 0, nullptr, ZeroLike(*entry.float_histogram), 0, 0, true});
   }
   return true;
 }

@@ -303,6 +303,8 @@ Result<BatchAppender*> ScrapeLoop::Appender() {
     identity.kind = GroupIdentity::Kind::kScrape;
     identity.key = target_->public_labels().ToString() + ";" + target_->url();
     EPI_ASSIGN(appender_, context_.storage.OpenGroup(identity));
+    // The end of a series that another loop goes on with is no news.
+    appender_->set_on_late(BatchAppender::OnLate::kStoreSamples);
   }
   return appender_.get();
 }

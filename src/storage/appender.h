@@ -23,15 +23,17 @@ inline constexpr SeriesRef kNoSeries{0};
 
 // Why a sample was not stored. The texts are Prometheus's (storage/errors of the reference).
 enum class RejectReason : unsigned char {
-  kDuplicate,     // same time, other value: "duplicate sample for timestamp"
-  kOutOfOrder,    // older than the newest and no out-of-order window: "out of order sample"
-  kTooOld,        // outside the out-of-order window: "too old sample"
-  kOutOfBounds,   // before the head's minimum valid time: "out of bounds"
-  kSeriesLimit,   // a limit on series was reached
-  kInvalidValue,  // a histogram that does not add up
-  kExemplar,      // exemplar refused: out of order, duplicate, labels too long
+  kDuplicate,       // same time, other value: "duplicate sample for timestamp"
+  kOutOfOrder,      // older than the newest and no out-of-order window: "out of order sample"
+  kTooOld,          // outside the out-of-order window: "too old sample"
+  kOutOfBounds,     // before the head's minimum valid time: "out of bounds"
+  kSeriesLimit,     // a limit on series was reached
+  kInvalidValue,    // a histogram that does not add up
+  kExemplar,        // an exemplar older than its series' newest: "out of order exemplar"
+  kExemplarLabels,  // an exemplar's labels are too long
 };
-inline constexpr size_t kRejectReasons = 7;
+inline constexpr size_t kRejectReasons = 8;
+constexpr bool ConcernsExemplar(RejectReason reason) { return reason >= RejectReason::kExemplar; }
 std::string_view RejectReasonText(RejectReason reason);
 
 struct AppendReport {
@@ -50,6 +52,10 @@ struct AppendReport {
     TimestampMs time = 0;
     RejectReason reason = RejectReason::kDuplicate;
     bool is_histogram = false;
+    // Its place among the samples with times of their own, the histograms or the exemplars of the batch.
+    uint32_t index = 0;
+    std::string detail;  // as in Rejected
+    std::string_view text() const { return detail.empty() ? RejectReasonText(reason) : std::string_view(detail); }
   };
   std::vector<Refusal> refusals;
   std::vector<SeriesRef> dead;  // refs that no longer name a series; their samples were not stored
@@ -72,6 +78,7 @@ class BatchAppender {
     double value;
     TimestampMs start_time;     // 0 = none
     uint32_t after_floats = 0;  // how many Add() came before
+    bool is_start_zero = false;
   };
   struct HistogramSample {
     SeriesRef ref;
@@ -82,6 +89,7 @@ class BatchAppender {
     // Set by AddHistogram: how many Add() and AddAt() came before.
     uint32_t after_floats = 0;
     uint32_t after_timed = 0;
+    bool is_start_zero = false;  // as AddStartZero
   };
   struct PendingExemplar {
     SeriesRef ref;
@@ -90,8 +98,16 @@ class BatchAppender {
 
   // What a Commit does when samples are refused.
   enum class OnRefusal : unsigned char {
-    kSkip,   // the others are stored
-    kAbort,  // nothing is stored: `accepted` and `commit` of the report are 0
+    kSkip,       // the others are stored
+    kAbort,      // nothing is stored: `accepted` and `commit` of the report are 0
+    kOnlyJudge,  // nothing is stored in any case
+  };
+
+  // What becomes of samples that would be stored out of order.
+  enum class OnLate : unsigned char {
+    kStore,
+    kStoreSamples,  // stale markers are refused as out of order
+    kRefuse,        // all are
   };
 
   virtual ~BatchAppender() = default;
@@ -100,7 +116,9 @@ class BatchAppender {
   // The same for refs that no longer name a series. With kAbort the caller interns them again and commits the whole
   // batch once more.
   void set_on_dead(OnRefusal policy) { on_dead_ = policy; }
-  // Fill AppendReport::refusals; costs time and memory per refused sample.
+  void set_on_late(OnLate policy) { on_late_ = policy; }
+  // Fill AppendReport::refusals; costs time and memory per refused sample. Without it, what would store nothing anyway
+  // is judged up to the first refusal only.
   void set_list_refusals(bool list) { list_refusals_ = list; }
 
   // The series with these labels, made new if needed. Slow path: once a series, the caller keeps the ref. kLimit when a
@@ -108,13 +126,28 @@ class BatchAppender {
   virtual Result<SeriesRef> Intern(const Labels& labels) = 0;
   // kNoSeries when there is no such series (yet).
   virtual SeriesRef Find(const Labels& labels) const = 0;
+  // Whether a sample at this time is out of bounds whatever its series; counted as refused when so. To be asked before
+  // a series is made for it.
+  virtual bool RefuseOutOfBounds(TimestampMs time, bool histogram) {
+    static_cast<void>(time);
+    static_cast<void>(histogram);
+    return false;
+  }
 
   // Samples of all kinds are judged and stored in the order of the calls, so a series may change kind within a batch.
-  // The hot path: one value at the batch's time.
+  // Refused is what the series as it was before the batch refuses. What it would have taken but for an earlier sample
+  // of the batch (of the same time, or newer without an out-of-order window) is left out and counted as accepted. The
+  // hot path: one value at the batch's time.
   void Add(SeriesRef ref, double value) { floats_.push_back({ref, value}); }
   void AddMany(std::span<const FloatSample> samples) { floats_.insert(floats_.end(), samples.begin(), samples.end()); }
   void AddAt(SeriesRef ref, TimestampMs time, double value, TimestampMs start_time = 0) {
     timed_.push_back({ref, time, value, start_time, static_cast<uint32_t>(floats_.size())});
+  }
+  // The zero that a counter had at its start. When it cannot be stored in order it is left out, and that is neither
+  // counted nor reported: as a rule it was stored long ago.
+  void AddStartZero(SeriesRef ref, TimestampMs start) {
+    AddAt(ref, start, 0);
+    timed_.back().is_start_zero = true;
   }
   void AddHistogram(HistogramSample sample) {
     sample.after_floats = static_cast<uint32_t>(floats_.size());
@@ -142,6 +175,7 @@ class BatchAppender {
   std::vector<PendingExemplar> exemplars_;
   OnRefusal on_refusal_ = OnRefusal::kSkip;
   OnRefusal on_dead_ = OnRefusal::kSkip;
+  OnLate on_late_ = OnLate::kStore;
   bool list_refusals_ = false;
 };
 

@@ -116,8 +116,8 @@ struct Report {
   bool list_refusals;
 
   void Reject(RejectReason reason, const Labels& labels, SeriesRef ref, TimestampMs time, bool is_histogram,
-              std::string detail = {}) {
-    if (list_refusals) report.refusals.push_back({ref, time, reason, is_histogram});
+              std::string detail = {}, uint32_t index = 0) {
+    if (list_refusals) report.refusals.push_back({ref, time, reason, is_histogram, index, detail});
     auto& rejected = report.rejected[static_cast<size_t>(reason)];
     if (rejected.count++ > 0) return;
     rejected.first = labels;
@@ -131,10 +131,16 @@ std::shared_ptr<const FloatHistogram> WithHint(FloatHistogram h, CounterResetHin
   return std::make_shared<const FloatHistogram>(std::move(h));
 }
 
-// The place a sample goes to, or why it has none. An accepted repetition has neither.
-void Store(State& state, Series& series, SeriesRef ref, StoredSample sample, Report& report) {
+// The place a sample goes to, or why it has none. An accepted repetition has neither, nor has what only an earlier
+// sample of the batch keeps out. `before`: the series as it was before the batch.
+void Store(State& state, Series& series, const Series& before, SeriesRef ref, StoredSample sample, uint32_t index,
+           Report& report) {
   const auto reject = [&](RejectReason reason) {
-    report.Reject(reason, series.labels, ref, sample.t, sample.is_histogram());
+    if (before.samples.empty() || before.samples.back().t < sample.t) {
+      ++report.report.accepted;
+      return;
+    }
+    report.Reject(reason, series.labels, ref, sample.t, sample.is_histogram(), {}, index);
   };
   auto& samples = series.samples;
   if (IsStaleNaN(sample.value) && !sample.is_histogram() && !samples.empty() && samples.back().is_histogram()) {
@@ -152,11 +158,12 @@ void Store(State& state, Series& series, SeriesRef ref, StoredSample sample, Rep
       return;
     }
     const bool newest = at + 1 == samples.end();
-    if (same_time && newest) return reject(RejectReason::kDuplicate);
+    const bool was_newest = !before.samples.empty() && before.samples.back().t == sample.t;
+    if (was_newest || (same_time && newest)) return reject(RejectReason::kDuplicate);
     const int64_t window = state.options.out_of_order_window_ms;
     if (window == 0) return reject(RejectReason::kOutOfOrder);
     if (sample.t < state.newest - window) return reject(RejectReason::kTooOld);
-    if (same_time) return;  // a late sample at a taken time is dropped without a word, as in Prometheus
+    if (same_time) return;  // what a late sample does to another one of its time is not played here
   }
   ++report.report.accepted;
   state.newest = std::max(state.newest, sample.t);
@@ -171,19 +178,20 @@ void Store(State& state, Series& series, SeriesRef ref, StoredSample sample, Rep
   samples.insert(at, std::move(sample));
 }
 
-void StoreExemplar(Series& series, SeriesRef ref, Exemplar exemplar, uint64_t commit, Report& report) {
+void StoreExemplar(Series& series, SeriesRef ref, Exemplar exemplar, uint32_t index, uint64_t commit, Report& report) {
   size_t runes = 0;
   for (const auto& label : exemplar.labels) runes += CountRunes(label.name) + CountRunes(label.value);
   if (runes > kMaxExemplarLabelRunes) {
-    return report.Reject(RejectReason::kExemplar, series.labels, ref, exemplar.time, false,
-                         "label length for exemplar exceeds maximum of 128 UTF-8 characters");
+    return report.Reject(RejectReason::kExemplarLabels, series.labels, ref, exemplar.time, false,
+                         "label length for exemplar exceeds maximum of 128 UTF-8 characters", index);
   }
   if (!series.exemplars.empty()) {
     const Exemplar& last = series.exemplars.back().exemplar;
     if (last.labels == exemplar.labels && last.time == exemplar.time && SameBits(last.value, exemplar.value)) return;
     const bool older = exemplar.time < last.time || (exemplar.time == last.time && exemplar.value < last.value);
     if (older) {
-      return report.Reject(RejectReason::kExemplar, series.labels, ref, exemplar.time, false, "out of order exemplar");
+      return report.Reject(RejectReason::kExemplar, series.labels, ref, exemplar.time, false, "out of order exemplar",
+                           index);
     }
   }
   series.exemplars.push_back({std::move(exemplar), commit});
@@ -227,8 +235,8 @@ class Appender final : public BatchAppender {
     report.commit = ++state_->commit;
     const auto before = Touched();
     const TimestampMs newest_before = state_->newest;
-    Write(time, report);
-    if ((on_refusal_ == OnRefusal::kAbort && report.any_sample_refused()) ||
+    Write(time, before, report);
+    if (on_refusal_ == OnRefusal::kOnlyJudge || (on_refusal_ == OnRefusal::kAbort && report.any_sample_refused()) ||
         (on_dead_ == OnRefusal::kAbort && !report.dead.empty())) {
       for (const auto& [ref, series] : before) *state_->series[ref] = series;
       state_->newest = newest_before;
@@ -241,33 +249,40 @@ class Appender final : public BatchAppender {
   }
 
  private:
-  void Write(TimestampMs time, AppendReport& out) {
+  using SeriesByRef = std::map<uint64_t, Series>;
+  void Write(TimestampMs time, const SeriesByRef& before, AppendReport& out) {
     Report report{out, list_refusals_};
-    StoreInOrder(time, out.commit, report);
-    for (auto& e : exemplars_) {
+    StoreInOrder(time, out.commit, before, report);
+    for (uint32_t index = 0; index < exemplars_.size(); ++index) {
+      auto& e = exemplars_[index];
       const auto series = Live(e.ref, report);
       if (series == nullptr) continue;
       if (!e.exemplar.has_time) e.exemplar.time = time;
-      StoreExemplar(*series, e.ref, std::move(e.exemplar), out.commit, report);
+      StoreExemplar(*series, e.ref, std::move(e.exemplar), index, out.commit, report);
     }
     for (auto& [ref, metadata] : metadata_) {
       if (const auto series = Live(ref, report)) series->metadata = std::move(metadata);
     }
   }
   // In the order of the calls: later lists know how many calls of the earlier ones came before theirs.
-  void StoreInOrder(TimestampMs time, uint64_t commit, Report& report) {
+  void StoreInOrder(TimestampMs time, uint64_t commit, const SeriesByRef& before, Report& report) {
+    const auto store = [&](SeriesRef ref, StoredSample sample, std::ptrdiff_t index) {
+      if (const auto series = Live(ref, report))
+        Store(*state_, *series, before.at(static_cast<uint64_t>(ref)), ref, std::move(sample),
+              static_cast<uint32_t>(index), report);
+    };
     const auto at = [time](TimestampMs t) { return t == kBatchTime ? time : t; };
     auto plain = floats_.begin();
     auto timed = timed_.begin();
     const auto plain_before = [&](size_t end) {
       for (; plain < floats_.begin() + static_cast<std::ptrdiff_t>(end); ++plain)
-        StoreFor(plain->ref, StoredSample{time, 0, plain->value, nullptr, nullptr, commit}, report);
+        store(plain->ref, StoredSample{time, 0, plain->value, nullptr, nullptr, commit}, plain - floats_.begin());
     };
     const auto timed_before = [&](size_t end) {
       for (; timed < timed_.begin() + static_cast<std::ptrdiff_t>(end); ++timed) {
         plain_before(timed->after_floats);
-        StoreFor(timed->ref, StoredSample{at(timed->time), timed->start_time, timed->value, nullptr, nullptr, commit},
-                 report);
+        store(timed->ref, StoredSample{at(timed->time), timed->start_time, timed->value, nullptr, nullptr, commit},
+              timed - timed_.begin());
       }
     };
     for (const auto& s : histograms_) {
@@ -275,14 +290,14 @@ class Appender final : public BatchAppender {
       plain_before(s.after_floats);
       StoredSample sample{at(s.time), s.start_time, 0, s.integer, s.floats, commit};
       if (sample.integer != nullptr) sample.floats = std::make_shared<FloatHistogram>(ToFloat(*sample.integer));
-      StoreFor(s.ref, std::move(sample), report);
+      store(s.ref, std::move(sample), &s - histograms_.data());
     }
     timed_before(timed_.size());
     plain_before(floats_.size());
   }
   // Copies of the series this batch names, to go back to.
-  std::map<uint64_t, Series> Touched() const {
-    std::map<uint64_t, Series> out;
+  SeriesByRef Touched() const {
+    SeriesByRef out;
     const auto add = [&](SeriesRef ref) {
       if (const auto series = state_->Find(static_cast<uint64_t>(ref)))
         out.emplace(static_cast<uint64_t>(ref), *series);
@@ -304,10 +319,6 @@ class Appender final : public BatchAppender {
     if (series == nullptr && std::find(dead.begin(), dead.end(), ref) == dead.end()) dead.push_back(ref);
     return series;
   }
-  void StoreFor(SeriesRef ref, StoredSample sample, Report& report) {
-    if (const auto series = Live(ref, report)) Store(*state_, *series, ref, std::move(sample), report);
-  }
-
   std::shared_ptr<State> state_;
   std::vector<std::pair<SeriesRef, MetricMetadata>> metadata_;
   bool refused_ = false;

@@ -111,11 +111,16 @@ Result<AppendReport> EarlyAppender::CommitToHead(TimestampMs time) {
   head.set_on_refusal(on_refusal_);
   head.set_on_dead(on_dead_);
   head.set_list_refusals(list_refusals_);
+  head.set_on_late(on_late_);
   ForEachInOrder(
       floats_.size(), timed_, histograms_, [&](size_t i) { head.Add(HeadRef(floats_[i].ref), floats_[i].value); },
       [&](size_t i) {
         const TimedSample& sample = timed_[i];
-        head.AddAt(HeadRef(sample.ref), sample.time, sample.value, sample.start_time);
+        if (sample.is_start_zero) {
+          head.AddStartZero(HeadRef(sample.ref), sample.time);
+        } else {
+          head.AddAt(HeadRef(sample.ref), sample.time, sample.value, sample.start_time);
+        }
       },
       [&](size_t i) {
         HistogramSample& sample = histograms_[i];

@@ -15,26 +15,33 @@ size_t ExemplarLabelLength(const Labels& labels) {
   return length;
 }
 
-ExemplarRing::Verdict ExemplarRing::Check(uint32_t series, const Exemplar& exemplar) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (capacity_ == 0) return Verdict::kDisabled;
-  if (ExemplarLabelLength(exemplar.labels) > kMaxExemplarLabelLength) return Verdict::kLabelsTooLong;
-  const auto found = ends_.find(series);
-  if (found == ends_.end()) return Verdict::kAccept;
-  const Exemplar& newest = slots_[found->second.newest].exemplar;
-  if (exemplar.time == newest.time && exemplar.labels == newest.labels &&
-      std::bit_cast<uint64_t>(exemplar.value) == std::bit_cast<uint64_t>(newest.value)) {
-    return Verdict::kSame;
-  }
+// A value that is no number is never the same as another.
+ExemplarRing::Verdict ExemplarRing::Compare(const Exemplar& exemplar, const Exemplar& newest) const {
   if (exemplar.time < newest.time) {
     return exemplar.time <= newest.time - late_window_ms_ ? Verdict::kOutOfOrder : Verdict::kAccept;
   }
-  if (exemplar.time == newest.time &&
-      (exemplar.value < newest.value ||
-       (exemplar.value == newest.value && exemplar.labels.PrometheusHash() < newest.labels.PrometheusHash()))) {
-    return Verdict::kOutOfOrder;
+  if (exemplar.time > newest.time) return Verdict::kAccept;
+  if (exemplar.labels == newest.labels && exemplar.value == newest.value) return Verdict::kSame;
+  const bool before =
+      exemplar.value < newest.value ||
+      (exemplar.value == newest.value && exemplar.labels.PrometheusHash() < newest.labels.PrometheusHash());
+  return before ? Verdict::kOutOfOrder : Verdict::kAccept;
+}
+
+ExemplarRing::Verdict ExemplarRing::Check(uint32_t series, const Exemplar& exemplar, const Exemplar* pending) const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (capacity_ == 0) return Verdict::kDisabled;
+  if (ExemplarLabelLength(exemplar.labels) > kMaxExemplarLabelLength) return Verdict::kLabelsTooLong;
+  if (pending != nullptr) {
+    if (const Verdict verdict = Compare(exemplar, *pending); verdict != Verdict::kAccept) return verdict;
   }
-  return Verdict::kAccept;
+  const auto found = ends_.find(series);
+  if (found == ends_.end()) return Verdict::kAccept;
+  uint32_t at = found->second.newest;
+  if (const Verdict verdict = Compare(exemplar, slots_[at].exemplar); verdict != Verdict::kAccept) return verdict;
+  if (exemplar.time >= slots_[at].exemplar.time) return Verdict::kAccept;
+  while (at != kNone && slots_[at].exemplar.time > exemplar.time) at = slots_[at].previous;
+  return at != kNone && slots_[at].exemplar.time == exemplar.time ? Verdict::kSame : Verdict::kAccept;
 }
 
 void ExemplarRing::Unlink(uint32_t slot) {

@@ -18,8 +18,9 @@ class ExemplarRing {
   ExemplarRing(size_t capacity, int64_t late_window_ms) : capacity_(capacity), late_window_ms_(late_window_ms) {}
 
   enum class Verdict : unsigned char { kAccept, kSame, kOutOfOrder, kLabelsTooLong, kDisabled };
-  // Prometheus's rules against the newest exemplar of the series (surface 8.8).
-  Verdict Check(uint32_t series, const Exemplar& exemplar) const;
+  // Prometheus's rules against the newest exemplar of the series (surface 8.8); `pending`, when given, is the newest of
+  // those that are about to be added. A late one of a time that the series has an exemplar of is kSame, too.
+  Verdict Check(uint32_t series, const Exemplar& exemplar, const Exemplar* pending = nullptr) const;
   void Add(uint32_t series, const Exemplar& exemplar);
   // Keeps the newest that fit.
   void Resize(size_t capacity);
@@ -60,6 +61,7 @@ class ExemplarRing {
   std::vector<Entry> EntriesLocked() const;
   void Unlink(uint32_t slot);
   void Link(uint32_t slot);
+  Verdict Compare(const Exemplar& exemplar, const Exemplar& newest) const;
   void AddLocked(uint32_t series, const Exemplar& exemplar);
 
   mutable std::mutex mutex_;

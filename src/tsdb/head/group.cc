@@ -151,6 +151,23 @@ LastSample Group::Last(uint32_t series) const {
   return last;
 }
 
+bool Group::HasRecentLate(uint32_t series, TimestampMs time) const {
+  constexpr size_t kRecent = 32;
+  if (!series_.hot(series).Has(HotRecord::kSide)) return false;
+  const SeriesSide& side = *sides_.at(series);
+  size_t seen = 0;
+  for (auto late = side.late.rbegin(); late != side.late.rend() && seen < kRecent; ++late, ++seen) {
+    if (late->time == time) return true;
+  }
+  seen = 0;
+  for (auto entry = side.histograms.rbegin(); entry != side.histograms.rend() && seen < kRecent; ++entry) {
+    if (!entry->late) continue;
+    if (entry->time == time) return true;
+    ++seen;
+  }
+  return false;
+}
+
 TimestampMs Group::NewestOf(uint32_t series) const {
   TimestampMs newest = Last(series).time;
   if (!series_.hot(series).Has(HotRecord::kSide)) return newest;
@@ -358,8 +375,8 @@ void Group::AddLate(uint32_t id, HotRecord& hot, TimestampMs time, double value,
 }
 
 // As if the series' histograms were in chunks. A late one is shown like the first of a chunk.
-CounterResetHint Group::HintFor(const SeriesSide& side, const HotRecord& hot, const Batch::HistogramRow& row) const {
-  const bool in_order = row.time > side.last_histogram_time && row.time > LastFloatTime(hot);
+CounterResetHint Group::HintFor(const SeriesSide& side, const HotRecord& hot, const Batch::HistogramRow& row,
+                                bool in_order) const {
   const FloatHistogram own = row.integer != nullptr ? ToFloat(*row.integer) : FloatHistogram();
   const FloatHistogram& h = row.integer != nullptr ? own : *row.floats;
   const bool follows = in_order && !side.histograms.empty() &&
@@ -378,10 +395,10 @@ void Group::ApplyHistograms(const Batch& batch, uint64_t lsn) {
     HotRecord& hot = series_.hot(row.series);
     SeriesSide& side = Side(row.series, hot);
     series_.NoteHistograms();
-    side.histograms.push_back({row.time, lsn, row.start_time, row.integer, row.floats, HintFor(side, hot, row)});
-    if (row.time > side.last_histogram_time && row.time > LastFloatTime(hot)) {
-      NoteStale(hot, row.integer != nullptr ? row.integer->sum : row.floats->sum);
-    }
+    const bool in_order = row.time > side.last_histogram_time && row.time > LastFloatTime(hot);
+    side.histograms.push_back(
+        {row.time, lsn, row.start_time, row.integer, row.floats, HintFor(side, hot, row, in_order), !in_order});
+    if (in_order) NoteStale(hot, row.integer != nullptr ? row.integer->sum : row.floats->sum);
     side.last_histogram_time = std::max(side.last_histogram_time, row.time);
     newest_time_ = std::max(newest_time_, row.time);
   }

@@ -41,6 +41,7 @@ struct SeriesSide {
     std::shared_ptr<const FloatHistogram> floats;
     CounterResetHint hint =
         CounterResetHint::kUnknown;  // what readers are shown; the histogram keeps the one it came with
+    bool late = false;               // it came out of order
   };
   struct LateFloat {
     TimestampMs time = 0;
@@ -162,6 +163,9 @@ class Group {
   // No sample of the group is newer.
   TimestampMs newest_time() const { return newest_time_; }
   LastSample Last(uint32_t series) const;
+  // Whether one of the last late samples of the series has this time: how far back Prometheus compares, too
+  // (storage.tsdb.out-of-order-cap-max).
+  bool HasRecentLate(uint32_t series, TimestampMs time) const;
   // The time of its newest sample, late ones included.
   TimestampMs NewestOf(uint32_t series) const;
   LayoutChain& chain() { return chain_; }
@@ -258,7 +262,8 @@ class Group {
   void ApplyFloats(const Batch& batch, const Moment& moment);
   void ApplyTimed(const Batch& batch, const Moment& moment);
   void ApplyHistograms(const Batch& batch, uint64_t lsn);
-  CounterResetHint HintFor(const SeriesSide& side, const HotRecord& hot, const Batch::HistogramRow& row) const;
+  CounterResetHint HintFor(const SeriesSide& side, const HotRecord& hot, const Batch::HistogramRow& row,
+                           bool in_order) const;
   void AppendOne(Placement& place, uint32_t id, HotRecord& hot, double value);
   void AppendFresh(Placement& place, uint32_t id, HotRecord& hot, double value);
   void FindColumn(Placement& place, HotRecord& hot);

@@ -23,6 +23,9 @@ constexpr size_t kMostOpenEntries = 200;
 // 255 values of at most 80 bits.
 constexpr uint16_t kMostStreamBits = 255 * 80;
 enum RunPlace : uint8_t { kInlineRun = 0, kSpilledRun = 1 };
+// Of the byte with each histogram.
+constexpr uint8_t kHintBits = 3;
+constexpr uint8_t kLateBit = 4;
 
 tl::unexpected<Error> BadImage(const char* what) {
   return Fail(ErrorCode::kDataLoss, std::string("a group of the snapshot is damaged: ") + what);
@@ -63,7 +66,7 @@ void PutSide(uint32_t id, const SeriesSide& side, std::string& out) {
   Batch batch;
   for (const auto& entry : side.histograms) {
     writer.Uvarint(entry.commit);
-    writer.U8(static_cast<uint8_t>(entry.hint));
+    writer.U8(static_cast<uint8_t>(static_cast<uint8_t>(entry.hint) | (entry.late ? kLateBit : 0)));
     batch.histograms.push_back({id, entry.time, entry.start_time, entry.integer, entry.floats});
   }
   std::string record;
@@ -105,7 +108,9 @@ Result<uint32_t> GetSide(ByteReader& in, SeriesSide& side) {
   for (uint64_t i = 0; i < histograms && in.ok(); ++i) {
     SeriesSide::HistogramEntry& to = side.histograms.emplace_back();
     to.commit = in.Uvarint();
-    to.hint = static_cast<CounterResetHint>(in.U8() & 3);
+    const uint8_t flags = in.U8();
+    to.hint = static_cast<CounterResetHint>(flags & kHintBits);
+    to.late = (flags & kLateBit) != 0;
   }
   if (!in.ok()) return BadImage("what lies beside a series");
   if (histograms == 0) return static_cast<uint32_t>(id);

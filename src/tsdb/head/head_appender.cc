@@ -4,6 +4,7 @@
 #include <bit>
 #include <limits>
 
+#include "model/histogram_math.h"
 #include "model/histogram_validate.h"
 #include "model/number_format.h"
 
@@ -22,9 +23,13 @@ bool SameBits(double a, double b) { return std::bit_cast<uint64_t>(a) == std::bi
 bool SameHistogram(const SeriesSide::HistogramEntry& last, const Histogram* integer, const FloatHistogram* floats) {
   if (integer != nullptr)
     return last.integer != nullptr &&
-           (*last.integer == *integer || (IsStaleNaN(last.integer->sum) && IsStaleNaN(integer->sum)));
+           (SameData(*last.integer, *integer) || (IsStaleNaN(last.integer->sum) && IsStaleNaN(integer->sum)));
   return last.floats != nullptr &&
-         (*last.floats == *floats || (IsStaleNaN(last.floats->sum) && IsStaleNaN(floats->sum)));
+         (SameData(*last.floats, *floats) || (IsStaleNaN(last.floats->sum) && IsStaleNaN(floats->sum)));
+}
+
+double SumOf(const SeriesSide::HistogramEntry& entry) {
+  return entry.integer != nullptr ? entry.integer->sum : entry.floats->sum;
 }
 
 }  // namespace
@@ -126,6 +131,9 @@ Result<AppendReport> HeadAppender::CommitBatch(TimestampMs time) {
   admitted_.clear();
   floats_indexed_ = false;
   late_floats_ = late_histograms_ = 0;
+  late_in_batch_.clear();
+  left_out_.clear();
+  exemplars_left_out_ = 0;
   TakeTurns();
   Admit(time);
   ClearMarks();
@@ -152,8 +160,13 @@ Result<AppendReport> HeadAppender::CommitBatch(TimestampMs time) {
 }
 
 bool HeadAppender::Aborted() const {
-  return (on_dead_ == OnRefusal::kAbort && !report_.dead.empty()) ||
+  return on_refusal_ == OnRefusal::kOnlyJudge || (on_dead_ == OnRefusal::kAbort && !report_.dead.empty()) ||
          (on_refusal_ == OnRefusal::kAbort && report_.any_sample_refused());
+}
+
+// Whether nothing will be stored whatever comes next, and nobody wants to know more than the first reason.
+bool HeadAppender::Decided() const {
+  return !list_refusals_ && on_refusal_ != OnRefusal::kSkip && report_.any_sample_refused();
 }
 
 void HeadAppender::Admit(TimestampMs time) {
@@ -177,14 +190,18 @@ void HeadAppender::AdmitAll(TimestampMs time) {
       const TimedSample& sample = timed_[timed];
       AdmitFloats(floats, sample.after_floats, time, limits);
       floats = sample.after_floats;
-      AdmitFloat(sample.ref, at(sample), sample.value, sample.start_time, limits, true);
+      AdmitFloat(sample, at(sample), limits, static_cast<uint32_t>(timed), true);
+      if (Decided()) return;
     }
     AdmitFloats(floats, floats_end, time, limits);
     floats = floats_end;
   };
-  for (const auto& sample : histograms_) {
+  for (uint32_t index = 0; index < histograms_.size(); ++index) {
+    const HistogramSample& sample = histograms_[index];
     admit_before(sample.after_floats, sample.after_timed);
-    AdmitHistogram(sample, at(sample), limits);
+    if (Decided()) return;
+    AdmitHistogram(sample, at(sample), limits, index);
+    if (Decided()) return;
   }
   admit_before(floats_.size(), timed_.size());
 }
@@ -202,11 +219,11 @@ void HeadAppender::AdmitFloats(size_t first, size_t end, TimestampMs time, const
     const HotRecord& hot = slab.hot[id % Slab::kSeries];
     if (!newest || slab.group != group_.id() || (slab.in_batch & bit) != 0 ||
         (hot.Has(HotRecord::kSide) && IsStaleNaN(sample.value))) {
-      AdmitFloat(sample.ref, time, sample.value, 0, limits, false);
+      AdmitFloat({sample.ref, time, sample.value, 0}, time, limits, static_cast<uint32_t>(i), false);
       continue;
     }
     slab.in_batch |= bit;
-    if (floats_indexed_) admitted_[id] = {time, sample.value, false};
+    if (floats_indexed_) admitted_[id] = {time, sample.value, Kind::kFloat};
     batch_.series.push_back(id);
     batch_.values.push_back(sample.value);
     batch_.bases.push_back((slab.in_layout & bit) != 0 ? hot.last_value : 0.0);
@@ -214,48 +231,61 @@ void HeadAppender::AdmitFloats(size_t first, size_t end, TimestampMs time, const
   }
 }
 
-LastSample HeadAppender::LastOf(uint32_t id, bool* in_batch) const {
-  *in_batch = Marked(id);
-  if (*in_batch) {
-    const Admitted& earlier = admitted_.at(id);
-    return {earlier.time, earlier.value, nullptr};
-  }
-  return GroupOf(id).Last(id);
-}
-
 // A second sample of a series may come: from now on admitted_ knows every first one.
 void HeadAppender::IndexFloats() {
   if (floats_indexed_) return;
   for (size_t i = 0; i < batch_.series.size(); ++i)
-    admitted_[batch_.series[i]] = {batch_.time, batch_.values[i], false};
+    admitted_[batch_.series[i]] = {batch_.time, batch_.values[i], Kind::kFloat};
   floats_indexed_ = true;
 }
 
-void HeadAppender::AdmitFloat(SeriesRef ref, TimestampMs time, double value, TimestampMs start_time,
-                              const Limits& limits, bool timed) {
-  const uint32_t id = RefId(ref);
-  IndexFloats();
-  bool in_batch = false;
-  const LastSample last = LastOf(id, &in_batch);
-  const bool last_is_histogram = last.histogram != nullptr || (in_batch && admitted_.at(id).histogram);
-  const bool stale_over_histogram = IsStaleNaN(value) && last.histogram != nullptr;
-  const bool same = stale_over_histogram ? IsStaleNaN(last.histogram->integer != nullptr ? last.histogram->integer->sum
-                                                                                         : last.histogram->floats->sum)
-                                         : !last_is_histogram && SameBits(last.value, value);
-  const Fate fate = Judge(time, last.time, same, limits);
-  if (fate == Fate::kSame) {
-    ++report_.accepted;
-    return;
+// A sample that its series as it was before the batch would take, against what the batch puts before it. What fails
+// here is left out and counted, and nobody is told: so does Prometheus, which judges again when it commits.
+bool HeadAppender::StandsInBatch(uint32_t id, TimestampMs time, bool histogram, const Limits& limits, Fate& fate) {
+  if (Marked(id)) {
+    fate = Judge(time, admitted_.at(id).time, false, limits);
+    if (IsRefusal(fate)) left_out_.emplace_back(fate, histogram);
   }
+  if (fate == Fate::kLate) return late_in_batch_.emplace(id, time).second && !GroupOf(id).HasRecentLate(id, time);
+  return fate == Fate::kInOrder;
+}
+
+// The fate of a sample that Judge would store late.
+HeadAppender::Fate HeadAppender::LateOne(bool stale) const {
+  const bool stored = on_late_ == OnLate::kStore || (on_late_ == OnLate::kStoreSamples && !stale);
+  return stored ? Fate::kLate : Fate::kOutOfOrder;
+}
+
+void HeadAppender::AdmitFloat(const TimedSample& sample, TimestampMs time, const Limits& limits, uint32_t index,
+                              bool timed) {
+  const uint32_t id = RefId(sample.ref);
+  const double value = sample.value;
+  IndexFloats();
+  const LastSample last = GroupOf(id).Last(id);
+  const bool stale = IsStaleNaN(value);
+  const bool same = stale && last.histogram != nullptr ? IsStaleNaN(SumOf(*last.histogram))
+                                                       : last.histogram == nullptr && SameBits(last.value, value);
+  Fate fate = Judge(time, last.time, same, limits);
+  if (sample.is_start_zero && fate != Fate::kInOrder) return;
+  if (fate == Fate::kLate) fate = LateOne(stale);
   NoteLateness(fate, time, limits);
-  if (fate != Fate::kInOrder && fate != Fate::kLate) {
-    RejectFate(fate, id, time, last, value, false);
+  if (IsRefusal(fate)) {
+    RejectFate(fate, id, time, last, value, index, false);
     return;
   }
   ++report_.accepted;
-  if (stale_over_histogram && fate == Fate::kInOrder && AdmitStaleHistogram(id, time, last, value)) return;
+  const bool in_batch = Marked(id);
+  if (!StandsInBatch(id, time, false, limits, fate)) return;
   if (fate == Fate::kInOrder) {
-    admitted_[id] = {time, value, false};
+    const Kind before = in_batch                             ? admitted_.at(id).kind
+                        : last.histogram == nullptr          ? Kind::kFloat
+                        : last.histogram->integer != nullptr ? Kind::kHistogram
+                                                             : Kind::kFloatHistogram;
+    if (stale && before != Kind::kFloat) {
+      AdmitStaleHistogram(id, time, before, value);
+      return;
+    }
+    admitted_[id] = {time, value, Kind::kFloat};
     Mark(id);
   } else {
     ++late_floats_;
@@ -267,7 +297,7 @@ void HeadAppender::AdmitFloat(SeriesRef ref, TimestampMs time, double value, Tim
     batch_.bases.push_back(((slab.in_layout >> (id % Slab::kSeries)) & 1) != 0 ? slab.hot[id % Slab::kSeries].last_value
                                                                                : 0.0);
   } else {
-    batch_.timed.push_back({id, time, value, start_time});
+    batch_.timed.push_back({id, time, value, sample.start_time});
   }
 }
 
@@ -281,9 +311,9 @@ void HeadAppender::NoteLateness(Fate fate, TimestampMs time, const Limits& limit
 }
 
 // A stale marker ends a histogram series as a histogram.
-bool HeadAppender::AdmitStaleHistogram(uint32_t id, TimestampMs time, const LastSample& last, double value) {
+void HeadAppender::AdmitStaleHistogram(uint32_t id, TimestampMs time, Kind kind, double value) {
   Batch::HistogramRow row{id, time, 0, nullptr, nullptr};
-  if (last.histogram->integer != nullptr) {
+  if (kind == Kind::kHistogram) {
     auto marker = std::make_shared<Histogram>();
     marker->sum = value;
     row.integer = std::move(marker);
@@ -292,44 +322,44 @@ bool HeadAppender::AdmitStaleHistogram(uint32_t id, TimestampMs time, const Last
     marker->sum = value;
     row.floats = std::move(marker);
   }
-  admitted_[id] = {time, value, true};
+  admitted_[id] = {time, value, kind};
   Mark(id);
   batch_.histograms.push_back(std::move(row));
-  return true;
 }
 
-void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs time, const Limits& limits) {
+void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs time, const Limits& limits,
+                                  uint32_t index) {
   const uint32_t id = RefId(sample.ref);
   const double sum = sample.integer != nullptr  ? sample.integer->sum
                      : sample.floats != nullptr ? sample.floats->sum
                                                 : 0;
   const bool stale = IsStaleNaN(sum);
-  const Result<void> valid = stale                       ? Result<void>()
+  // What is out of bounds is that, whatever else it is.
+  const bool out = !limits.window && time < limits.min_valid;
+  const Result<void> valid = stale || out                ? Result<void>()
                              : sample.integer != nullptr ? Validate(*sample.integer)
                              : sample.floats != nullptr  ? Validate(*sample.floats)
                                                         : Result<void>(Fail(ErrorCode::kInvalid, "no histogram given"));
   if (!valid) {
-    Reject(RejectReason::kInvalidValue, id, time, true, valid.error().message());
+    Reject(RejectReason::kInvalidValue, id, time, index, true, valid.error().message());
     return;
   }
   IndexFloats();
-  bool in_batch = false;
-  const LastSample last = LastOf(id, &in_batch);
+  const LastSample last = GroupOf(id).Last(id);
   const bool same =
       last.histogram != nullptr && SameHistogram(*last.histogram, sample.integer.get(), sample.floats.get());
-  const Fate fate = Judge(time, last.time, same, limits);
-  if (fate == Fate::kSame) {
-    ++report_.accepted;
-    return;
-  }
+  Fate fate = Judge(time, last.time, same, limits);
+  if (sample.is_start_zero && fate != Fate::kInOrder) return;
+  if (fate == Fate::kLate) fate = LateOne(stale);
   NoteLateness(fate, time, limits);
-  if (fate != Fate::kInOrder && fate != Fate::kLate) {
-    RejectFate(fate, id, time, last, sum, true);
+  if (IsRefusal(fate)) {
+    RejectFate(fate, id, time, last, sum, index, true);
     return;
   }
   ++report_.accepted;
+  if (!StandsInBatch(id, time, true, limits, fate)) return;
   if (fate == Fate::kInOrder) {
-    admitted_[id] = {time, sum, true};
+    admitted_[id] = {time, sum, sample.integer != nullptr ? Kind::kHistogram : Kind::kFloatHistogram};
     Mark(id);
   } else {
     ++late_histograms_;
@@ -338,30 +368,40 @@ void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs tim
 }
 
 void HeadAppender::AdmitExemplars() {
-  for (const auto& pending : exemplars_) {
+  boost::unordered_flat_map<uint32_t, size_t> newest;  // of the batch's exemplars, by series
+  for (uint32_t index = 0; index < exemplars_.size(); ++index) {
+    const auto& pending = exemplars_[index];
     const uint32_t id = RefId(pending.ref);
     Exemplar exemplar = pending.exemplar;
     if (!exemplar.has_time) {
       exemplar.time = batch_.time;
       exemplar.has_time = true;
     }
-    std::string_view why;
+    using Verdict = ExemplarRing::Verdict;
     switch (head_.exemplars().Check(id, exemplar)) {
-      case ExemplarRing::Verdict::kAccept:
-        batch_.exemplars.push_back({id, std::move(exemplar)});
-        continue;
-      case ExemplarRing::Verdict::kSame:
-      case ExemplarRing::Verdict::kDisabled:
-        continue;
-      case ExemplarRing::Verdict::kOutOfOrder:
-        head_.mutable_counters().exemplars_out_of_order.fetch_add(1, std::memory_order_relaxed);
-        why = "out of order exemplar";
+      case Verdict::kAccept:
         break;
-      case ExemplarRing::Verdict::kLabelsTooLong:
-        why = "label length for exemplar exceeds maximum of 128 UTF-8 characters";
-        break;
+      case Verdict::kSame:
+      case Verdict::kDisabled:
+        continue;
+      case Verdict::kOutOfOrder:
+        Reject(RejectReason::kExemplar, id, exemplar.time, index, false, "out of order exemplar");
+        continue;
+      case Verdict::kLabelsTooLong:
+        Reject(RejectReason::kExemplarLabels, id, exemplar.time, index, false,
+               "label length for exemplar exceeds maximum of 128 UTF-8 characters");
+        continue;
     }
-    Reject(RejectReason::kExemplar, id, exemplar.time, false, std::string(why));
+    // As with samples, what only those before it in the batch keep out is counted and no refusal.
+    const auto [latest, first] = newest.try_emplace(id, batch_.exemplars.size());
+    if (!first) {
+      const Exemplar& before = batch_.exemplars[latest->second].exemplar;
+      const Verdict verdict = head_.exemplars().Check(id, exemplar, &before);
+      if (verdict == Verdict::kOutOfOrder) ++exemplars_left_out_;
+      if (verdict != Verdict::kAccept) continue;
+      if (exemplar.time >= before.time) latest->second = batch_.exemplars.size();
+    }
+    batch_.exemplars.push_back({id, std::move(exemplar)});
   }
 }
 
@@ -373,10 +413,11 @@ void HeadAppender::AdmitMetadata() {
   }
 }
 
-void HeadAppender::Reject(RejectReason reason, uint32_t id, TimestampMs time, bool histogram, std::string detail) {
+void HeadAppender::Reject(RejectReason reason, uint32_t id, TimestampMs time, uint32_t index, bool histogram,
+                          std::string detail) {
   if (list_refusals_) {
     const uint32_t generation = head_.series().cold(id).generation.load(std::memory_order_acquire);
-    report_.refusals.push_back({MakeRef(id, generation), time, reason, histogram});
+    report_.refusals.push_back({MakeRef(id, generation), time, reason, histogram, index, detail});
   }
   auto& rejected = report_.rejected[static_cast<size_t>(reason)];
   if (rejected.count++ != 0) return;
@@ -385,9 +426,16 @@ void HeadAppender::Reject(RejectReason reason, uint32_t id, TimestampMs time, bo
   rejected.detail = std::move(detail);
 }
 
-void HeadAppender::RejectFate(Fate fate, uint32_t id, TimestampMs time, const LastSample& last, double value,
-                              bool histogram) {
+void HeadAppender::CountRefused(Fate fate, bool histogram) const {
   HeadCounters& counters = head_.mutable_counters();
+  if (fate == Fate::kTooOld) counters.too_old.Of(histogram).fetch_add(1, std::memory_order_relaxed);
+  if (fate == Fate::kOutOfBounds) counters.out_of_bounds.Of(histogram).fetch_add(1, std::memory_order_relaxed);
+  if (fate == Fate::kOutOfOrder) counters.out_of_order.Of(histogram).fetch_add(1, std::memory_order_relaxed);
+}
+
+void HeadAppender::RejectFate(Fate fate, uint32_t id, TimestampMs time, const LastSample& last, double value,
+                              uint32_t index, bool histogram) {
+  CountRefused(fate, histogram);
   switch (fate) {
     case Fate::kDuplicate: {
       std::string detail;
@@ -397,22 +445,26 @@ void HeadAppender::RejectFate(Fate fate, uint32_t id, TimestampMs time, const La
                  (over ? std::string("is a histogram") : FormatFloatGeneral(last.value)) + ", new value " +
                  FormatFloatGeneral(value);
       }
-      Reject(RejectReason::kDuplicate, id, time, histogram, std::move(detail));
+      Reject(RejectReason::kDuplicate, id, time, index, histogram, std::move(detail));
       return;
     }
     case Fate::kTooOld:
-      counters.too_old.Of(histogram).fetch_add(1, std::memory_order_relaxed);
-      Reject(RejectReason::kTooOld, id, time, histogram);
+      Reject(RejectReason::kTooOld, id, time, index, histogram);
       return;
     case Fate::kOutOfBounds:
-      counters.out_of_bounds.Of(histogram).fetch_add(1, std::memory_order_relaxed);
-      Reject(RejectReason::kOutOfBounds, id, time, histogram);
+      Reject(RejectReason::kOutOfBounds, id, time, index, histogram);
       return;
     default:
-      counters.out_of_order.Of(histogram).fetch_add(1, std::memory_order_relaxed);
-      Reject(RejectReason::kOutOfOrder, id, time, histogram);
+      Reject(RejectReason::kOutOfOrder, id, time, index, histogram);
       return;
   }
+}
+
+bool HeadAppender::RefuseOutOfBounds(TimestampMs time, bool histogram) {
+  const Limits limits = CurrentLimits();
+  if (limits.newest == kNoTime || limits.window || time >= limits.min_valid) return false;
+  CountRefused(Fate::kOutOfBounds, histogram);
+  return true;
 }
 
 // A mark tells that a batch has admitted a sample of the series; nobody needs it beyond admission.
@@ -470,6 +522,8 @@ void HeadAppender::CountAccepted() {
   counters.appended.floats.fetch_add(batch_.series.size() + batch_.timed.size(), std::memory_order_relaxed);
   counters.appended.histograms.fetch_add(batch_.histograms.size(), std::memory_order_relaxed);
   counters.exemplars_appended.fetch_add(batch_.exemplars.size(), std::memory_order_relaxed);
+  counters.exemplars_out_of_order.fetch_add(exemplars_left_out_, std::memory_order_relaxed);
+  for (const auto& [fate, histogram] : left_out_) CountRefused(fate, histogram);
 }
 
 }  // namespace epi::tsdb

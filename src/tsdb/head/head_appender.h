@@ -4,9 +4,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 
 #include "storage/appender.h"
 #include "tsdb/head/head.h"
@@ -21,16 +23,18 @@ class HeadAppender final : public BatchAppender {
   SeriesRef Find(const Labels& labels) const override;
   void SetMetadata(SeriesRef ref, const MetricMetadata& metadata) override;
   Result<AppendReport> Commit(TimestampMs time) override;
+  bool RefuseOutOfBounds(TimestampMs time, bool histogram) override;
   // From now on a sample may be any time older than the newest of the head, as long as it is newer than its own series
   // and not before the head's minimum: for taking over a head series by series.
   void AdmitFarBehindNewest() { far_behind_ = true; }
 
  private:
+  enum class Kind : unsigned char { kFloat, kHistogram, kFloatHistogram };
   // What a batch has admitted for a series so far, for a second sample of it.
   struct Admitted {
     TimestampMs time;
     double value;
-    bool histogram;
+    Kind kind;
   };
   struct Limits {
     TimestampMs newest;     // of the head
@@ -40,6 +44,7 @@ class HeadAppender final : public BatchAppender {
   };
   // The outcome for a sample against the series' last one.
   enum class Fate : unsigned char { kInOrder, kLate, kSame, kDuplicate, kOutOfOrder, kTooOld, kOutOfBounds };
+  static bool IsRefusal(Fate fate) { return fate >= Fate::kDuplicate; }
 
   Result<AppendReport> CommitBatch(TimestampMs time);
   Limits CurrentLimits() const;
@@ -49,19 +54,23 @@ class HeadAppender final : public BatchAppender {
   void Admit(TimestampMs time);
   void AdmitAll(TimestampMs time);
   bool Aborted() const;
+  bool Decided() const;
   void IndexFloats();
   void AdmitFloats(size_t first, size_t end, TimestampMs time, const Limits& limits);
-  void AdmitFloat(SeriesRef ref, TimestampMs time, double value, TimestampMs start_time, const Limits& limits,
-                  bool timed);
-  void AdmitHistogram(const HistogramSample& sample, TimestampMs time, const Limits& limits);
-  bool AdmitStaleHistogram(uint32_t id, TimestampMs time, const LastSample& last, double value);
+  void AdmitFloat(const TimedSample& sample, TimestampMs time, const Limits& limits, uint32_t index, bool timed);
+  void AdmitHistogram(const HistogramSample& sample, TimestampMs time, const Limits& limits, uint32_t index);
+  void AdmitStaleHistogram(uint32_t id, TimestampMs time, Kind kind, double value);
+  bool StandsInBatch(uint32_t id, TimestampMs time, bool histogram, const Limits& limits, Fate& fate);
   void AdmitExemplars();
   void AdmitMetadata();
   static Fate Judge(TimestampMs time, TimestampMs last, bool same, const Limits& limits);
+  Fate LateOne(bool stale) const;
   void NoteLateness(Fate fate, TimestampMs time, const Limits& limits) const;
-  LastSample LastOf(uint32_t id, bool* in_batch) const;
-  void Reject(RejectReason reason, uint32_t id, TimestampMs time, bool histogram, std::string detail = {});
-  void RejectFate(Fate fate, uint32_t id, TimestampMs time, const LastSample& last, double value, bool histogram);
+  void Reject(RejectReason reason, uint32_t id, TimestampMs time, uint32_t index, bool histogram,
+              std::string detail = {});
+  void RejectFate(Fate fate, uint32_t id, TimestampMs time, const LastSample& last, double value, uint32_t index,
+                  bool histogram);
+  void CountRefused(Fate fate, bool histogram) const;
   Result<void> LogAndApply();
   void ClearMarks();
   void CountAccepted();
@@ -76,6 +85,9 @@ class HeadAppender final : public BatchAppender {
   AppendReport report_;
   std::vector<uint32_t> owners_;  // groups whose series the batch names, ascending
   boost::unordered_flat_map<uint32_t, Admitted> admitted_;
+  boost::unordered_flat_set<std::pair<uint32_t, TimestampMs>> late_in_batch_;
+  std::vector<std::pair<Fate, bool>> left_out_;  // and whether it is a histogram, to be counted
+  uint64_t exemplars_left_out_ = 0;
   uint64_t late_floats_ = 0;  // of the batch, for the counters
   uint64_t late_histograms_ = 0;
   bool far_behind_ = false;

@@ -121,8 +121,8 @@ TEST_F(HeadTest, RejectsAsPrometheusDoes) {
   appender->Add(a, 5);
   appender->Add(a, 6);
   report = Commit(*appender, 10'001'000);
-  EXPECT_EQ(report.accepted, 2u);
-  EXPECT_EQ(report.rejected[static_cast<size_t>(RejectReason::kDuplicate)].count, 1u);
+  EXPECT_EQ(report.accepted, 3u);  // the second and the third only meet the first, and are left out
+  EXPECT_TRUE(report.all_accepted());
   EXPECT_EQ(ReadAll().begin()->second, (Points{{10'000'000, 1}, {10'001'000, 5}}));
   appender->Add(SeriesRef{12345678}, 1);
   EXPECT_EQ(Commit(*appender, 10'002'000).dead.size(), 1u);
@@ -166,8 +166,8 @@ TEST_F(HeadTest, ALateSampleMayHaveTheTimeOfAnotherOneOfItsBatch) {
   appender->AddAt(a, 10'003'000, 5);
   EXPECT_EQ(Commit(*appender, 0).accepted, 1u);
   const auto all = ReadAll();
-  EXPECT_EQ(all.at("{__name__=\"a\"}"), (Points{{10'000'000, 1}, {10'001'000, 2}, {10'002'000, 3}, {10'003'000, 5}}));
-  EXPECT_EQ(all.at("{__name__=\"fresh\"}"), (Points{{10'001'000, 2}, {10'002'000, 3}}));
+  EXPECT_EQ(all.at("{__name__=\"a\"}"), (Points{{10'000'000, 1}, {10'001'000, 4}, {10'002'000, 3}, {10'003'000, 5}}));
+  EXPECT_EQ(all.at("{__name__=\"fresh\"}"), (Points{{10'001'000, 4}, {10'002'000, 3}}));
 }
 
 TEST_F(HeadTest, HistogramsBesideFloats) {
@@ -386,6 +386,108 @@ TEST_F(HeadTest, ExemplarsFollowTheirRules) {
   head_->exemplars().Resize(0);
   EXPECT_EQ(head_->exemplars().stats().exemplars, 0u);
   EXPECT_EQ(head_->exemplars().Check(0, {{}, 1, 900, true}), ExemplarRing::Verdict::kDisabled);
+}
+
+// What a batch's own samples and exemplars keep out is counted, and refused to nobody.
+TEST_F(HeadTest, WhatTheBatchKeepsOutIsCountedOnceItIsWritten) {
+  HeadOptions options;
+  options.max_exemplars = 8;
+  Reopen(options);
+  auto appender = Open();
+  const auto a = Intern(*appender, {{"__name__", "a"}});
+  const auto add = [&] {
+    appender->AddAt(a, 2000, 1);
+    appender->AddAt(a, 1000, 1);
+    appender->AddExemplar(a, {{}, 1, 200, true});
+    appender->AddExemplar(a, {{}, 1, 100, true});
+    appender->AddExemplar(a, {{}, 1, 200, true});
+  };
+  const HeadCounters& counters = head_->counters();
+  appender->set_on_refusal(BatchAppender::OnRefusal::kOnlyJudge);
+  add();
+  EXPECT_TRUE(Commit(*appender, 0).all_accepted());
+  EXPECT_EQ(counters.out_of_order.floats, 0u);
+  EXPECT_EQ(counters.exemplars_out_of_order, 0u);
+  EXPECT_TRUE(ReadAll().empty());
+  appender->set_on_refusal(BatchAppender::OnRefusal::kAbort);
+  add();
+  EXPECT_TRUE(Commit(*appender, 0).all_accepted());
+  EXPECT_EQ(counters.out_of_order.floats, 1u);
+  EXPECT_EQ(counters.exemplars_out_of_order, 1u);
+  EXPECT_EQ(counters.exemplars_appended, 1u);
+  EXPECT_EQ(ReadAll().begin()->second, (Points{{2000, 1}}));
+}
+
+TEST_F(HeadTest, OfLateSamplesOfOneTimeTheLastCountsUnlessItComesAtOnce) {
+  HeadOptions options;
+  options.out_of_order_window_ms = 3'600'000;
+  Reopen(options);
+  auto appender = Open();
+  const auto a = Intern(*appender, {{"__name__", "a"}});
+  const auto write = [&](TimestampMs time, double value) {
+    appender->AddAt(a, time, value);
+    EXPECT_TRUE(Commit(*appender, 0).all_accepted());
+  };
+  const auto write_histogram = [&](TimestampMs time, double count) {
+    FloatHistogram h;
+    h.count = h.zero_count = count;
+    appender->AddHistogram({a, time, 0, nullptr, std::make_shared<const FloatHistogram>(h)});
+    EXPECT_TRUE(Commit(*appender, 0).all_accepted());
+  };
+  const auto histogram_times = [&] {
+    std::vector<TimestampMs> out;
+    const auto view = head_->OpenView({});
+    auto selection = view->Select(std::vector{Matcher::Equal("__name__", "a")}, {}, budget_);
+    SeriesBatch batch;
+    EXPECT_TRUE((*selection)->Read(0, 1, batch).has_value());
+    for (const auto& point : batch.series[0].histograms) out.push_back(point.t);
+    return out;
+  };
+  write(1000, 1);
+  write(2000, 1);
+  write(3000, 1);
+  write(1000, 2);  // late, in the place of one in order
+  write(1000, 3);  // a repetition of a late one
+  write_histogram(2000, 4);
+  EXPECT_EQ(ReadAll().begin()->second, (Points{{1000, 2}, {3000, 1}}));
+  EXPECT_EQ(histogram_times(), (std::vector<TimestampMs>{2000}));
+  EXPECT_EQ(head_->counters().late_appended.floats, 1u);
+  EXPECT_EQ(head_->counters().appended.floats, 4u);
+  // Once the repetition is not among the last 32 any more, it counts.
+  for (TimestampMs t = 100; t < 132; ++t) write(t, 9);
+  write(1000, 5);
+  EXPECT_EQ(ReadAll().begin()->second.at(32), std::pair(TimestampMs{1000}, 5.0));
+  EXPECT_EQ(histogram_times(), (std::vector<TimestampMs>{2000}));
+}
+
+// Nobody needs to hear that a series that others go on with has ended, or that its start is known.
+TEST_F(HeadTest, LateEndsAndStartsAreNotStored) {
+  HeadOptions options;
+  options.out_of_order_window_ms = 3'600'000;
+  Reopen(options);
+  auto appender = Open();
+  const auto a = Intern(*appender, {{"__name__", "a"}});
+  appender->AddAt(a, 2000, 1);
+  Commit(*appender, 0);
+  appender->set_on_late(BatchAppender::OnLate::kStoreSamples);
+  appender->AddAt(a, 1000, StaleNaN());
+  appender->AddAt(a, 1001, 1);
+  appender->AddStartZero(a, 500);
+  auto report = Commit(*appender, 0);
+  EXPECT_EQ(report.rejected[static_cast<size_t>(RejectReason::kOutOfOrder)].count, 1u);
+  EXPECT_EQ(report.accepted, 1u);
+  EXPECT_EQ(ReadAll().begin()->second, (Points{{1001, 1}, {2000, 1}}));
+  appender->set_on_late(BatchAppender::OnLate::kRefuse);
+  appender->AddAt(a, 1002, 1);
+  report = Commit(*appender, 0);
+  EXPECT_EQ(report.rejected[static_cast<size_t>(RejectReason::kOutOfOrder)].count, 1u);
+  EXPECT_EQ(ReadAll().begin()->second.size(), 2u);
+  // A start that is news goes in order.
+  const auto b = Intern(*appender, {{"__name__", "b"}});
+  appender->AddStartZero(b, 500);
+  appender->AddAt(b, 3000, 7);
+  EXPECT_TRUE(Commit(*appender, 0).all_accepted());
+  EXPECT_EQ(ReadAll().at("{__name__=\"b\"}"), (Points{{500, 0}, {3000, 7}}));
 }
 
 TEST_F(HeadTest, TruncationDropsOldRunsAndRefusesOldSamples) {

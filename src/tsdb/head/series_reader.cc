@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <ranges>
 
 #include "model/histogram_convert.h"
 #include "tsdb/head/value_codec.h"
@@ -169,20 +170,22 @@ Result<void> SeriesReader::DecodeOwn(Placed& placed) {
 
 void SeriesReader::MergeSide(const SeriesSide& side, Placed& placed) {
   if (!side.late.empty()) MergeLate(side, placed);
+  if (!side.histograms.empty() && placed.count > 0) DropReplaced(side, placed);
   if (!side.deleted.empty()) DropDeleted(side, placed);
   if (!side.starts.empty()) AddStartTimes(side, placed);
   if (!side.histograms.empty()) AddHistograms(side, placed);
 }
 
-// The series at hand is the last one in times_ and values_.
+// The series at hand is the last one in times_ and values_. Of samples of one time the one that was written last
+// counts; what is in order was written before any late one of its time.
 void SeriesReader::MergeLate(const SeriesSide& side, Placed& placed) {
   struct Point {
     TimestampMs t;
     double v;
   };
   std::vector<Point> all;
+  for (const auto& late : std::views::reverse(side.late)) all.push_back({late.time, late.value});
   for (size_t i = 0; i < placed.count; ++i) all.push_back({times_[placed.time_at + i], values_[placed.value_at + i]});
-  for (const auto& late : side.late) all.push_back({late.time, late.value});
   std::stable_sort(all.begin(), all.end(), [](const Point& a, const Point& b) { return a.t < b.t; });
   all.erase(std::unique(all.begin(), all.end(), [](const Point& a, const Point& b) { return a.t == b.t; }), all.end());
   times_.resize(placed.time_at);
@@ -194,12 +197,31 @@ void SeriesReader::MergeLate(const SeriesSide& side, Placed& placed) {
   placed.count = all.size();
 }
 
+// Takes out the float samples in whose place a histogram was written later.
+void SeriesReader::DropReplaced(const SeriesSide& side, Placed& placed) {
+  std::vector<std::pair<TimestampMs, uint64_t>> histograms;
+  for (const auto& entry : side.histograms) histograms.emplace_back(entry.time, entry.commit);
+  std::sort(histograms.begin(), histograms.end());
+  KeepIf(placed, [&](TimestampMs t) {
+    const auto after = std::upper_bound(histograms.begin(), histograms.end(), std::pair(t, UINT64_MAX));
+    if (after == histograms.begin() || std::prev(after)->first != t) return true;
+    return std::any_of(side.late.begin(), side.late.end(),
+                       [&](const auto& late) { return late.time == t && late.commit > std::prev(after)->second; });
+  });
+}
+
 void SeriesReader::DropDeleted(const SeriesSide& side, Placed& placed) {
+  KeepIf(placed, [&](TimestampMs t) {
+    return std::none_of(side.deleted.begin(), side.deleted.end(), [t](const TimeRange& r) { return r.Contains(t); });
+  });
+}
+
+template <typename Predicate>
+void SeriesReader::KeepIf(Placed& placed, Predicate keep) {
   size_t kept = 0;
   for (size_t i = 0; i < placed.count; ++i) {
     const TimestampMs t = times_[placed.time_at + i];
-    if (std::any_of(side.deleted.begin(), side.deleted.end(), [t](const TimeRange& r) { return r.Contains(t); }))
-      continue;
+    if (!keep(t)) continue;
     times_[placed.time_at + kept] = t;
     values_[placed.value_at + kept] = values_[placed.value_at + i];
     ++kept;
@@ -223,11 +245,13 @@ void SeriesReader::AddStartTimes(const SeriesSide& side, Placed& placed) {
 
 void SeriesReader::AddHistograms(const SeriesSide& side, Placed& placed) {
   placed.histogram_at = points_.size();
+  const auto floats = std::span(times_).subspan(placed.time_at, placed.count);
   std::vector<const SeriesSide::HistogramEntry*> order;
-  for (const auto& entry : side.histograms) {
+  for (const auto& entry : std::views::reverse(side.histograms)) {
     const bool gone = std::any_of(side.deleted.begin(), side.deleted.end(),
                                   [&](const TimeRange& r) { return r.Contains(entry.time); });
-    if (range_.Contains(entry.time) && !gone) order.push_back(&entry);
+    if (!range_.Contains(entry.time) || gone || std::binary_search(floats.begin(), floats.end(), entry.time)) continue;
+    order.push_back(&entry);
   }
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->time < b->time; });
   for (const auto* entry : order) {

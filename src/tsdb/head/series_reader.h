@@ -67,6 +67,9 @@ class SeriesReader {
   Result<void> DecodeOwn(Placed& placed);
   void MergeSide(const SeriesSide& side, Placed& placed);
   void MergeLate(const SeriesSide& side, Placed& placed);
+  void DropReplaced(const SeriesSide& side, Placed& placed);
+  template <typename Predicate>
+  void KeepIf(Placed& placed, Predicate keep);
   void DropDeleted(const SeriesSide& side, Placed& placed);
   void AddStartTimes(const SeriesSide& side, Placed& placed);
   void AddHistograms(const SeriesSide& side, Placed& placed);

@@ -247,7 +247,7 @@ Result<void> HeadImport::Commit(Target& target) {
   stored_ += report.accepted;
   since_relief_ += report.accepted;
   for (size_t reason = 0; reason < kRejectReasons; ++reason) {
-    if (reason != static_cast<size_t>(RejectReason::kExemplar)) refused_ += report.rejected[reason].count;
+    if (!ConcernsExemplar(static_cast<RejectReason>(reason))) refused_ += report.rejected[reason].count;
   }
   if (since_relief_ < kSamplesToRelief) return {};
   since_relief_ = 0;
