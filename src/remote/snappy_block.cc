@@ -4,20 +4,22 @@
 
 namespace epi::remote {
 
-Result<std::string> SnappyDecode(std::string_view compressed, uint64_t max_bytes, BudgetCharge& charge) {
+Result<std::string> SnappyDecode(std::string_view compressed, uint64_t max_bytes, BudgetCharge& charge,
+                                 std::string_view codec) {
+  const auto corrupt = [&] { return Fail(ErrorCode::kInvalid, std::string(codec) + ": corrupt input"); };
   size_t size = 0;
   if (!snappy::GetUncompressedLength(compressed.data(), compressed.size(), &size)) {
-    return Fail(ErrorCode::kInvalid, "snappy: corrupt input");
+    return corrupt();
   }
   if (size > max_bytes) {
     return Fail(ErrorCode::kInvalid, "decoded size exceeds the " + std::to_string(max_bytes) + " bytes limit");
   }
   // No snappy element produces more than 64 bytes from 3; a larger promise is a lie that would only cost memory.
-  if (size > compressed.size() * 64 + 64) return Fail(ErrorCode::kInvalid, "snappy: corrupt input");
+  if (size > compressed.size() * 64 + 64) return corrupt();
   EPI_TRY(charge.Add(static_cast<int64_t>(size)));
   std::string out(size, '\0');
   if (!snappy::RawUncompress(compressed.data(), compressed.size(), out.data())) {
-    return Fail(ErrorCode::kInvalid, "snappy: corrupt input");
+    return corrupt();
   }
   return out;
 }

@@ -6,6 +6,7 @@
 namespace epi::remote {
 namespace {
 
+// As Go trims header values.
 std::string_view Trim(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
   while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
@@ -31,22 +32,23 @@ std::string NameList(std::span<const WriteMessage> messages) {
 
 Result<WriteMessage> MessageOf(std::string_view content_type) {
   if (content_type.empty()) return WriteMessage::kV1;
+  content_type = Trim(content_type);
   std::string_view rest = content_type;
-  const auto media = Trim(NextPart(rest));
-  if (media != "application/x-protobuf") {
+  if (NextPart(rest) != "application/x-protobuf") {
     return Fail(ErrorCode::kUnsupported, "expected application/x-protobuf as the first (media) part, got " +
                                              std::string(content_type) + " content-type");
   }
   constexpr WriteMessage kAll[] = {WriteMessage::kV1, WriteMessage::kV2};
-  while (!rest.empty()) {
-    const auto parameter = Trim(NextPart(rest));
-    const auto equals = parameter.find('=');
-    if (equals == std::string_view::npos) {
+  for (bool more = content_type.find(';') != std::string_view::npos; more;) {
+    more = rest.find(';') != std::string_view::npos;
+    const auto parameter = NextPart(rest);
+    if (std::count(parameter.begin(), parameter.end(), '=') != 1) {
       return Fail(ErrorCode::kUnsupported,
                   "as per https://www.rfc-editor.org/rfc/rfc9110#parameter expected parameters to "
                   "be key-values, got " +
                       std::string(parameter) + " in " + std::string(content_type) + " content-type");
     }
+    const auto equals = parameter.find('=');
     if (parameter.substr(0, equals) != "proto") continue;
     const auto name = parameter.substr(equals + 1);
     if (const auto message = WriteMessageFromName(name)) return *message;
@@ -59,18 +61,19 @@ Result<WriteMessage> MessageOf(std::string_view content_type) {
 
 }  // namespace
 
-Result<WriteMessage> NegotiateWrite(std::string_view content_type, std::string_view content_encoding,
-                                    std::span<const WriteMessage> accepted) {
+Result<void> CheckWriteEncoding(std::string_view content_encoding) {
+  if (content_encoding.empty() || content_encoding == "snappy") return {};
+  return Fail(ErrorCode::kUnsupported,
+              std::string(content_encoding) +
+                  " encoding (compression) is not accepted by this server; only snappy is acceptable");
+}
+
+Result<WriteMessage> NegotiateWrite(std::string_view content_type, std::span<const WriteMessage> accepted) {
   EPI_ASSIGN(const WriteMessage message, MessageOf(content_type));
   if (std::find(accepted.begin(), accepted.end(), message) == accepted.end()) {
     return Fail(ErrorCode::kUnsupported, std::string(WriteMessageName(message)) +
                                              " protobuf message is not accepted by this server; only accepts " +
                                              NameList(accepted));
-  }
-  if (!content_encoding.empty() && content_encoding != "snappy") {
-    return Fail(ErrorCode::kUnsupported, std::string(content_encoding) +
-                                             " encoding (compression) is not accepted by this server; only snappy is "
-                                             "acceptable");
   }
   return message;
 }

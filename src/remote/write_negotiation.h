@@ -10,9 +10,12 @@
 
 namespace epi::remote {
 
+// kUnsupported, with the text for a 415 answer, for another compression than snappy.
+Result<void> CheckWriteEncoding(std::string_view content_encoding);
+
 // The message named by Content-Type: absent or without `proto` means 1.0. kUnsupported, with the text for a 415 answer,
-// for another media type, an unknown message, one that is not in `accepted`, or a Content-Encoding other than snappy.
-Result<WriteMessage> NegotiateWrite(std::string_view content_type, std::string_view content_encoding,
-                                    std::span<const WriteMessage> accepted);
+// for another media type, an unknown message or one that is not in `accepted`. As Prometheus does, parameters are taken
+// as they stand: a blank behind the semicolon makes it another parameter.
+Result<WriteMessage> NegotiateWrite(std::string_view content_type, std::span<const WriteMessage> accepted);
 
 }  // namespace epi::remote

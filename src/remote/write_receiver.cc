@@ -1,8 +1,11 @@
 #include "remote/write_receiver.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 #include "model/histogram_resolution.h"
+#include "model/histogram_start.h"
 #include "model/histogram_validate.h"
 #include "model/label_names.h"
 #include "remote/append_lanes.h"
@@ -78,9 +81,9 @@ class WriteReceiver::Request {
     auto lane = owner_.lanes_->Take();
     if (!lane) return Failed(lane.error());
     appender_ = std::move(*lane);
-    appender_->set_on_refusal(v2() ? BatchAppender::OnRefusal::kSkip : BatchAppender::OnRefusal::kAbort);
     appender_->set_on_dead(BatchAppender::OnRefusal::kAbort);
-    appender_->set_list_refusals(true);
+    // A request of version 1.0 ends with its first refusal.
+    appender_->set_list_refusals(v2());
     // A series may be removed between its look-up and the commit; then the batch is built once more with fresh refs.
     constexpr int kAttempts = 3;
     for (int attempt = 0; attempt < kAttempts && !Attempt(); ++attempt) {
@@ -90,24 +93,36 @@ class WriteReceiver::Request {
   }
 
  private:
-  struct Added {
-    SeriesRef ref;
+  enum Part : unsigned char { kSamples, kHistograms, kExemplars };
+  using Counts = std::array<size_t, 3>;  // by part
+  // Where a line of the answer belongs: a series, a part of it, and how many of the part the batch had before.
+  struct Place {
     size_t series;
+    Part part;
+    size_t at;
+    auto operator<=>(const Place&) const = default;
   };
-  struct Refused {
-    SeriesRef ref;
-    RejectReason reason;
-    size_t series = 0;  // its place in the request, once that is known
+  struct Line {
+    Place place;
+    std::string text;
+    bool goes_on = false;  // with " for series " and the labels, which are read again
+    TimestampMs time = 0;
+  };
+  // A series with something for the batch, and what that had before it.
+  struct Added {
+    size_t series;
+    Counts before;
   };
 
   bool v2() const { return message_ == WriteMessage::kV2; }
 
   // False when it must be tried again.
   bool Attempt() {
-    samples_ = histograms_ = exemplars_ = invalid_ = 0;
+    given_ = written_ = {};
+    invalid_ = 0;
     lines_.clear();
     added_.clear();
-    zero_samples_.clear();
+    stop_.reset();
     appender_->Rollback();
     MessageMeter meter(budget_, kMaxWriteRequestMemory);
     WriteRequestReader reader(message_, bytes_, meter);
@@ -115,15 +130,20 @@ class WriteReceiver::Request {
     for (size_t index = 0;; ++index) {
       auto more = reader.Next(series);
       if (!more) {
-        answer_ = Answer(StatusOfUndecodable(more.error()), more.error().message());
+        answer_ = Undecodable(more.error());
         return true;
       }
       if (!*more) break;
-      if (auto stop = AddSeries(index, series)) {
-        answer_ = std::move(*stop);
-        return true;
-      }
+      if (!stop_) AddSeries(index, series);
     }
+    if (stop_ && (v2() || stop_->status != 400)) {
+      answer_ = std::move(*stop_);
+      return true;
+    }
+    // What storage has against the samples before the stop comes first.
+    appender_->set_on_refusal(v2()    ? BatchAppender::OnRefusal::kSkip
+                              : stop_ ? BatchAppender::OnRefusal::kOnlyJudge
+                                      : BatchAppender::OnRefusal::kAbort);
     auto report = appender_->Commit(now_);
     if (!report) {
       answer_ = Failed(report.error());
@@ -133,88 +153,141 @@ class WriteReceiver::Request {
       owner_.cache_->Forget(report->dead);
       return false;
     }
-    if (invalid_ > 0) owner_.invalid_labels_.Increment(static_cast<double>(invalid_));
-    answer_ = Judge(*report);
+    answer_ = v2() ? JudgeV2(*report) : JudgeV1(*report);
     return true;
   }
 
-  // The answer that ends the request at this series, if one does.
-  std::optional<WriteAnswer> AddSeries(size_t index, WireSeries& series) {
+  // Sets stop_ when the request ends here.
+  void AddSeries(size_t index, WireSeries& series) {
     const size_t points = series.samples.size() + series.histograms.size();
     std::string problem = series.problem;
     if (problem.empty() && options_.type_and_unit_labels && v2()) SetTypeAndUnit(series);
     if (problem.empty()) problem = LabelProblem(series.labels);
     if (!problem.empty()) {
-      invalid_ += points;
-      if (v2()) lines_.emplace_back(index, std::move(problem));
-      return std::nullopt;
+      if (!v2()) owner_.logger_.Warn("Invalid metric names or labels", {{"got", PairsText(series.labels)}});
+      if (!series.problem_is_metadata) invalid_ += v2() ? points : 1;
+      if (v2()) lines_.push_back({{index, kSamples, 0}, std::move(problem)});
+      return;
     }
     if (points == 0) {
       if (v2()) {
-        lines_.emplace_back(
-            index, "TimeSeries must contain at least one sample or histogram for series " + PairsText(series.labels));
+        lines_.push_back(
+            {{index, kSamples, 0},
+             "TimeSeries must contain at least one sample or histogram for series " + PairsText(series.labels)});
       }
-      return std::nullopt;
+      return;
     }
-    auto ref = Resolve(series.labels);
-    if (!ref) return Failed(ref.error());
-    added_.push_back({*ref, index});
+    hash_ = HashOfPairs(series.labels);
+    ref_ = owner_.cache_->Find(hash_);
+    added_.push_back({index, given_});
     auto histogram = series.histograms.begin();
     for (const auto& sample : series.samples) {
       // A series that changes kind within the request lists its kinds apart; storage wants them by time.
       for (; histogram != series.histograms.end() && histogram->time < sample.time; ++histogram) {
-        if (auto stop = AddHistogram(index, *ref, *histogram, series)) return stop;
+        if (!AddHistogram(*histogram, series)) return;
       }
-      if (auto stop = CheckFuture(index, sample.time, series)) {
-        if (!v2()) return stop;
-        continue;
-      }
-      AddStartTime(*ref, sample.time, sample.start_time);
-      appender_->AddAt(*ref, sample.time, sample.value, options_.store_start_times ? sample.start_time : 0);
-      ++samples_;
+      if (!AddSample(sample, series)) return;
     }
     for (; histogram != series.histograms.end(); ++histogram) {
-      if (auto stop = AddHistogram(index, *ref, *histogram, series)) return stop;
+      if (!AddHistogram(*histogram, series)) return;
     }
-    for (const auto& exemplar : series.exemplars) {
-      if (!exemplar.labels_ok) continue;
-      appender_->AddExemplar(*ref, Exemplar{Labels::FromPairs(exemplar.labels), exemplar.value, exemplar.time, true});
-      ++exemplars_;
+    if (ref_ == kNoSeries && !series.exemplars.empty()) ref_ = appender_->Find(Labels::FromPairs(series.labels));
+    for (const auto& exemplar : series.exemplars) AddExemplar(exemplar, series);
+    if (v2() && ref_ != kNoSeries && options_.append_metadata &&
+        (series.type != MetricType::kUnknown || !series.help.empty())) {
+      appender_->SetMetadata(ref_, {series.type, std::string(series.unit), std::string(series.help)});
     }
-    if (v2() && options_.append_metadata && (series.type != MetricType::kUnknown || !series.help.empty())) {
-      appender_->SetMetadata(*ref, {series.type, std::string(series.unit), std::string(series.help)});
-    }
-    return std::nullopt;
   }
 
-  std::optional<WriteAnswer> AddHistogram(size_t index, SeriesRef ref, WireHistogram& histogram,
-                                          const WireSeries& series) {
-    if (auto stop = CheckFuture(index, histogram.time, series)) return v2() ? std::nullopt : std::move(stop);
+  // These two are false when the request ends here.
+  bool AddSample(const WireSample& sample, const WireSeries& series) {
+    if (TooFarAhead(sample.time)) return Refuse(kSamples, kTooFarAhead, sample.time, series);
+    if (!FindOrMake(kSamples, sample.time, series)) return !stop_;
+    if (options_.start_time_zero_samples && sample.start_time != 0 && sample.start_time < sample.time) {
+      appender_->AddStartZero(ref_, sample.start_time);
+      ++given_[kSamples];
+    }
+    appender_->AddAt(ref_, sample.time, sample.value, options_.store_start_times ? sample.start_time : 0);
+    ++given_[kSamples];
+    ++written_[kSamples];
+    return true;
+  }
+
+  bool AddHistogram(WireHistogram& histogram, const WireSeries& series) {
+    if (TooFarAhead(histogram.time)) return Refuse(kHistograms, kTooFarAhead, histogram.time, series);
     auto sound = ReduceToStorableSchema(histogram);
     if (sound) sound = histogram.integer ? Validate(*histogram.integer) : Validate(*histogram.floats);
     if (!sound) {
-      if (!v2()) return Answer(400, sound.error().message());
-      lines_.emplace_back(index, sound.error().message() + " for series " + PairsText(series.labels));
-      return std::nullopt;
+      const bool out_of_bounds = appender_->RefuseOutOfBounds(histogram.time, true);
+      return Refuse(kHistograms, out_of_bounds ? RejectReasonText(RejectReason::kOutOfBounds) : sound.error().message(),
+                    histogram.time, series);
     }
-    appender_->AddHistogram({ref, histogram.time, options_.store_start_times ? histogram.start_time : 0,
+    if (!FindOrMake(kHistograms, histogram.time, series)) return !stop_;
+    if (options_.start_time_zero_samples && histogram.start_time != 0 && histogram.start_time < histogram.time) {
+      BatchAppender::HistogramSample zero{ref_, histogram.start_time, 0, nullptr, nullptr, 0, 0, true};
+      if (histogram.integer) zero.integer = ZeroLike(*histogram.integer);
+      if (histogram.floats) zero.floats = ZeroLike(*histogram.floats);
+      appender_->AddHistogram(std::move(zero));
+      ++given_[kHistograms];
+    }
+    appender_->AddHistogram({ref_, histogram.time, options_.store_start_times ? histogram.start_time : 0,
                              std::move(histogram.integer), std::move(histogram.floats)});
-    ++histograms_;
-    return std::nullopt;
+    ++given_[kHistograms];
+    ++written_[kHistograms];
+    return true;
   }
 
-  std::optional<WriteAnswer> CheckFuture(size_t index, TimestampMs time, const WireSeries& series) {
-    if (time <= now_ + options_.max_future_ms) return std::nullopt;
-    std::string text = "out of bounds: timestamp is too far in the future";
-    if (v2()) lines_.emplace_back(index, text + " for series " + PairsText(series.labels));
-    return Answer(400, std::move(text));
+  // What cannot be stored for another reason than its order is left out, and nobody is told.
+  void AddExemplar(const WireExemplar& exemplar, const WireSeries& series) {
+    if (!exemplar.problem.empty()) {
+      lines_.push_back({{added_.back().series, kExemplars, given_[kExemplars]},
+                        "parsing exemplar for series " + PairsText(series.labels) + ": " + exemplar.problem});
+      return;
+    }
+    if (TooFarAhead(exemplar.time) || ref_ == kNoSeries) return;
+    appender_->AddExemplar(ref_, Exemplar{Labels::FromPairs(exemplar.labels), exemplar.value, exemplar.time, true});
+    ++given_[kExemplars];
+    ++written_[kExemplars];
   }
 
-  // A counter that began at start_time was zero then; refused silently when that is not news.
-  void AddStartTime(SeriesRef ref, TimestampMs time, TimestampMs start_time) {
-    if (!options_.start_time_zero_samples || start_time == 0 || start_time >= time) return;
-    appender_->AddAt(ref, start_time, 0);
-    zero_samples_.emplace_back(ref, start_time);
+  static constexpr std::string_view kTooFarAhead = "out of bounds: timestamp is too far in the future";
+  bool TooFarAhead(TimestampMs time) const { return time > now_ + options_.max_future_ms; }
+
+  // Sees to ref_. False when the sample at `time` is not stored: it is refused, or stop_ says why not.
+  bool FindOrMake(Part part, TimestampMs time, const WireSeries& series) {
+    if (ref_ != kNoSeries) [[likely]]
+      return true;
+    if (appender_->RefuseOutOfBounds(time, part == kHistograms)) {
+      Refuse(part, RejectReasonText(RejectReason::kOutOfBounds), time, series);
+      return false;
+    }
+    auto ref = appender_->Intern(Labels::FromPairs(series.labels));
+    if (!ref) {
+      stop_ = Failed(ref.error());
+      return false;
+    }
+    ref_ = *ref;
+    owner_.cache_->Put(hash_, ref_);
+    return true;
+  }
+
+  // Whether the request goes on.
+  bool Refuse(Part part, std::string_view why, TimestampMs time, const WireSeries& series) {
+    const std::string labels = PairsText(series.labels);
+    LogRefusal(part, why, labels, time);
+    if (!v2()) {
+      stop_ = Answer(400, std::string(why));
+      return false;
+    }
+    lines_.push_back({{added_.back().series, part, given_[part]}, std::string(why) + " for series " + labels});
+    return true;
+  }
+
+  void LogRefusal(Part part, std::string_view why, std::string_view labels, TimestampMs time) const {
+    owner_.logger_.Error(part == kExemplars    ? "Out of order exemplar"
+                         : part == kHistograms ? "Out of order histogram from remote write"
+                                               : "Out of order sample from remote write",
+                         {{"err", why}, {"series", labels}, {"timestamp", time}});
   }
 
   static void SetTypeAndUnit(WireSeries& series) {
@@ -227,69 +300,70 @@ class WriteReceiver::Request {
     set(kUnitLabel, series.unit);
   }
 
-  Result<SeriesRef> Resolve(const std::vector<LabelView>& pairs) {
-    const uint64_t hash = HashOfPairs(pairs);
-    if (const SeriesRef known = owner_.cache_->Find(hash); known != kNoSeries) return known;
-    EPI_ASSIGN(const SeriesRef ref, appender_->Intern(Labels::FromPairs(pairs)));
-    owner_.cache_->Put(hash, ref);
-    return ref;
+  WriteAnswer JudgeV1(const AppendReport& report) {
+    for (size_t reason = 0; reason < kRejectReasons; ++reason) {
+      const auto& rejected = report.rejected[reason];
+      if (rejected.count == 0 || ConcernsExemplar(RejectReason(reason))) continue;
+      const std::string_view why =
+          rejected.detail.empty() ? RejectReasonText(RejectReason(reason)) : std::string_view(rejected.detail);
+      LogRefusal(kSamples, why, rejected.first.ToString(), rejected.first_time);
+      return Answer(400, std::string(why));
+    }
+    if (stop_) return std::move(*stop_);
+    if (invalid_ > 0) owner_.invalid_labels_.Increment(static_cast<double>(invalid_));
+    WarnOfExemplars(report);
+    return {};
   }
 
-  WriteAnswer Judge(const AppendReport& report) {
-    uint64_t refused_samples = 0;
-    uint64_t refused_histograms = 0;
-    std::sort(zero_samples_.begin(), zero_samples_.end());
-    std::vector<Refused> refused;
+  WriteAnswer JudgeV2(const AppendReport& report) {
+    if (invalid_ > 0) owner_.invalid_labels_.Increment(static_cast<double>(invalid_));
+    WarnOfExemplars(report);
     for (const auto& refusal : report.refusals) {
-      if (refusal.reason == RejectReason::kExemplar) continue;
-      if (std::binary_search(zero_samples_.begin(), zero_samples_.end(), std::pair(refusal.ref, refusal.time)))
-        continue;
-      ++(refusal.is_histogram ? refused_histograms : refused_samples);
-      refused.push_back({refusal.ref, refusal.reason});
+      const Part part = ConcernsExemplar(refusal.reason) ? kExemplars : refusal.is_histogram ? kHistograms : kSamples;
+      --written_[part];
+      if (refusal.reason == RejectReason::kExemplarLabels) continue;
+      // The last series that found less of the part in the batch.
+      const auto next = std::partition_point(added_.begin(), added_.end(),
+                                             [&](const Added& added) { return added.before[part] <= refusal.index; });
+      lines_.push_back(
+          {{std::prev(next)->series, part, refusal.index}, std::string(refusal.text()), true, refusal.time});
     }
-    if (v2()) {
-      AddLines(std::move(refused));
-    } else if (!refused.empty()) {
-      lines_.emplace_back(0, RejectReasonText(refused.front().reason));
-    }
-    WriteAnswer out;
-    if (!lines_.empty()) {
-      std::stable_sort(lines_.begin(), lines_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-      std::string body;
-      for (const auto& [index, line] : lines_) body += (body.empty() ? "" : "\n") + line;
-      out = Answer(400, std::move(body));
-    }
-    out.has_written = v2();
-    if (v2()) {
-      out.samples_written = samples_ - refused_samples;
-      out.histograms_written = histograms_ - refused_histograms;
-      const uint64_t lost = report.rejected[static_cast<size_t>(RejectReason::kExemplar)].count;
-      out.exemplars_written = exemplars_ - std::min<uint64_t>(lost, exemplars_);
-    }
+    std::stable_sort(lines_.begin(), lines_.end(), [](const Line& a, const Line& b) { return a.place < b.place; });
+    CompleteLines();
+    std::string body;
+    for (const auto& line : lines_) body += (body.empty() ? "" : "\n") + line.text;
+    WriteAnswer out = lines_.empty() ? WriteAnswer() : Answer(400, std::move(body));
+    out.has_written = true;
+    out.samples_written = written_[kSamples];
+    out.histograms_written = written_[kHistograms];
+    out.exemplars_written = written_[kExemplars];
     return out;
   }
 
-  // A line for each refusal, by the first series of the request that it can belong to. Reads the request again for the
-  // labels: only failing requests pay for texts.
-  void AddLines(std::vector<Refused> refused) {
-    std::stable_sort(added_.begin(), added_.end(), [](const Added& a, const Added& b) { return a.ref < b.ref; });
-    for (auto& refusal : refused) {
-      refusal.series = std::lower_bound(added_.begin(), added_.end(), refusal.ref, [](const Added& a, SeriesRef ref) {
-                         return a.ref < ref;
-                       })->series;
-    }
-    std::stable_sort(refused.begin(), refused.end(),
-                     [](const Refused& a, const Refused& b) { return a.series < b.series; });
+  void WarnOfExemplars(const AppendReport& report) const {
+    const auto dropped = report.rejected[static_cast<size_t>(RejectReason::kExemplar)].count;
+    if (dropped > 0) owner_.logger_.Warn("Error on ingesting out-of-order exemplars", {{"num_dropped", dropped}});
+  }
+
+  // Reads the request again for the labels: only failing requests pay for texts.
+  void CompleteLines() {
     MessageMeter meter(budget_, kMaxWriteRequestMemory);
     WriteRequestReader reader(message_, bytes_, meter);
     WireSeries series;
+    std::string labels;
     size_t read = 0;
-    for (const auto& refusal : refused) {
-      for (; read <= refusal.series; ++read) {
+    for (auto& line : lines_) {
+      if (!line.goes_on) continue;
+      for (; read <= line.place.series; ++read) {
         if (auto more = reader.Next(series); !more || !*more) return;
+        labels.clear();
       }
-      lines_.emplace_back(refusal.series,
-                          std::string(RejectReasonText(refusal.reason)) + " for series " + PairsText(series.labels));
+      if (labels.empty()) {
+        if (options_.type_and_unit_labels) SetTypeAndUnit(series);
+        labels = PairsText(series.labels);
+      }
+      LogRefusal(line.place.part, line.text, labels, line.time);
+      line.text += " for series " + labels;
     }
   }
 
@@ -302,8 +376,13 @@ class WriteReceiver::Request {
     return out;
   }
   WriteAnswer Failed(const Error& error) const {
-    owner_.logger_.Error("Error appending remote write", {{"err", error.message()}});
+    owner_.logger_.Error("Error while storing the remote write request", {{"err", error.message()}});
     return Answer(error.code() == ErrorCode::kUnavailable ? 503 : 500, error.message());
+  }
+  WriteAnswer Undecodable(const Error& error) const {
+    owner_.logger_.Error(v2() ? "Error decoding v2 remote write request" : "Error decoding v1 remote write request",
+                         {{"protobuf_message", WriteMessageName(message_)}, {"err", error.message()}});
+    return Answer(StatusOfUndecodable(error), error.message());
   }
 
   WriteReceiver& owner_;
@@ -314,10 +393,15 @@ class WriteReceiver::Request {
   TimestampMs now_;
   std::unique_ptr<BatchAppender> appender_;
   WriteAnswer answer_;
-  uint64_t samples_ = 0, histograms_ = 0, exemplars_ = 0, invalid_ = 0;
-  std::vector<std::pair<size_t, std::string>> lines_;  // series index and what is wrong with it
+  Counts given_ = {};    // to the batch, zeros of starts included
+  Counts written_ = {};  // as the answer says
+  uint64_t invalid_ = 0;
+  std::vector<Line> lines_;
   std::vector<Added> added_;
-  std::vector<std::pair<SeriesRef, TimestampMs>> zero_samples_;
+  std::optional<WriteAnswer> stop_;
+  // Of the series being added.
+  uint64_t hash_ = 0;
+  SeriesRef ref_ = kNoSeries;
 };
 
 WriteReceiver::WriteReceiver(WriteReceiverOptions options, Storage& storage, Clock& clock, MetricRegistry& metrics,
@@ -340,23 +424,21 @@ WriteReceiver::~WriteReceiver() = default;
 
 WriteAnswer WriteReceiver::Receive(std::string_view content_type, std::string_view content_encoding,
                                    std::string_view body, Budget& budget) {
-  WriteAnswer out;
-  const auto message = NegotiateWrite(content_type, content_encoding, options_.accepted);
-  if (!message) {
-    logger_.Error("Error decoding remote write request", {{"err", message.error().message()}});
-    out.status = 415;
-    out.body = message.error().message() + "\n";
+  const auto refuse = [this](int status, const std::string& why) {
+    logger_.Error("Error decoding remote write request", {{"err", why}});
+    WriteAnswer out;
+    out.status = status;
+    out.body = why + "\n";
     return out;
+  };
+  if (const auto encoding = CheckWriteEncoding(content_encoding); !encoding) {
+    return refuse(415, encoding.error().message());
   }
   BudgetCharge charge(budget);
-  const auto plain = SnappyDecode(body, options_.max_decoded_bytes, charge);
-  if (!plain) {
-    logger_.Error("Error decompressing remote write request", {{"err", plain.error().message()}});
-    out.status = StatusOfUndecodable(plain.error());
-    out.body = plain.error().message() + "\n";
-    out.has_written = *message == WriteMessage::kV2;
-    return out;
-  }
+  const auto plain = SnappyDecode(body, options_.max_decoded_bytes, charge, "s2");
+  if (!plain) return refuse(StatusOfUndecodable(plain.error()), plain.error().message());
+  const auto message = NegotiateWrite(content_type, options_.accepted);
+  if (!message) return refuse(415, message.error().message());
   return Request(*this, *message, *plain, budget).Run();
 }
 

@@ -80,7 +80,7 @@ class TableStorage final : public Storage {
     Result<AppendReport> Commit(TimestampMs) override {
       if (owner_.commit_error) return Fail(*owner_.commit_error);
       AppendReport report;
-      const auto judge = [&](SeriesRef ref, TimestampMs time, int kind) {
+      const auto judge = [&](SeriesRef ref, TimestampMs time, int kind, size_t index) {
         const auto [at, fresh] = newest_.try_emplace({ref, kind}, time);
         if (fresh || time > at->second) {
           at->second = time;
@@ -88,10 +88,11 @@ class TableStorage final : public Storage {
         }
         const auto why = time == at->second ? RejectReason::kDuplicate : RejectReason::kOutOfOrder;
         ++report.rejected[static_cast<size_t>(why)].count;
-        report.refusals.push_back({ref, time, why, kind != 0});
+        report.refusals.push_back({ref, time, why, kind != 0, static_cast<uint32_t>(index), {}});
       };
-      for (const auto& sample : timed_) judge(sample.ref, sample.time, 0);
-      for (const auto& sample : histograms_) judge(sample.ref, sample.time, sample.integer ? 1 : 2);
+      for (size_t i = 0; i < timed_.size(); ++i) judge(timed_[i].ref, timed_[i].time, 0, i);
+      for (size_t i = 0; i < histograms_.size(); ++i)
+        judge(histograms_[i].ref, histograms_[i].time, histograms_[i].integer ? 1 : 2, i);
       Rollback();
       return report;
     }
@@ -179,7 +180,7 @@ TEST_F(WriteReceiverTest, BombsAndLiesAreRefusedBeforeTheyCost) {
   std::string lie;
   for (const int byte : {0xff, 0xff, 0xff, 0xff, 0x0f}) lie += static_cast<char>(byte);  // declares 4 GiB
   EXPECT_EQ(Send(Receiver(), "", "", lie).body, "decoded size exceeds the 33554432 bytes limit\n");
-  EXPECT_EQ(Send(Receiver(), "", "", std::string("\x80\x80\x80\x01\x00", 5)).body, "snappy: corrupt input\n");
+  EXPECT_EQ(Send(Receiver(), "", "", std::string("\x80\x80\x80\x01\x00", 5)).body, "s2: corrupt input\n");
   EXPECT_EQ(Send(Receiver(), "", "", "").status, 400);
 }
 
@@ -223,23 +224,95 @@ TEST_F(WriteReceiverTest, WithoutRoomItMayComeAgain) {
   EXPECT_EQ(Send(Receiver(), "", "", body).status, 204);
 }
 
+std::string SeriesV2(std::initializer_list<unsigned> refs, std::string_view rest) {
+  std::string packed;
+  for (const unsigned ref : refs) packed += Varint(1, ref).substr(1);
+  return Field(5, Field(1, packed) + std::string(rest));
+}
+std::string SampleV2(int64_t time, double value) {
+  return Field(2, Double(1, value) + Varint(2, static_cast<uint64_t>(time)));
+}
+
 // One line for each refused sample, named by its own series; a hundred thousand of them take no longer than reading the
 // request twice.
 TEST_F(WriteReceiverTest, EveryRefusalOfALargeRequestIsNamed) {
-  constexpr int kSeries = 50'000;
-  std::string symbols = Field(4, "") + Field(4, "__name__"), series;
-  for (int i = 0; i < kSeries; ++i) {
+  constexpr unsigned kSeries = 50'000;
+  std::string symbols = Field(4, "") + Field(4, "__name__"), first, second;
+  for (unsigned i = 0; i < kSeries; ++i) {
     symbols += Field(4, "m" + std::to_string(i));
-    std::string refs = Varint(1, 1).substr(1) + Varint(1, static_cast<uint64_t>(i) + 2).substr(1);
-    series +=
-        Field(5, Field(1, refs) + Field(2, Double(1, 1) + Varint(2, 5000)) + Field(2, Double(1, 1) + Varint(2, 4000)));
+    first += SeriesV2({1, i + 2}, SampleV2(5000, 1));
+    second += SeriesV2({1, i + 2}, SampleV2(6000, 1) + SampleV2(4000, 1));
   }
-  const auto answer = Send(Receiver(), kV2Type, "snappy", SnappyEncode(symbols + series));
+  auto& receiver = Receiver();
+  ASSERT_EQ(Send(receiver, kV2Type, "snappy", SnappyEncode(symbols + first)).status, 204);
+  const auto answer = Send(receiver, kV2Type, "snappy", SnappyEncode(symbols + second));
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(answer.samples_written, kSeries);
   EXPECT_EQ(std::count(answer.body.begin(), answer.body.end(), '\n'), kSeries);
   EXPECT_TRUE(answer.body.starts_with("out of order sample for series {__name__=\"m0\"}\n"));
   EXPECT_TRUE(answer.body.ends_with("out of order sample for series {__name__=\"m49999\"}\n"));
+}
+
+// The samples of a series, its histograms, its exemplars, then the next series: whoever found the mistake.
+TEST_F(WriteReceiverTest, LinesAreInTheOrderOfTheRequest) {
+  auto& receiver = Receiver();
+  const std::string symbols = Field(4, "") + Field(4, "__name__") + Field(4, "a") + Field(4, "b");
+  const auto exemplar = [](int64_t time) {
+    return Field(4, Field(1, "") + Double(2, 1) + Varint(3, static_cast<uint64_t>(time)));
+  };
+  ASSERT_EQ(Send(receiver, kV2Type, "snappy",
+                 SnappyEncode(symbols + SeriesV2({1, 2}, SampleV2(5000, 1) + exemplar(5000)) +
+                              SeriesV2({1, 3}, SampleV2(5000, 1))))
+                .status,
+            204);
+  const auto answer =
+      Send(receiver, kV2Type, "snappy",
+           SnappyEncode(symbols +
+                        SeriesV2({1, 2}, SampleV2(6000, 1) + SampleV2(clock_.NowMs() + 600'001, 1) + SampleV2(5000, 2) +
+                                             exemplar(6000) + Field(4, Field(1, "\x01")) + exemplar(1000)) +
+                        SeriesV2({1}, SampleV2(1, 1)) + SeriesV2({1, 3}, SampleV2(4000, 1))));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.body,
+            "out of bounds: timestamp is too far in the future for series {__name__=\"a\"}\n"
+            "duplicate sample for timestamp for series {__name__=\"a\"}\n"
+            "parsing exemplar for series {__name__=\"a\"}: invalid labelRefs length 1\n"
+            "out of order exemplar for series {__name__=\"a\"}\n"
+            "parsing labels for series [1]: invalid labelRefs length 1\n"
+            "out of order sample for series {__name__=\"b\"}\n");
+  EXPECT_EQ(answer.samples_written, 1u);
+  EXPECT_EQ(answer.exemplars_written, 1u);
+}
+
+// Of version 1.0 the first mistake is told, and nothing is stored.
+TEST_F(WriteReceiverTest, Version1TellsTheFirstMistake) {
+  auto& receiver = Receiver();
+  ASSERT_EQ(Send(receiver, "", "", SnappyEncode(SeriesV1({{"__name__", "a"}}, {{5000, 1}}))).status, 204);
+  const auto far = clock_.NowMs() + 600'001;
+  const auto both = SeriesV1({{"__name__", "b"}}, {{6000, 1}}) + SeriesV1({{"__name__", "a"}}, {{4000, 1}}) +
+                    SeriesV1({{"__name__", "c"}}, {{far, 1}});
+  EXPECT_EQ(Send(receiver, "", "", SnappyEncode(both)).body, "out of order sample\n");
+  const auto only = SeriesV1({{"__name__", "b"}}, {{6000, 1}}) + SeriesV1({{"__name__", "c"}}, {{far, 1}}) +
+                    SeriesV1({{"__name__", "a"}}, {{4000, 1}});
+  EXPECT_EQ(Send(receiver, "", "", SnappyEncode(only)).body, "out of bounds: timestamp is too far in the future\n");
+  EXPECT_TRUE(storage_.Samples({{"__name__", "b"}}).empty());
+  // What cannot be read at all comes before everything else.
+  EXPECT_EQ(Send(receiver, "", "", SnappyEncode(both.substr(0, both.size() - 1))).body, "unexpected EOF\n");
+}
+
+// The second could not be mended by sending it again.
+TEST_F(WriteReceiverTest, OfTwoSamplesOfOneTimeTheFirstIsStored) {
+  const auto body = SeriesV1({{"__name__", "a"}}, {{5000, 1}, {5000, 2}, {4000, 3}});
+  EXPECT_EQ(Send(Receiver(), "", "", SnappyEncode(body)).status, 204);
+  const auto samples = storage_.Samples({{"__name__", "a"}});
+  ASSERT_EQ(samples.size(), 1u);
+  EXPECT_EQ(samples[0].value, 1);
+}
+
+// No name of it is to be seen afterwards.
+TEST_F(WriteReceiverTest, NoSeriesIsMadeForWhatIsRefusedAnyway) {
+  const auto body = SeriesV1({{"__name__", "far"}}, {{clock_.NowMs() + 600'001, 1}});
+  EXPECT_EQ(Send(Receiver(), "", "", SnappyEncode(body)).status, 400);
+  EXPECT_TRUE(storage_.SeriesLabels().empty());
 }
 
 TEST_F(WriteReceiverTest, HeaderCases) {

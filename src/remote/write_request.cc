@@ -316,14 +316,15 @@ class SeriesReaderV2 {
       return;
     }
     for (const auto& [what, ref, text] :
-         {Text{"help_ref", help_ref_, &out_.help}, Text{"unit_ref", unit_ref_, &out_.unit}}) {
+         {Text{"unit_ref", unit_ref_, &out_.unit}, Text{"help_ref", help_ref_, &out_.help}}) {
       if (ref < symbols_.size()) {
         *text = symbols_[ref];
-      } else if (ref != 0) {
-        out_.problem = "parsing metadata for series " + RefsText(refs_) + ": metadata " + what + " " +
-                       std::to_string(ref) + " outside of symbols table (size " + std::to_string(symbols_.size()) + ")";
-        return;
+        continue;
       }
+      out_.problem = "parsing metadata for series " + RefsText(refs_) + ": metadata " + what + " " +
+                     std::to_string(ref) + " outside of symbols table (size " + std::to_string(symbols_.size()) + ")";
+      out_.problem_is_metadata = true;
+      return;
     }
   }
 
@@ -352,7 +353,7 @@ class SeriesReaderV2 {
           message.skip();
       }
     }
-    out.labels_ok = ResolveLabels(refs, symbols_, out.labels).empty();
+    out.problem = ResolveLabels(refs, symbols_, out.labels);
     return out;
   }
 
@@ -408,6 +409,7 @@ void WireSeries::Clear() {
   type = MetricType::kUnknown;
   unit = help = {};
   problem.clear();
+  problem_is_metadata = false;
 }
 
 struct WriteRequestReader::State {
@@ -448,6 +450,8 @@ Result<bool> WriteRequestReader::Next(WireSeries& series) {
     const bool more = state_->Next(series);
     if (state_->meter.failed()) return Fail(state_->meter.outcome().error());
     return more;
+  } catch (const protozero::end_of_buffer_exception&) {
+    return Fail(ErrorCode::kInvalid, "unexpected EOF");
   } catch (const protozero::exception& wrong) {
     return Fail(ErrorCode::kInvalid, "proto: " + std::string(WriteMessageName(state_->message)) + ": " + wrong.what());
   }

@@ -39,7 +39,7 @@ struct WireExemplar {
   std::vector<LabelView> labels;
   double value = 0;
   TimestampMs time = 0;
-  bool labels_ok = true;  // false: its references do not fit the symbols
+  std::string problem;  // 2.0 only: what is wrong with its references, empty when they resolve
 };
 
 // One series of a request. Views point into the request's bytes. Reused from series to series.
@@ -53,6 +53,7 @@ struct WireSeries {
   std::string_view unit;
   std::string_view help;
   std::string problem;  // "parsing labels for series [1 2 3]: invalid labelRefs length 3", empty when fine
+  bool problem_is_metadata = false;
   void Clear();
 };
 
