@@ -181,7 +181,12 @@ int Run(std::string_view program, const std::vector<std::string>& arguments) {
   if (done) done = server.Run();
   server.Stop();
   if (!done) {
-    logger.Error(server.failure_title(), {{"err", done.error().message()}});
+    const LogField error{"err", done.error().message()};
+    if (server.failed_file().empty()) {
+      logger.Error(server.failure_title(), {error});
+    } else {
+      logger.Error(server.failure_title(), {error, {"file", server.failed_file()}});
+    }
     logger.Flush();
     return kFailed;
   }

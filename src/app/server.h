@@ -65,6 +65,8 @@ class Server {
   void Stop();
   // What an error of Start() or Run() is called in the log.
   std::string_view failure_title() const { return failure_title_; }
+  // The file it is about, when its text does not name one.
+  std::string_view failed_file() const { return failed_file_; }
 
  private:
   // server_storage.cc; the first makes the others' parts too.
@@ -112,6 +114,7 @@ class Server {
   std::mutex failure_mutex_;
   Result<void> failure_;                            // guarded by failure_mutex_: why the server must end
   std::string_view failure_title_ = "Fatal error";  // while starting, of what is being started
+  std::string failed_file_;
 
   config::RetentionConfig logged_retention_;  // guarded by reload_mutex_
 

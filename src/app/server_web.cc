@@ -3,6 +3,7 @@
 #include "app/server.h"
 #include "app/version.h"
 #include "model/anchored_regex.h"
+#include "net/tls_server.h"
 #include "web/handlers.h"
 
 namespace epi::app {
@@ -82,8 +83,11 @@ Result<void> Server::StartHttp() {
   if (!flags.web_config_file.empty()) {
     web_settings_ = std::make_unique<WebSettingsSource>(flags.web_config_file, files_);
     failure_title_ = "Unable to validate web configuration file";
+    failed_file_ = flags.web_config_file;
     EPI_ASSIGN(const auto first, web_settings_->Current());
     tls = first->tls.enabled();
+    // Once before there is a listener, so that the error has its own title.
+    if (tls) EPI_TRY(net::MakeTlsServerContext(first->tls, files_));
     const auto file_name = [this] {
       const auto settings = web_settings_->Current();
       return settings ? (*settings)->audit_log_file : std::string();
@@ -96,6 +100,7 @@ Result<void> Server::StartHttp() {
   for (const auto& address : options.listen_addresses) {
     logger.Info("Start listening for connections", {{"address", address}});
   }
+  failed_file_.clear();
   failure_title_ = "Unable to start web listener";
   EPI_ASSIGN(http_server_, net::HttpServer::Start(options, *router_, files_, clock_, metrics_, logger));
   failure_title_ = "Fatal error";

@@ -5,14 +5,13 @@
 #include "base/file_system.h"
 #include "config/http_client_config.h"
 #include "config/schema.h"
-#include "model/case_mapping.h"
+#include "config/yaml_scalar.h"
 #include "model/duration.h"
 #include "model/labels.h"
 
 namespace epi::config {
 namespace {
 
-using net::ClientAuth;
 using net::TlsServerSettings;
 using net::TlsVersion;
 using net::WebSettings;
@@ -28,17 +27,7 @@ constexpr Word<TlsVersion> kVersions[] = {{"TLS10", TlsVersion::kTls10},
                                           {"TLS12", TlsVersion::kTls12},
                                           {"TLS13", TlsVersion::kTls13}};
 
-constexpr Word<ClientAuth> kClientAuth[] = {
-    {"", ClientAuth::kNoClientCert},
-    {"NoClientCert", ClientAuth::kNoClientCert},
-    {"RequestClientCert", ClientAuth::kRequestClientCert},
-    {"RequireAnyClientCert", ClientAuth::kRequireAnyClientCert},
-    {"RequireClientCert", ClientAuth::kRequireAnyClientCert},
-    {"VerifyClientCertIfGiven", ClientAuth::kVerifyClientCertIfGiven},
-    {"RequireAndVerifyClientCert", ClientAuth::kRequireAndVerifyClientCert},
-};
-
-// The headers that may be set, and the values they may have in lower case; none: any.
+// The headers that may be set, and the values they may have; none: any.
 struct HeaderRule {
   std::string_view name;
   std::string_view values[2];
@@ -81,19 +70,42 @@ struct VersionCodec {
   static bool IsEmpty(TlsVersion) { return true; }
 };
 
-struct ClientAuthCodec {
-  static void Read(YamlReader& reader, const YamlNode& node, ClientAuth& out) {
-    ReadWord(reader, node, out, kClientAuth, "invalid ClientAuth: ");
+// Lists of text that Go has types of its own for.
+constexpr std::string_view kCipherList = "[]web.Cipher";
+constexpr std::string_view kCurveList = "[]web.Curve";
+template <const std::string_view& kGoType>
+struct TypedListCodec : Codec<std::vector<std::string>> {
+  static void Read(YamlReader& reader, const YamlNode& node, std::vector<std::string>& out) {
+    if (!node.IsNull() && !node.IsSequence()) return reader.WrongType(node, kGoType);
+    Codec<std::vector<std::string>>::Read(reader, node, out);
   }
-  static YamlValue Write(ClientAuth, const WriteOptions&) { return YamlValue::Null(); }
-  static bool IsEmpty(ClientAuth) { return true; }
+};
+
+struct SansCodec {
+  static void Read(YamlReader& reader, const YamlNode& node, std::optional<std::vector<std::string>>& out) {
+    if (!node.IsNull()) Codec<std::vector<std::string>>::Read(reader, node, out.emplace());
+  }
+  static YamlValue Write(const std::optional<std::vector<std::string>>&, const WriteOptions&) {
+    return YamlValue::Null();
+  }
+  static bool IsEmpty(const std::optional<std::vector<std::string>>&) { return true; }
+};
+
+struct UsersCodec : Codec<StringMap> {
+  static void Read(YamlReader& reader, const YamlNode& node, StringMap& out) {
+    ReadAs(reader, node, out, "map[string]config.Secret", "config.plain");
+  }
 };
 
 // Go's time.Duration: text such as "1s", or nanoseconds as a number.
 struct GoDurationCodec {
   static void Read(YamlReader& reader, const YamlNode& node, int64_t& out) {
+    if (const auto nanoseconds = YamlInt(node)) {
+      out = *nanoseconds;
+      return;
+    }
     std::string text;
-    if (node.IsNull() || !reader.ReadString(node, text)) return;
+    if (node.IsNull() || !reader.ReadString(node, text, "time.Duration")) return;
     const auto parsed = ParseGoDuration(text);
     if (!parsed) {
       reader.WrongType(node, "time.Duration");
@@ -133,8 +145,7 @@ Result<void> ValidateHeaders(const StringMap& headers) {
     if (rule == std::end(kHeaders))
       return InvalidWebConfig("HTTP header " + QuotedInWebConfig(name) + " can not be configured");
     if (rule->values[0].empty()) continue;
-    const std::string lower = ToLowerUtf8(value);
-    if (std::find(std::begin(rule->values), std::end(rule->values), lower) == std::end(rule->values)) {
+    if (std::find(std::begin(rule->values), std::end(rule->values), value) == std::end(rule->values)) {
       return InvalidWebConfig("invalid value for " + std::string(name) + ". Expected one of: [" +
                               QuotedInWebConfig(rule->values[0]) +
                               (rule->values[1].empty() ? "" : " " + QuotedInWebConfig(rule->values[1])) +
@@ -158,18 +169,22 @@ constexpr FieldSpec kAccessFields[] = {
     Key<WebSettings, &WebSettings::audit_log_file>("audit_log_file"),
 };
 
+constexpr std::string_view kHttpType = "web.HTTPConfig";
+constexpr std::string_view kRateLimitType = "web.RateLimiterConfig";
+constexpr std::string_view kAccessType = "web.AccessControl";
+
 // Blocks whose keys are members of WebSettings itself.
-template <const auto& kFields>
+template <const auto& kFields, const std::string_view& kGoType>
 constexpr FieldSpec Block(std::string_view key) {
   FieldSpec out;
   out.key = key;
   out.read = [](YamlReader& reader, const YamlNode& node, void* object) {
     if (node.IsNull()) return;
     if (!node.IsMapping()) {
-      reader.WrongType(node, "web.Config");
+      reader.WrongType(node, kGoType);
       return;
     }
-    ReadFields(reader, node, object, kFields, "web.Config");
+    ReadFields(reader, node, object, kFields, kGoType);
   };
   return out;
 }
@@ -206,14 +221,14 @@ struct Schema<TlsServerSettings> {
         Key<T, &T::client_ca>("client_ca"),
         Key<T, &T::cert_file>("cert_file"),
         Key<T, &T::key_file>("key_file"),
-        Key<T, &T::client_auth, ClientAuthCodec>("client_auth_type"),
+        Key<T, &T::client_auth_type>("client_auth_type"),
         Key<T, &T::client_ca_file>("client_ca_file"),
-        Key<T, &T::cipher_suites>("cipher_suites"),
-        Key<T, &T::curve_preferences>("curve_preferences"),
+        Key<T, &T::cipher_suites, TypedListCodec<kCipherList>>("cipher_suites"),
+        Key<T, &T::curve_preferences, TypedListCodec<kCurveList>>("curve_preferences"),
         Key<T, &T::min_version, VersionCodec>("min_version"),
         Key<T, &T::max_version, VersionCodec>("max_version"),
         Key<T, &T::prefer_server_cipher_suites>("prefer_server_cipher_suites"),
-        Key<T, &T::client_allowed_sans>("client_allowed_sans"),
+        Key<T, &T::client_allowed_sans, SansCodec>("client_allowed_sans"),
     };
     return kFields;
   }
@@ -225,9 +240,11 @@ struct Schema<WebSettings> {
   static std::span<const FieldSpec> Fields() {
     using T = WebSettings;
     static constexpr FieldSpec kFields[] = {
-        Key<T, &T::tls>("tls_server_config"),   Block<kHttpFields>("http_server_config"),
-        Block<kRateLimitFields>("rate_limit"),  Key<T, &T::basic_auth_users>("basic_auth_users"),
-        Block<kAccessFields>("access_control"),
+        Key<T, &T::tls>("tls_server_config"),
+        Block<kHttpFields, kHttpType>("http_server_config"),
+        Block<kRateLimitFields, kRateLimitType>("rate_limit"),
+        Key<T, &T::basic_auth_users, UsersCodec>("basic_auth_users"),
+        Block<kAccessFields, kAccessType>("access_control"),
     };
     return kFields;
   }
@@ -246,7 +263,7 @@ Result<WebSettings> ParseWebConfig(std::string_view text) {
 Result<WebSettings> LoadWebConfig(FileSystem& files, const std::string& path) {
   EPI_ASSIGN(const std::string text, files.ReadFile(path));
   auto out = ParseWebConfig(text);
-  if (!out) return Fail(out.error().WithContext(path));
+  if (!out) return Fail(out.error());
   const std::string_view directory = DirectoryName(path);
   for (std::string* file : {&out->tls.cert_file, &out->tls.key_file, &out->tls.client_ca_file, &out->audit_log_file}) {
     *file = JoinDirectory(directory, *file);

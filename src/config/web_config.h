@@ -16,7 +16,7 @@ namespace epi::config {
 // kInvalid with the texts of Go's web toolkit: `unknown TLS version: x`, `invalid ClientAuth: x`, `HTTP header "x" can
 // not be configured`, what net::ValidateWebSettings refuses. Paths stay as they are written.
 Result<net::WebSettings> ParseWebConfig(std::string_view text);
-// Paths become relative to the file's directory. The error names the file.
+// Paths become relative to the file's directory. The error does not name the file, as the toolkit's does not.
 Result<net::WebSettings> LoadWebConfig(FileSystem& files, const std::string& path);
 
 }  // namespace epi::config

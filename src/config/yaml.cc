@@ -5,6 +5,7 @@
 #include <yaml-cpp/mark.h>
 #include <yaml-cpp/parser.h>
 
+#include <algorithm>
 #include <deque>
 #include <istream>
 #include <streambuf>
@@ -50,6 +51,32 @@ class ViewBuffer : public std::streambuf {
 
 std::string LineError(int line, std::string_view text) {
   return "yaml: line " + std::to_string(line) + ": " + std::string(text);
+}
+
+// The library takes a tab for blank space; YAML lets no token begin with one, and no line be indented by it.
+bool IndentedByTab(std::string_view line) {
+  const auto other = line.find_first_not_of(' ');
+  return other != std::string_view::npos && line[other] == '\t';
+}
+
+std::string_view LineOf(std::string_view text, int number) {
+  for (; number > 0 && !text.empty(); --number) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  return text.substr(0, text.find('\n'));
+}
+
+// Of a text without any node.
+std::optional<int> FirstTabLine(std::string_view text) {
+  for (int number = 0; !text.empty(); ++number) {
+    if (IndentedByTab(text.substr(0, text.find('\n')))) return number;
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  }
+  return std::nullopt;
+}
+
+// libyaml does not tell the first line's number.
+Error TabError(int line) {
+  constexpr std::string_view kTab = "found character that cannot start any token";
+  return Error(ErrorCode::kInvalid, line == 0 ? "yaml: " + std::string(kTab) : LineError(line + 1, kTab));
 }
 
 // Builds the tree from the library's events. The first complaint stops all work; later events are ignored.
@@ -279,11 +306,15 @@ Result<YamlDocument> YamlDocument::Parse(std::string_view text, DuplicateKeys du
     impl->more = builder.finished() && static_cast<bool>(parser);
   } catch (const YAML::Exception& exception) {
     if (builder.error()) return Fail(*builder.error());
+    if (IndentedByTab(LineOf(text, exception.mark.line))) return Fail(TabError(exception.mark.line));
     return Fail(ErrorCode::kInvalid, LineError(exception.mark.line + 1, exception.msg));
   } catch (const std::exception& exception) {
     return Fail(ErrorCode::kInvalid, std::string("yaml: ") + exception.what());
   }
   impl->root = builder.root();
+  if (impl->root == nullptr) {
+    if (const auto line = FirstTabLine(text)) return Fail(TabError(*line));
+  }
   if (impl->root == nullptr) impl->root = &impl->nodes.emplace_back();
   std::string errors;
   for (YamlData& node : impl->nodes) {

@@ -4,11 +4,13 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
+#include <charconv>
 #include <cstring>
 #include <memory>
 
 #include "net/base64.h"
 #include "net/http_headers.h"
+#include "telemetry/go_text.h"
 
 namespace epi::net {
 namespace {
@@ -24,24 +26,66 @@ std::string Digest(const std::string& hash, const std::string& password) {
   return std::string(reinterpret_cast<const char*>(digest), sizeof digest);
 }
 
-bool CryptMatches(const std::string& hash, const std::string& password) {
+// A hash as Go's bcrypt reads it: "$", a major version up to 2, any minor version or none, "$", two characters of cost,
+// one more, 22 of salt, and the rest.
+struct BcryptParts {
+  int cost = 0;
+  std::string_view salt;
+  std::string_view hash;
+};
+
+Result<BcryptParts> ReadBcryptHash(std::string_view text) {
+  constexpr size_t kLeast = 59, kSaltSize = 22;
+  constexpr int kLeastCost = 4, kMostCost = 31;
+  if (text.size() < kLeast) {
+    return Fail(ErrorCode::kInvalid, "crypto/bcrypt: hashedSecret too short to be a bcrypted password");
+  }
+  if (text[0] != '$') {
+    return Fail(ErrorCode::kInvalid,
+                "crypto/bcrypt: bcrypt hashes must start with '$', but hashedSecret started with '" +
+                    std::string(text.substr(0, 1)) + "'");
+  }
+  if (text[1] > '2') {
+    return Fail(ErrorCode::kInvalid, "crypto/bcrypt: bcrypt algorithm version '" + std::string(text.substr(1, 1)) +
+                                         "' requested is newer than current version '2'");
+  }
+  text.remove_prefix(text[2] == '$' ? 3 : 4);
+  BcryptParts out;
+  const auto digits = text.substr(0, 2);
+  const auto number = digits.substr(digits.front() == '+' ? 1 : 0);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), out.cost);
+  if (error != std::errc() || end != number.data() + number.size()) {
+    std::string quoted;
+    AppendGoQuoted(quoted, digits);
+    return Fail(ErrorCode::kInvalid, "strconv.Atoi: parsing " + quoted + ": invalid syntax");
+  }
+  if (out.cost < kLeastCost || out.cost > kMostCost) {
+    return Fail(ErrorCode::kInvalid,
+                "crypto/bcrypt: cost " + std::to_string(out.cost) + " is outside allowed inclusive range 4..31");
+  }
+  out.salt = text.substr(3, kSaltSize);
+  out.hash = text.substr(3 + kSaltSize);
+  return out;
+}
+
+// Whatever the version says, Go computes what crypt(3) calls 2b.
+bool CryptMatches(const std::string& text, const std::string& password) {
+  const auto parts = ReadBcryptHash(text);
+  if (!parts) return false;
+  const std::string setting = std::string("$2b$") + (parts->cost < 10 ? "0" : "") + std::to_string(parts->cost) + "$" +
+                              std::string(parts->salt);
   const auto data = std::make_unique<crypt_data>();
   std::memset(data.get(), 0, sizeof(crypt_data));
-  const char* const result = crypt_r(password.c_str(), hash.c_str(), data.get());
-  if (result == nullptr || std::strlen(result) != hash.size()) return false;
-  return CRYPTO_memcmp(result, hash.data(), hash.size()) == 0;
+  const char* const result = crypt_r(password.c_str(), setting.c_str(), data.get());
+  if (result == nullptr || std::strlen(result) != setting.size() + parts->hash.size()) return false;
+  return CRYPTO_memcmp(result + setting.size(), parts->hash.data(), parts->hash.size()) == 0;
 }
 
 }  // namespace
 
-bool IsBcryptHash(std::string_view hash) {
-  constexpr std::string_view kVariants = "abxy", kDigits = "0123456789";
-  constexpr std::string_view kAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  if (hash.size() != 60 || hash[0] != '$' || hash[1] != '2' || hash[3] != '$' || hash[6] != '$') return false;
-  if (kVariants.find(hash[2]) == std::string_view::npos) return false;
-  const auto cost = hash.substr(4, 2);
-  if (cost.find_first_not_of(kDigits) != std::string_view::npos || cost < "04" || cost > "31") return false;
-  return hash.substr(7).find_first_not_of(kAlphabet) == std::string_view::npos;
+Result<void> CheckBcryptHash(std::string_view text) {
+  if (const auto parts = ReadBcryptHash(text); !parts) return Fail(parts.error());
+  return {};
 }
 
 bool BasicAuthenticator::Verify(const std::string& hash, const std::string& password) {

@@ -10,9 +10,9 @@
 
 namespace epi::net {
 
-// Whether a hash has the form that crypt(3) takes for bcrypt: $2a$, $2b$, $2x$ or $2y$, a cost of 04 to 31, and
-// 53 characters of its alphabet.
-bool IsBcryptHash(std::string_view hash);
+// What Go's bcrypt demands of a hash, kInvalid in its words: a length, a version, a cost of 4 to 31. A hash that passes
+// may be one that no password has.
+Result<void> CheckBcryptHash(std::string_view hash);
 
 // Thread-safe. A first check of a password takes tens of milliseconds: not for the reactor.
 class BasicAuthenticator {

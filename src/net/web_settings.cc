@@ -8,9 +8,33 @@
 namespace epi::net {
 namespace {
 
-bool AnyTlsKey(const TlsServerSettings& tls) {
-  TlsServerSettings none;
-  return !(tls == none);
+struct ClientAuthName {
+  std::string_view name;
+  ClientAuth value;
+};
+constexpr ClientAuthName kClientAuthNames[] = {
+    {"", ClientAuth::kNoClientCert},
+    {"NoClientCert", ClientAuth::kNoClientCert},
+    {"RequestClientCert", ClientAuth::kRequestClientCert},
+    {"RequireAnyClientCert", ClientAuth::kRequireAnyClientCert},
+    {"RequireClientCert", ClientAuth::kRequireAnyClientCert},
+    {"VerifyClientCertIfGiven", ClientAuth::kVerifyClientCertIfGiven},
+    {"RequireAndVerifyClientCert", ClientAuth::kRequireAndVerifyClientCert},
+};
+
+// Versions and suites alone turn nothing on.
+Result<void> ValidateTls(const TlsServerSettings& tls) {
+  const bool has_cert = !tls.cert.empty() || !tls.cert_file.empty();
+  const bool has_key = !tls.key.empty() || !tls.key_file.empty();
+  const bool has_ca = !tls.client_ca.empty() || !tls.client_ca_file.empty();
+  if (!has_cert && !has_key && !has_ca && tls.client_auth_type.empty()) return {};
+  if (!has_cert) return Fail(ErrorCode::kInvalid, "missing one of cert or cert_file");
+  if (!has_key) return Fail(ErrorCode::kInvalid, "missing one of key or key_file");
+  EPI_ASSIGN(const ClientAuth auth, ClientAuthFromName(tls.client_auth_type));
+  if (has_ca && auth == ClientAuth::kNoClientCert) {
+    return Fail(ErrorCode::kInvalid, "client CA's have been configured without a Client Auth Policy");
+  }
+  return {};
 }
 
 Result<void> ValidateTokens(const std::vector<AccessToken>& tokens) {
@@ -35,21 +59,21 @@ Result<void> ValidateTokens(const std::vector<AccessToken>& tokens) {
 
 }  // namespace
 
+Result<ClientAuth> ClientAuthFromName(std::string_view name) {
+  for (const auto& row : kClientAuthNames) {
+    if (row.name == name) return row.value;
+  }
+  return Fail(ErrorCode::kInvalid, "invalid ClientAuth: " + std::string(name));
+}
+
 Result<void> ValidateWebSettings(const WebSettings& settings) {
   const TlsServerSettings& tls = settings.tls;
-  if (AnyTlsKey(tls)) {
-    if (tls.cert.empty() && tls.cert_file.empty()) return Fail(ErrorCode::kInvalid, "missing one of cert or cert_file");
-    if (tls.key.empty() && tls.key_file.empty()) return Fail(ErrorCode::kInvalid, "missing one of key or key_file");
-    const bool has_ca = !tls.client_ca.empty() || !tls.client_ca_file.empty();
-    if (has_ca && tls.client_auth == ClientAuth::kNoClientCert)
-      return Fail(ErrorCode::kInvalid, "client CA's have been configured without a Client Auth Policy");
-  }
   for (const auto& cipher : tls.cipher_suites)
-    if (CipherName(cipher).empty()) return Fail(ErrorCode::kInvalid, "unknown cipher: " + cipher);
+    if (!IsKnownCipher(cipher)) return Fail(ErrorCode::kInvalid, "unknown cipher: " + cipher);
   for (const auto& curve : tls.curve_preferences)
     if (CurveName(curve).empty()) return Fail(ErrorCode::kInvalid, "unknown curve: " + curve);
-  for (const auto& [user, hash] : settings.basic_auth_users)
-    if (!IsBcryptHash(hash)) return Fail(ErrorCode::kInvalid, "the hash of user " + user + " is not a bcrypt hash");
+  for (const auto& user : settings.basic_auth_users) EPI_TRY(CheckBcryptHash(user.second));
+  EPI_TRY(ValidateTls(tls));
   return ValidateTokens(settings.access_tokens);
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,12 +27,15 @@ struct TlsServerSettings {
   std::string cert, cert_file;
   std::string key, key_file;
   std::string client_ca, client_ca_file;
-  ClientAuth client_auth = ClientAuth::kNoClientCert;
-  std::vector<std::string> client_allowed_sans;  // exact match against DNS, e-mail, IP and URI names
+  std::string client_auth_type;  // as ClientAuthFromName reads it
+  // Exact match against DNS, e-mail, IP and URI names of a client's certificate, where one is asked for; an empty list
+  // lets nobody in.
+  std::optional<std::vector<std::string>> client_allowed_sans;
   TlsVersion min_version = TlsVersion::kTls12;
   TlsVersion max_version = TlsVersion::kTls13;
-  std::vector<std::string> cipher_suites;  // Go's names; empty: default
-  bool prefer_server_cipher_suites = true;
+  std::vector<std::string> cipher_suites;      // Go's names; empty: Go's default. Which of them are offered, not in
+                                               // which order
+  bool prefer_server_cipher_suites = true;     // accepted; the server's preference always counts, as in Go
   std::vector<std::string> curve_preferences;  // CurveP256, CurveP384, CurveP521, X25519; empty: default
   bool enabled() const { return !cert.empty() || !cert_file.empty(); }
   bool operator==(const TlsServerSettings&) const = default;
@@ -60,6 +65,9 @@ struct WebSettings {
   std::string audit_log_file;              // one line of JSON for each request to an admin route; empty: the log only
   bool operator==(const WebSettings&) const = default;
 };
+
+// Go's names, and "" and RequireClientCert; kInvalid `invalid ClientAuth: x`.
+Result<ClientAuth> ClientAuthFromName(std::string_view name);
 
 // kInvalid for what Go's web toolkit refuses: `unknown cipher: x`, `unknown curve: x`, `missing one of cert or
 // cert_file`, a hash that is not bcrypt. Does not read files.

@@ -70,6 +70,16 @@ def algorithms(client, use):
         ("cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]", ["-tls1_2"], {"Ciphersuite": "ECDHE-ECDSA-AES128-GCM-SHA256"}),
         ("cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]", ["-tls1_2", "-cipher", "ECDHE-ECDSA-CHACHA20-POLY1305"], None),
         ("cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]", ["-tls1_2"], None),  # the certificate is no RSA one
+        # The server's taste counts, and it is Go's: AES-128 before AES-256, ChaCha20 for who puts it first, no key exchange by RSA.
+        ("", ["-tls1_2"], {"Ciphersuite": "ECDHE-ECDSA-AES128-GCM-SHA256"}),
+        ("", ["-ciphersuites", "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256"], {"Ciphersuite": "TLS_AES_128_GCM_SHA256"}),
+        ("", ["-ciphersuites", "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_256_GCM_SHA384"], {"Ciphersuite": "TLS_CHACHA20_POLY1305_SHA256"}),
+        ("cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]", ["-tls1_2"], {"Ciphersuite": "ECDHE-ECDSA-AES128-GCM-SHA256"}),
+        ("cipher_suites: [TLS_AES_128_GCM_SHA256]", ["-tls1_2"], None),
+        ("", ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"], None),
+        ("", ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES256-SHA"], {"Ciphersuite": "ECDHE-ECDSA-AES256-SHA"}),
+        ("", ["-curves", "X448"], None),
+        ("", ["-curves", "P-521"], {"Server Temp Key": "ECDH, secp521r1, 521 bits"}),
         ("curve_preferences: [CurveP384]", ["-tls1_2"], {"Server Temp Key": "ECDH, secp384r1, 384 bits"}),
         ("curve_preferences: [CurveP384]", ["-curves", "X25519"], None),
         ("curve_preferences: [CurveP521, CurveP256]", ["-curves", "P-256"], {"Server Temp Key": "ECDH, prime256v1, 256 bits"}),
@@ -90,12 +100,21 @@ def client_certificates(client, use, ours, foreign, client_ca):
         use(f"client_auth_type: {kind}\n  {more}")
         check(f"{kind}: no certificate, ours, a stranger's", tuple(client.curl(*with_)[0] for with_ in (none, own, other)), wanted)
     for names, wanted in [("[client.example]", 200), ("[other.example]", 0), ("['*.example']", 0), ("[client]", 0), ("[a, 'spiffe://x/y']", 200), ("[me@client.example]", 200),
-                          ("[10.1.2.3]", 200), ("[10.1.2.4]", 0)]:
+                          ("[10.1.2.3]", 200), ("[10.1.2.4]", 0), ("[]", 0), ("", 200)]:
         use(f"client_auth_type: RequireAndVerifyClientCert\n  {trusted}\n  client_allowed_sans: {names}")
         check(f"client_allowed_sans {names}", client.curl(*own)[0], wanted)
+    use("client_auth_type: NoClientCert\n  client_allowed_sans: [other.example]")
+    check("names count where a certificate is asked for", client.curl()[0], 200)
+    use(f"client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: {ours[1]}")
+    check("an authority file without a certificate trusts nobody", (client.curl()[0], client.curl(*own)[0]), (200, 0))
 
 
 def passwords(client, use):
+    for variant in ("$2a", "$2x", "$2y", "$2z", "$2", "$1b"):
+        use("", f"basic_auth_users:\n  alice: {HASH.replace('$2b', variant, 1)}\n")
+        check(f"a hash of version {variant}", [client.curl("-u", user)[0] for user in ("alice:correct horse", "alice:wrong")], [200, 401])
+    use("", f"basic_auth_users:\n  alice: {HASH}xx\n")
+    check("a hash that is too long is nobody's", client.curl("-u", "alice:correct horse")[0], 401)
     use("", f"basic_auth_users:\n  alice: {HASH}\n")
     for user, status in [("alice:correct horse", 200), ("alice:correct horse", 200), ("alice:wrong", 401), ("bob:correct horse", 401), ("alice:", 401), (":", 401), (None, 401)]:
         for path in ("/-/healthy", "/metrics", "/nothing") if user != "alice:correct horse" else ("/-/healthy", "/metrics"):
@@ -138,13 +157,15 @@ def rotation(client, use, authority, other, pair, fresh):
 def refused_at_start(binary, folder, pair):
     tls = f"tls_server_config: {{cert_file: {pair[0]}, key_file: {pair[1]}"
     for text, says in [(f"{tls}, min_version: TLS9}}\n", "unknown TLS version: TLS9"), (f"{tls}, cipher_suites: [X]}}\n", "unknown cipher: X"),
-                       ("tls_server_config: {cert_file: none.pem, key_file: none.key}\n", "none.pem"), ("basic_auth_users: {a: plain}\n", "user a"),
+                       ("tls_server_config: {cert_file: none.pem, key_file: none.key}\n", "none.pem"), ("basic_auth_users: {a: plain}\n", "crypto/bcrypt: hashedSecret too short"),
+                       (f"{tls}, client_auth_type: RequestClientCert, client_ca_file: none.pem}}\n", "none.pem: no such file"),
                        ("http_server_config: {headers: {Server: x}}\n", 'HTTP header \\"Server\\" can not be configured'), ("a: [\n", "web.yml")]:
         path = os.path.join(folder, "web.yml")
         write(path, text)
         done = subprocess.run([binary, f"--config.file={folder}/config.yml", f"--storage.tsdb.path={folder}/refused", f"--web.config.file={path}",
                                f"--web.listen-address=127.0.0.1:{free_port()}"], capture_output=True, text=True, timeout=20)
-        check(f"{text!r} is refused at the start", (done.returncode, says in done.stderr), (1, True))
+        said = says in done.stderr and 'msg="Unable to validate web configuration file"' in done.stderr and f" file={path}" in done.stderr
+        check(f"{text!r} is refused at the start", (done.returncode, said), (1, True))
 
 
 def plain_http(binary, folder):
