@@ -416,7 +416,9 @@ Result<void> SampleIngest::Run::TakeSample(ExpositionParser& parser, EntryKind k
   ++appended_;
   if (only_new_ && !fresh) return {};
   Track(*line, found, timed, kind == EntryKind::kSeries ? 0 : entry.histogram != nullptr ? 1 : 2);
-  return AddSample(parser, line->series(), kind, timed, sample_time);
+  EPI_TRY(AddSample(parser, line->series(), kind, timed, sample_time));
+  if (fresh && !over_sample_limit_ && !over_bucket_limit_) ++result_.series_added;
+  return {};
 }
 
 // In the soft mode the places of the last body's series are kept for them: those may stand further down the page.
@@ -474,7 +476,6 @@ Result<CachedLine*> SampleIngest::Run::NewSeries(ExpositionParser& parser, Cache
     return nullptr;
   }
   EPI_ASSIGN(const SeriesRef ref, appender_.Intern(labels));
-  ++result_.series_added;
   line.ref = static_cast<uint64_t>(ref);
   if (rules_.append_metadata) {
     if (const auto family = metadata_.ForMetric(exposed.MetricName())) appender_.SetMetadata(ref, family->metadata);

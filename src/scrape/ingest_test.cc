@@ -210,6 +210,18 @@ TEST_F(IngestTest, SamplesFarInTheFutureAreOutOfBounds) {
   EXPECT_THAT(Values(Named("b")), ElementsAre(2));
 }
 
+TEST_F(IngestTest, SeriesBeyondTheBucketLimitAreNotCountedAsAdded) {
+  histograms_.convert_classic = true;
+  rules_.native_histogram_bucket_limit = 1;
+  const auto result = Scrape(
+      "a 1\n# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 3\nh_count 3\nh_sum 1\n"
+      "# TYPE b gauge\nb 1\n");
+  ASSERT_TRUE(result.error);
+  EXPECT_EQ(result.error->message(), "histogram bucket limit exceeded");
+  EXPECT_EQ(result.kept, 3u);
+  EXPECT_EQ(result.series_added, 1u);
+}
+
 TEST_F(IngestTest, DroppedSeriesAreCountedAndCached) {
   RelabelConfig drop;
   drop.action = RelabelAction::kDrop;

@@ -1,8 +1,10 @@
 #include "scrape/parse/nhcb_parser.h"
 
 #include <cmath>
+#include <type_traits>
 #include <utility>
 
+#include "model/histogram_validate.h"
 #include "model/number_format.h"
 
 namespace epi::scrape {
@@ -53,7 +55,10 @@ Result<EntryKind> NhcbParser::Next() {
     switch (pending_) {
       case EntryKind::kSeries: {
         const Labels labels = parser_->SampleLabels();
-        if (IsOther(labels) && Emit()) return EntryKind::kHistogram;
+        if (IsOther(labels)) {
+          EPI_ASSIGN(const bool emitted, Emit());
+          if (emitted) return EntryKind::kHistogram;
+        }
         const bool after_exponential = state_ == State::kPlain && last_exponential_ &&
                                        BaseName(labels.MetricName()) == last_name_ &&
                                        IdentityOf(labels) == last_labels_;
@@ -74,19 +79,23 @@ Result<EntryKind> NhcbParser::Next() {
       default:
         break;
     }
-    if (Emit()) return EntryKind::kHistogram;
-    return Forward(pending_);
+    EPI_ASSIGN(const bool emitted, Emit());
+    return emitted ? EntryKind::kHistogram : Forward(pending_);
   }
+}
+
+bool NhcbParser::IsHistogramFamily() const {
+  return type_ == MetricType::kHistogram || (protobuf_ && type_ == MetricType::kGaugeHistogram);
 }
 
 bool NhcbParser::IsOther(const Labels& labels) const {
   if (state_ != State::kCollecting) return false;
-  if (type_ != MetricType::kHistogram || BaseName(labels.MetricName()) != last_name_) return true;
+  if (!IsHistogramFamily() || BaseName(labels.MetricName()) != last_name_) return true;
   return IdentityOf(labels) != last_labels_;
 }
 
 NhcbParser::Part NhcbParser::PartOf(const Labels& labels) const {
-  if (type_ != MetricType::kHistogram) return Part::kNone;
+  if (!IsHistogramFamily()) return Part::kNone;
   const std::string_view name = labels.MetricName();
   if (BaseName(name) != family_) return Part::kNone;
   if (name.ends_with(kBucketSuffix)) return Part::kBucket;
@@ -111,6 +120,7 @@ bool NhcbParser::Collect(const Labels& labels) {
     last_exponential_ = false;
     collected_labels_ = labels.Without(kBucketLabel).With(kMetricName, last_name_);
     collected_start_ = parser_->StartTime();
+    collected_gauge_ = type_ == MetricType::kGaugeHistogram;
   }
   collected_has_time_ = entry.has_time;
   collected_time_ = entry.time;
@@ -123,7 +133,7 @@ bool NhcbParser::Collect(const Labels& labels) {
   next_exemplar_ = 0;
   switch (part) {
     case Part::kBucket:
-      collected_.AddBucket(bound, entry.value);
+      collected_.SetBucket(bound, entry.value);
       break;
     case Part::kCount:
       collected_.SetCount(entry.value);
@@ -134,28 +144,38 @@ bool NhcbParser::Collect(const Labels& labels) {
   return true;
 }
 
-bool NhcbParser::Emit() {
+Result<bool> NhcbParser::Emit() {
   if (state_ != State::kCollecting) return false;
   auto converted = collected_.Convert();
   state_ = State::kPlain;
   collected_.Clear();
-  if (converted) {
-    state_ = State::kEmitting;
-    emitted_labels_ = std::move(collected_labels_);
-    emitted_series_ = SeriesText(emitted_labels_, protobuf_);
-    emitted_start_ = collected_start_;
-    emitted_exemplars_ = std::move(collected_exemplars_);
-    next_exemplar_ = 0;
-    entry_ = {};
-    entry_.kind = EntryKind::kHistogram;
-    entry_.series = emitted_series_;
-    entry_.has_time = collected_has_time_;
-    entry_.time = collected_time_;
-    entry_.histogram = std::move(converted->integer);
-    entry_.float_histogram = std::move(converted->floats);
-  }
-  collected_exemplars_.clear();
-  return converted.has_value();
+  const auto exemplars = std::exchange(collected_exemplars_, {});
+  if (!converted && protobuf_) return Fail(converted.error());
+  if (!converted || !TakeConverted(std::move(*converted))) return false;
+  state_ = State::kEmitting;
+  emitted_labels_ = std::move(collected_labels_);
+  emitted_series_ = SeriesText(emitted_labels_, protobuf_);
+  emitted_start_ = collected_start_;
+  emitted_exemplars_ = exemplars;
+  next_exemplar_ = 0;
+  entry_.kind = EntryKind::kHistogram;
+  entry_.series = emitted_series_;
+  entry_.has_time = collected_has_time_;
+  entry_.time = collected_time_;
+  return true;
+}
+
+// Fails when the buckets are no sound histogram. Of a protobuf body that is found out where the sample is stored.
+Result<void> NhcbParser::TakeConverted(ClassicHistogram::Converted converted) {
+  entry_ = {};
+  const auto take = [&](auto& from, auto& to) -> Result<void> {
+    if (collected_gauge_) from.counter_reset_hint = CounterResetHint::kGauge;
+    if (!protobuf_) EPI_TRY(Validate(from));
+    to = std::make_shared<std::remove_reference_t<decltype(from)>>(std::move(from));
+    return {};
+  };
+  return converted.integer ? take(*converted.integer, entry_.histogram)
+                           : take(*converted.floats, entry_.float_histogram);
 }
 
 Labels NhcbParser::SampleLabels() { return state_ == State::kEmitting ? emitted_labels_ : parser_->SampleLabels(); }

@@ -5,17 +5,18 @@
 #include <string>
 #include <vector>
 
-#include "scrape/parse/classic_histogram.h"
+#include "model/classic_histogram.h"
 #include "scrape/parse/exposition.h"
 
 namespace epi::scrape {
 
 // The series of a classic histogram are held back (or, with `keep_classic`, handed out) and followed by one histogram
 // entry. Histograms that come with exponential buckets too are left alone, and so is what does not add up to a
-// histogram.
+// histogram; of a protobuf body that is an error.
 class NhcbParser final : public ExpositionParser {
  public:
-  // `protobuf`: the body is one. Then exemplars without a time are left out of the histogram entries.
+  // `protobuf`: the body is one. Then gauge histograms are converted too, and exemplars without a time are left out of
+  // the histogram entries.
   NhcbParser(std::unique_ptr<ExpositionParser> parser, bool keep_classic, bool protobuf)
       : parser_(std::move(parser)), keep_classic_(keep_classic), protobuf_(protobuf) {}
 
@@ -39,8 +40,10 @@ class NhcbParser final : public ExpositionParser {
   bool Collect(const Labels& labels);
   // Whether the current series belongs to another histogram than the one being collected.
   bool IsOther(const Labels& labels) const;
-  // Turns what was collected into the current entry; false when that makes no histogram.
-  bool Emit();
+  bool IsHistogramFamily() const;
+  // Turns what was collected into the current entry; false when there is nothing, or it makes no histogram.
+  Result<bool> Emit();
+  Result<void> TakeConverted(ClassicHistogram::Converted converted);
   EntryKind Forward(EntryKind kind);
 
   std::unique_ptr<ExpositionParser> parser_;
@@ -58,6 +61,7 @@ class NhcbParser final : public ExpositionParser {
 
   ClassicHistogram collected_;
   Labels collected_labels_;
+  bool collected_gauge_ = false;
   bool collected_has_time_ = false;
   TimestampMs collected_time_ = 0;
   TimestampMs collected_start_ = 0;

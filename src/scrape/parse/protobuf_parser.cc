@@ -41,22 +41,19 @@ bool IsHistogram(proto::FamilyType type) {
   return type == proto::FamilyType::kHistogram || type == proto::FamilyType::kGaugeHistogram;
 }
 
-bool SpansFit(const std::vector<HistogramSpan>& spans, size_t buckets) {
-  uint64_t length = 0;
-  for (const auto& span : spans) length += span.length;
-  return length == buckets;
+Result<void> CheckSide(std::string_view side, const std::vector<HistogramSpan>& spans, size_t buckets) {
+  uint64_t needed = 0;
+  for (const auto& span : spans) needed += span.length;
+  if (needed == buckets) return {};
+  return Fail(ErrorCode::kInvalid, std::string(side) + " side: spans require " + std::to_string(needed) +
+                                       " buckets, have " + std::to_string(buckets));
 }
 
-// Leaves out empty spans and buckets. What does not fit together stays as it is: validation refuses it later.
-template <typename H>
-void CompactIfSound(H& h) {
-  if (!SpansFit(h.positive_spans, h.positive_buckets.size())) return;
-  if (!SpansFit(h.negative_spans, h.negative_buckets.size())) return;
-  Compact(h);
-}
-
-bool IsUnitOf(std::string_view name, std::string_view unit) {
-  return name.size() > unit.size() && name.ends_with(unit) && name[name.size() - unit.size() - 1] == '_';
+// What does not fit together could not be compacted.
+Result<void> CheckBuckets(const proto::HistogramMessage& h) {
+  const bool floats = h.is_float();
+  EPI_TRY(CheckSide("positive", h.positive_spans, floats ? h.positive_counts.size() : h.positive_deltas.size()));
+  return CheckSide("negative", h.negative_spans, floats ? h.negative_counts.size() : h.negative_deltas.size());
 }
 
 }  // namespace
@@ -98,6 +95,9 @@ Result<void> ProtobufParser::BeginMetric() {
   saw_infinity_ = false;
   const bool native = IsHistogram(type_) && metric_.histogram.is_native() && !options_.ignore_native_histograms;
   stage_ = native ? Stage::kNative : Stage::kClassic;
+  if (!native) return {};
+  auto checked = CheckBuckets(metric_.histogram);
+  if (!checked) return Fail(checked.error().WithContext("histogram " + Quoted(family_.name)));
   return {};
 }
 
@@ -111,13 +111,7 @@ Result<void> ProtobufParser::CheckFamily() const {
   if (family_.type < 0 || family_.type > static_cast<int>(proto::FamilyType::kGaugeHistogram)) {
     return invalid("unknown metric type for metric " + Quoted(name) + ": " + std::to_string(family_.type));
   }
-  if (family_.unit.empty()) return {};
-  constexpr std::string_view kTotal = "_total";
-  const bool total =
-      static_cast<proto::FamilyType>(family_.type) == proto::FamilyType::kCounter && name.ends_with(kTotal);
-  if (IsUnitOf(total ? name.substr(0, name.size() - kTotal.size()) : name, family_.unit)) return {};
-  return invalid("unit " + Quoted(family_.unit) + " not a suffix of " + (total ? "counter " : "metric ") +
-                 Quoted(name));
+  return {};
 }
 
 Result<EntryKind> ProtobufParser::NextFamily() {
@@ -168,7 +162,7 @@ EntryKind ProtobufParser::EmitNative() {
     out->zero_count = h.zero_count_float;
     out->positive_buckets = h.positive_counts;
     out->negative_buckets = h.negative_counts;
-    CompactIfSound(*out);
+    Compact(*out);
     entry_.float_histogram = std::move(out);
   } else {
     auto out = std::make_shared<Histogram>();
@@ -177,7 +171,7 @@ EntryKind ProtobufParser::EmitNative() {
     out->zero_count = h.zero_count;
     out->positive_buckets = h.positive_deltas;
     out->negative_buckets = h.negative_deltas;
-    CompactIfSound(*out);
+    Compact(*out);
     entry_.histogram = std::move(out);
   }
   return entry_.kind = EntryKind::kHistogram;
