@@ -143,12 +143,13 @@ class SampleIngest::Run {
   void AddFloat(SeriesRef ref, double value, TimestampMs start, bool at_own_time, TimestampMs sample_time);
   bool MaySynthesize(ExpositionParser& parser, SeriesRef ref) const;
   Result<void> AddHistogram(ExpositionParser& parser, SeriesRef ref, bool timed, TimestampMs sample_time,
-                            TimestampMs start, bool synthesize);
+                            TimestampMs exposed_start, bool synthesize);
   void AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind, TimestampMs sample_time);
   void Track(CachedLine& line, SeriesCache::Found found, bool timed, unsigned histogram);
   void Untrack(CachedLine& line);
   void AddStaleMarkers(bool all);
-  bool AddZeroSample(const ExpositionEntry& entry, SeriesRef ref, TimestampMs start, TimestampMs sample_time);
+  // What a counter was at its start: zero. Only once for each start; true when it was added.
+  bool NeedsZeroSample(SeriesRef ref, TimestampMs start, TimestampMs sample_time);
   void CountLimits();
   bool HasPlaceForNew() const;
   bool uses_start_times() const { return rules_.start_timestamps || rules_.start_zero_samples; }
@@ -509,13 +510,14 @@ Result<void> SampleIngest::Run::AddSample(ExpositionParser& parser, SeriesRef re
                                           TimestampMs sample_time) {
   const ExpositionEntry& entry = parser.entry();
   const TimestampMs exposed_start = uses_start_times() ? parser.StartTime() : 0;
-  // Samples with times of their own keep their order among themselves only, so what follows the zero has one too.
-  const bool after_zero = rules_.start_zero_samples && AddZeroSample(entry, ref, exposed_start, sample_time);
   TimestampMs start = rules_.start_timestamps ? exposed_start : 0;
   const bool synthesize = rules_.synthesize_starts && exposed_start == 0 && MaySynthesize(parser, ref);
   if (kind == EntryKind::kHistogram) {
-    EPI_TRY(AddHistogram(parser, ref, timed, sample_time, start, synthesize));
+    EPI_TRY(AddHistogram(parser, ref, timed, sample_time, exposed_start, synthesize));
   } else {
+    // Samples with times of their own keep their order among themselves only, so what follows the zero has one too.
+    const bool after_zero = NeedsZeroSample(ref, exposed_start, sample_time);
+    if (after_zero) appender_.AddStartZero(ref, exposed_start);
     double value = entry.value;
     bool first = false;
     if (synthesize) {
@@ -547,24 +549,15 @@ bool SampleIngest::Run::MaySynthesize(ExpositionParser& parser, SeriesRef ref) c
   return family && IsCumulativePart(parser.SampleLabels().MetricName(), family_name_, family->metadata.type);
 }
 
-// What a counter was at its start: zero. Only once for each start.
-bool SampleIngest::Run::AddZeroSample(const ExpositionEntry& entry, SeriesRef ref, TimestampMs start,
-                                      TimestampMs sample_time) {
-  if (start == 0 || start >= sample_time) return false;
-  if (std::exchange(zeroed_starts_[ref], start) == start) return false;
-  if (entry.kind == EntryKind::kSeries) {
-    appender_.AddStartZero(ref, start);
-  } else if (entry.histogram) {
-    appender_.AddHistogram({ref, start, 0, ZeroLike(*entry.histogram), nullptr, 0, 0, true});
-  } else {
-    appender_.AddHistogram({ref, start, 0, nullptr, ZeroLike(*entry.float_histogram), 0, 0, true});
-  }
-  return true;
+bool SampleIngest::Run::NeedsZeroSample(SeriesRef ref, TimestampMs start, TimestampMs sample_time) {
+  if (!rules_.start_zero_samples || start == 0 || start >= sample_time) return false;
+  return std::exchange(zeroed_starts_[ref], start) != start;
 }
 
 Result<void> SampleIngest::Run::AddHistogram(ExpositionParser& parser, SeriesRef ref, bool timed,
-                                             TimestampMs sample_time, TimestampMs start, bool synthesize) {
+                                             TimestampMs sample_time, TimestampMs exposed_start, bool synthesize) {
   const ExpositionEntry& entry = parser.entry();
+  const TimestampMs start = rules_.start_timestamps ? exposed_start : 0;
   const HistogramLimits limits{rules_.native_histogram_bucket_limit,
                                MaxSchemaForFactor(rules_.native_histogram_min_bucket_factor)};
   BatchAppender::HistogramSample sample{ref, timed ? sample_time : BatchAppender::kBatchTime, start, entry.histogram,
@@ -580,6 +573,14 @@ Result<void> SampleIngest::Run::AddHistogram(ExpositionParser& parser, SeriesRef
     if (rules_.validate_histograms) EPI_TRY(Validate(*sample.integer));
   } else if (rules_.validate_histograms) {
     EPI_TRY(Validate(*sample.floats));
+  }
+  if (NeedsZeroSample(ref, exposed_start, sample_time)) {
+    if (sample.integer) {
+      appender_.AddHistogram({ref, exposed_start, 0, ZeroLike(*sample.integer), nullptr, 0, 0, true});
+    } else {
+      appender_.AddHistogram({ref, exposed_start, 0, nullptr, ZeroLike(*sample.floats), 0, 0, true});
+    }
+    sample.time = sample_time;  // behind the zero, see AddSample
   }
   if (synthesize) {
     const auto outcome = sample.integer ? starts_.OfHistogram(ref, sample.integer, sample_time)

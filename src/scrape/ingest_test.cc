@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <protozero/pbf_writer.hpp>
+
 #include "base/random.h"
 #include "testing/memory_storage.h"
 
@@ -297,6 +299,36 @@ TEST_F(IngestTest, NewStartsPutAZeroThere) {
   Scrape(body("6", "1700000005"), ExpositionFormat::kOpenMetrics);
   Scrape(body("1", "1700000025"), ExpositionFormat::kOpenMetrics);
   EXPECT_THAT(Values(Named("a_total")), ElementsAre(0, 5, 6, 0, 1));
+}
+
+// Of a histogram, one in the buckets that its samples are stored in.
+TEST_F(IngestTest, ZerosOfHistogramsHaveTheResolutionOfTheirSamples) {
+  rules_.start_zero_samples = true;
+  rules_.native_histogram_min_bucket_factor = 2;
+  histograms_.scrape_native = true;
+  std::string span, start, histogram, metric, family, body;
+  protozero::pbf_writer(span).add_uint32(2, 1);                        // length
+  protozero::pbf_writer(start).add_int64(1, kIngestStart / 1000 - 1);  // seconds
+  protozero::pbf_writer fields(histogram);
+  fields.add_uint64(1, 3);        // sample_count
+  fields.add_sint32(5, 8);        // schema
+  fields.add_message(12, span);   // positive_span
+  fields.add_sint64(13, 3);       // positive_delta
+  fields.add_message(15, start);  // start_timestamp
+  protozero::pbf_writer(metric).add_message(7, histogram);
+  protozero::pbf_writer writer(family);
+  writer.add_string(1, "h");
+  writer.add_enum(3, 4);  // histogram
+  writer.add_message(4, metric);
+  protozero::write_varint(std::back_inserter(body), family.size());
+  EXPECT_FALSE(Scrape(body + family, ExpositionFormat::kProtobuf).error);
+  const auto samples = storage_.Samples(Named("h"));
+  ASSERT_EQ(samples.size(), 2u);
+  EXPECT_EQ(samples[0].t, kIngestStart - 1000);
+  EXPECT_EQ(samples[0].integer->count, 0u);
+  EXPECT_EQ(samples[0].integer->schema, 0);
+  EXPECT_EQ(samples[1].t, time_);
+  EXPECT_EQ(samples[1].integer->schema, 0);
 }
 
 TEST_F(IngestTest, OpenMetricsPagesTakeTheShortWayToo) {

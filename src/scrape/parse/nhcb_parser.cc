@@ -91,6 +91,8 @@ bool NhcbParser::IsHistogramFamily() const {
 bool NhcbParser::IsOther(const Labels& labels) const {
   if (state_ != State::kCollecting) return false;
   if (!IsHistogramFamily() || BaseName(labels.MetricName()) != last_name_) return true;
+  // A protobuf metric begins with its count, even when another had the same labels.
+  if (protobuf_ && labels.MetricName().ends_with(kCountSuffix)) return true;
   return IdentityOf(labels) != last_labels_;
 }
 

@@ -104,9 +104,10 @@ TEST(ProtobufParser, BucketsThatDoNotFitTheirSpansAreAnError) {
 
 TEST(NhcbParser, ConvertsGaugeHistogramsOfProtobufBodies) {
   const std::string body = Family(proto::FamilyType::kGaugeHistogram, "", Classic(5, {{1, 2}, {2, 4}})) +
-                           Family(proto::FamilyType::kHistogram, "", Classic(6, {}));
+                           Family(proto::FamilyType::kHistogram, "", Classic(6, {})) +
+                           Family(proto::FamilyType::kHistogram, "", Classic(7, {}));
   NhcbParser parser(std::make_unique<ProtobufParser>(body, ParserOptions{}), /*keep_classic=*/false, /*protobuf=*/true);
-  EXPECT_THAT(Entries(parser), ElementsAre("gauge histogram 5", "counter histogram 6"));
+  EXPECT_THAT(Entries(parser), ElementsAre("gauge histogram 5", "counter histogram 6", "counter histogram 7"));
 }
 
 TEST(NhcbParser, WhatAddsUpToNoHistogramFailsAProtobufBody) {
