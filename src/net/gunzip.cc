@@ -10,6 +10,12 @@ namespace epi::net {
 Result<std::string> GunzipAll(std::string_view compressed, uint64_t max_bytes, BudgetCharge& charge) {
   constexpr size_t kChunk = 64u << 10;
   constexpr int kGzip = 15 + 16;
+  // Go's reader asks for a whole header first and then looks at it.
+  constexpr size_t kHeaderSize = 10;
+  constexpr std::string_view kMagic = "\x1f\x8b\x08";
+  if (compressed.empty()) return Fail(ErrorCode::kInvalid, "EOF");
+  if (compressed.size() < kHeaderSize) return Fail(ErrorCode::kInvalid, "unexpected EOF");
+  if (!compressed.starts_with(kMagic)) return Fail(ErrorCode::kInvalid, "gzip: invalid header");
   z_stream stream{};
   if (inflateInit2(&stream, kGzip) != Z_OK) return Fail(ErrorCode::kInternal, "zlib cannot start");
   const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
@@ -42,7 +48,7 @@ Result<std::string> GunzipAll(std::string_view compressed, uint64_t max_bytes, B
     } else if (code == Z_BUF_ERROR || (code == Z_OK && consumed == compressed.size() && stream.avail_out > 0)) {
       return Fail(ErrorCode::kInvalid, "unexpected EOF");
     } else if (code != Z_OK) {
-      return Fail(ErrorCode::kInvalid, consumed == 0 ? "gzip: invalid header" : "flate: corrupt input");
+      return Fail(ErrorCode::kInvalid, "flate: corrupt input");
     }
   }
 }

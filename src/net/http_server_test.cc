@@ -327,6 +327,12 @@ TEST(HttpServer, Compression) {
     return GunzipAll(body, limit, charge);
   };
   EXPECT_EQ(inflate(gzip->body, 1u << 20, budget).value_or(""), text);
+  for (const auto& [damaged, says] : {std::pair<std::string, std::string>{"", "EOF"},
+                                      {gzip->body.substr(0, 9), "unexpected EOF"},
+                                      {"x" + gzip->body, "gzip: invalid header"},
+                                      {gzip->body.substr(0, 30), "unexpected EOF"}}) {
+    EXPECT_EQ(inflate(damaged, 1u << 20, budget).error().message(), says);
+  }
   EXPECT_EQ(inflate(gzip->body, 1000, budget).error().message(), "body size limit exceeded");
   EXPECT_FALSE(inflate(std::string_view(gzip->body).substr(0, 50), 1u << 20, budget).has_value());
   EXPECT_EQ(inflate(gzip->body, 1u << 20, small).error().code(), ErrorCode::kLimit);

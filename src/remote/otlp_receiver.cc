@@ -1,6 +1,7 @@
 #include "remote/otlp_receiver.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 #include <vector>
 
@@ -17,8 +18,6 @@ namespace {
 
 constexpr std::string_view kOtlpProtobuf = "application/x-protobuf";
 constexpr std::string_view kOtlpJson = "application/json";
-constexpr std::string_view kWarningCategories[] = {"empty_data_points", "histogram_zero_count_non_zero_sum",
-                                                   "label_name_collision", "other"};
 
 Counter& WarningCounter(MetricRegistry& metrics, std::string_view category) {
   return metrics.AddCounter(
@@ -35,12 +34,6 @@ OtlpAnswer OtlpFailure(int status, std::string text) {
 // What is wrong with the request will stay so; that there was no room for it beside others will pass.
 OtlpAnswer Undecodable(const Error& error) {
   return OtlpFailure(error.code() == ErrorCode::kLimit ? 503 : 400, error.message());
-}
-
-std::string JoinedLines(const std::vector<std::string>& lines) {
-  std::string out;
-  for (const auto& line : lines) out += (out.empty() ? "" : "\n") + line;
-  return out;
 }
 
 std::shared_ptr<const Histogram> EmptyLike(const Histogram& histogram) {
@@ -63,17 +56,15 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
         request_(request),
         settings_(settings),
         budget_(budget),
-        now_(owner.clock_.NowMs()),
-        with_zero_samples_(options_.start_time_zero_samples) {}
+        now_(owner.clock_.NowMs()) {}
 
   OtlpAnswer Store() {
     auto lane = owner_.lanes_->Take();
     if (!lane) return Failed(lane.error());
     appender_ = std::move(*lane);
-    appender_->set_on_refusal(BatchAppender::OnRefusal::kAbort);
     appender_->set_on_dead(BatchAppender::OnRefusal::kAbort);
     appender_->set_list_refusals(true);
-    // Series may be removed between look-up and commit, and zero samples may be old news: then it is built once more.
+    // Series may be removed between look-up and commit: then it is built once more.
     constexpr int kAttempts = 4;
     for (int attempt = 0; attempt < kAttempts && !Attempt(attempt == 0); ++attempt) {
     }
@@ -83,16 +74,16 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
 
   Result<void> Add(otlp::TranslatedSample sample) override {
     for (const auto& [name, value] : sample.labels) {
-      if (!IsValidUtf8(name) || !IsValidUtf8(value)) return Bad("label is not valid UTF-8");
+      if (!IsValidUtf8(name) || !IsValidUtf8(value)) return Refuse(sample.place, "label is not valid UTF-8", true);
+      if (name.empty()) return Refuse(sample.place, "label name \"\" is not unique: invalid sample", false);
     }
-    if (sample.labels.empty() || sample.labels.front().name != kMetricName) return Bad("metric name is empty");
+    if (sample.labels.empty()) return Refuse(sample.place, "empty labelset: invalid sample", false);
     if (sample.time > now_ + options_.max_future_ms) {
-      return Bad("out of bounds: timestamp is too far in the future");
+      return Refuse(sample.place, "out of bounds: timestamp is too far in the future", true);
     }
     if (sample.histogram) {
       if (auto sound = Validate(*sample.histogram); !sound) {
-        errors_.push_back(sound.error().message());
-        return {};
+        return Refuse(sample.place, sound.error().message(), false);
       }
     }
     EPI_ASSIGN(const SeriesRef ref, Resolve(sample.labels));
@@ -106,12 +97,12 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
       return Fail(ErrorCode::kUnavailable, charged.error().message());
     }
     const bool began = sample.start_time != 0 && sample.start_time < sample.time;
-    if (with_zero_samples_ && began) {
-      pending_.push_back({ref, sample.start_time, 0, 0, true,
+    if (options_.start_time_zero_samples && began) {
+      pending_.push_back({ref, sample.start_time, 0, 0, sample.place, true,
                           sample.histogram ? EmptyLike(*sample.histogram) : std::shared_ptr<const Histogram>()});
     }
     const TimestampMs start = options_.store_start_times ? sample.start_time : 0;
-    pending_.push_back({ref, sample.time, start, sample.value, false, std::move(sample.histogram)});
+    pending_.push_back({ref, sample.time, start, sample.value, sample.place, false, std::move(sample.histogram)});
     for (auto& exemplar : sample.exemplars) appender_->AddExemplar(ref, std::move(exemplar));
     return {};
   }
@@ -122,22 +113,31 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
     TimestampMs time;
     TimestampMs start_time;
     double value;
+    size_t place;
     bool is_zero_sample;
     std::shared_ptr<const Histogram> histogram;
   };
 
-  // A sample that the sender must not send again.
-  Result<void> Bad(std::string text) {
-    errors_.push_back(std::move(text));
-    bad_request_ = true;
+  // Notes what is wrong with a metric: Prometheus goes on with the next one after the first error. `hopeless`: the
+  // sender must not send it again.
+  Result<void> Refuse(size_t place, std::string text, bool hopeless) {
+    if (errors_.emplace(place, std::move(text)).second) hopeless_ |= hopeless;
     return {};
+  }
+
+  // What is wrong, in the order of the request.
+  OtlpAnswer Refusal() const {
+    std::string text;
+    for (const auto& [place, line] : errors_) text += (text.empty() ? "" : "\n") + line;
+    if (!hopeless_) owner_.logger_.Error("Error appending remote write", {{"err", text}});
+    return OtlpFailure(hopeless_ ? 400 : 500, std::move(text));
   }
 
   // False when it must be tried again.
   bool Attempt(bool first) {
     pending_.clear();
     errors_.clear();
-    bad_request_ = false;
+    hopeless_ = false;
     charge_ = BudgetCharge(budget_);
     appender_->Rollback();
     auto outcome = Translate(request_, settings_, *this);
@@ -146,12 +146,10 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
       return true;
     }
     if (first) Report(outcome->warnings);
-    errors_.insert(errors_.begin(), outcome->errors.begin(), outcome->errors.end());
-    if (!errors_.empty()) {
-      owner_.logger_.Error("Error appending OTLP write", {{"err", JoinedLines(errors_)}});
-      answer_ = OtlpFailure(bad_request_ ? 400 : 500, JoinedLines(errors_));
-      return true;
-    }
+    for (auto& error : outcome->errors) static_cast<void>(Refuse(error.place, std::move(error.text), false));
+    // What storage has to say about the rest of a request that is refused anyway is part of the answer.
+    appender_->set_on_refusal(errors_.empty() ? BatchAppender::OnRefusal::kAbort
+                                              : BatchAppender::OnRefusal::kOnlyJudge);
     HandOver();
     auto report = appender_->Commit(now_);
     if (!report) {
@@ -162,7 +160,8 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
       owner_.known_->Forget(report->dead);
       return false;
     }
-    return Judge(*report);
+    Judge(*report);
+    return true;
   }
 
   // Prometheus refuses nothing for its order within one request: of samples of a series the later ones simply do not
@@ -176,46 +175,37 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
     pending_.erase(end, pending_.end());
     for (const auto& sample : pending_) {
       if (sample.histogram) {
-        appender_->AddHistogram({sample.ref, sample.time, sample.start_time, sample.histogram, nullptr});
+        BatchAppender::HistogramSample histogram{sample.ref, sample.time, sample.start_time, sample.histogram, nullptr};
+        histogram.is_start_zero = sample.is_zero_sample;
+        appender_->AddHistogram(std::move(histogram));
+      } else if (sample.is_zero_sample) {
+        appender_->AddStartZero(sample.ref, sample.time);
       } else {
         appender_->AddAt(sample.ref, sample.time, sample.value, sample.start_time);
       }
     }
   }
 
-  bool Judge(const AppendReport& report) {
-    bool zero_refused = false;
+  void Judge(const AppendReport& report) {
     for (const auto& refusal : report.refusals) {
       if (refusal.reason == RejectReason::kExemplar) {
         owner_.late_exemplars_.Increment();
-      } else if (IsZeroSample(refusal)) {
-        zero_refused = true;
-      } else {
-        errors_.emplace_back(RejectReasonText(refusal.reason));
-        bad_request_ |= refusal.reason != RejectReason::kSeriesLimit && refusal.reason != RejectReason::kInvalidValue;
+        continue;
       }
+      const bool hopeless =
+          refusal.reason != RejectReason::kSeriesLimit && refusal.reason != RejectReason::kInvalidValue;
+      static_cast<void>(Refuse(PlaceOf(refusal), std::string(RejectReasonText(refusal.reason)), hopeless));
     }
-    if (!errors_.empty()) {
-      std::sort(errors_.begin(), errors_.end());
-      errors_.erase(std::unique(errors_.begin(), errors_.end()), errors_.end());
-      answer_ = OtlpFailure(bad_request_ ? 400 : 500, JoinedLines(errors_));
-      return true;
-    }
-    if (zero_refused) {
-      with_zero_samples_ = false;
-      return false;
-    }
-    answer_ = {};
-    return true;
+    answer_ = errors_.empty() ? OtlpAnswer() : Refusal();
   }
 
   // The samples are in order of time and series by now, and there is one of each.
-  bool IsZeroSample(const AppendReport::Refusal& refusal) const {
+  size_t PlaceOf(const AppendReport::Refusal& refusal) const {
     const auto key = std::pair(refusal.time, refusal.ref);
     const auto at = std::lower_bound(
         pending_.begin(), pending_.end(), key,
         [](const Pending& sample, const auto& wanted) { return std::pair(sample.time, sample.ref) < wanted; });
-    return at != pending_.end() && std::pair(at->time, at->ref) == key && at->is_zero_sample;
+    return at != pending_.end() && std::pair(at->time, at->ref) == key ? at->place : 0;
   }
 
   Result<SeriesRef> Resolve(std::span<const LabelView> pairs) {
@@ -234,7 +224,7 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
   }
 
   OtlpAnswer Failed(const Error& error) const {
-    owner_.logger_.Error("Error appending OTLP write", {{"err", error.message()}});
+    owner_.logger_.Error("Error appending remote write", {{"err", error.message()}});
     return OtlpFailure(error.code() == ErrorCode::kUnavailable ? 503 : 500, error.message());
   }
 
@@ -244,12 +234,11 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
   const otlp::TranslationSettings& settings_;
   Budget& budget_;
   const TimestampMs now_;
-  bool with_zero_samples_;
   std::unique_ptr<BatchAppender> appender_;
   BudgetCharge charge_;
   std::vector<Pending> pending_;
-  std::vector<std::string> errors_;
-  bool bad_request_ = false;
+  std::map<size_t, std::string> errors_;  // by the place of the metric, its first one
+  bool hopeless_ = false;
   OtlpAnswer answer_ = OtlpFailure(503, "series are removed faster than they can be written");
 };
 
@@ -268,9 +257,7 @@ OtlpReceiver::OtlpReceiver(OtlpReceiverOptions options, Storage& storage, Clock&
       lanes_(std::make_unique<AppendLanes>(storage, "otlp")),
       known_(std::make_unique<SentSeries>(options.max_cached_series)),
       deltas_(std::make_unique<otlp::DeltaStreams>()),
-      config_(std::make_shared<config::OtlpConfig>()) {
-  for (const auto category : kWarningCategories) WarningCounter(metrics, category);
-}
+      config_(std::make_shared<config::OtlpConfig>()) {}
 OtlpReceiver::~OtlpReceiver() = default;
 
 void OtlpReceiver::SetConfig(config::OtlpConfig config) {

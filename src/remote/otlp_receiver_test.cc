@@ -302,6 +302,60 @@ TEST_F(OtlpReceiverTest, WarningsAreCounted) {
             1);
 }
 
+// Prometheus goes on after what is wrong with one metric and tells of each that something was, in the request's order.
+TEST_F(OtlpReceiverTest, AnAnswerTellsOfEachMetricAndOfWhatStorageSays) {
+  OtlpReceiverOptions options;
+  options.max_future_ms = 1000;
+  Make(options);
+  ASSERT_EQ(Send(Request({Gauge("old", {Number(kNowMs, 1)})})).status, 200);
+  const json kinds = {{"name", "nothing"}};
+  json bad_count = {{"name", "e"},
+                    {"exponentialHistogram",
+                     {{"aggregationTemporality", 2},
+                      {"dataPoints",
+                       {{{"timeUnixNano", Nanos(kNowMs)},
+                         {"count", 7},
+                         {"positive", {{"offset", 0}, {"bucketCounts", {1, 2, 3}}}}}}}}}};
+  const auto answer = Send(Request({kinds, Gauge("old", {Number(kNowMs - 5, 1), Number(kNowMs - 6, 1)}), bad_count,
+                                    Sum("d", {Number(kNowMs, 1)}, 1), Gauge("late", {Number(kNowMs + 2000, 1)}),
+                                    Gauge("good", {Number(kNowMs, 1)})}));
+  EXPECT_EQ(answer.status, 400);  // sending it again would help nobody
+  EXPECT_EQ(answer.body,
+            "could not get aggregation temporality for nothing as it has unsupported metric type Empty\n"
+            "out of order sample\n"
+            "6 observations found in buckets, but the Count field is 7: histogram's observation count should equal the "
+            "number of observations found in the buckets (in absence of NaN)\n"
+            "invalid temporality and type combination for metric \"d\"\n"
+            "out of bounds: timestamp is too far in the future\n");
+  EXPECT_TRUE(Stored({{"__name__", "good"}, {"job", "svc"}}).empty());
+  EXPECT_EQ(Send(Request({kinds, Gauge("good", {Number(kNowMs, 1)})})).status, 500);
+}
+
+TEST_F(OtlpReceiverTest, NamesMayBeEmptyWhereNothingIsTranslated) {
+  Make();
+  config::OtlpConfig config;
+  config.translation_strategy = "NoTranslation";
+  receiver->SetConfig(config);
+  EXPECT_EQ(Send(Request({Gauge("", {Number(kNowMs, 1)})})).status, 200);
+  EXPECT_EQ(Stored({{"job", "svc"}}), (Samples{{kNowMs, 1}}));
+  json point = Number(kNowMs, 1);
+  point["attributes"] = ListOf({{{"key", ""}, {"value", {{"stringValue", "e"}}}}});
+  const auto answer = Send(Request({Gauge("g", {point})}));
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(answer.body, "label name \"\" is not unique: invalid sample\n");
+  receiver->SetConfig({});
+  EXPECT_EQ(Send(Request({Gauge("g", {point})})).body, "label name is empty\n");
+}
+
+TEST_F(OtlpReceiverTest, AttributesCalledJobAndInstanceIdentifyATarget) {
+  Make();
+  json request = Request({Gauge("g", {Number(kNowMs, 1)})});
+  auto& attributes = request["resourceMetrics"][0]["resource"]["attributes"];
+  attributes = ListOf({{{"key", "job"}, {"value", {{"stringValue", "x"}}}}});
+  ASSERT_EQ(Send(request).status, 200);
+  EXPECT_EQ(Stored({{"__name__", "target_info"}, {"job", "x"}}), (Samples{{kNowMs, 1}}));
+}
+
 TEST_F(OtlpReceiverTest, StorageErrorsAreNotTheSendersFault) {
   Make();
   storage.FailCommits(Error(ErrorCode::kIo, "disk full"));

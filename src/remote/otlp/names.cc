@@ -193,11 +193,12 @@ std::string Namer::UnitName(std::string_view unit) const {
 }
 
 Result<std::string> Namer::LabelName(std::string_view attribute) const {
-  if (attribute.empty()) return Fail(ErrorCode::kInvalid, "label name is empty");
   if (!escape_) {
-    if (!OnlyUnderscores(attribute)) return std::string(attribute);
+    // Storage refuses the empty name, as Prometheus's does.
+    if (attribute.empty() || !OnlyUnderscores(attribute)) return std::string(attribute);
     return Fail(ErrorCode::kInvalid, "label name " + QuotedText(attribute) + " contains only underscores");
   }
+  if (attribute.empty()) return Fail(ErrorCode::kInvalid, "label name is empty");
   // Reserved names keep their frame; what is inside is cleaned as any other name.
   const bool reserved = attribute.size() > 4 && attribute.starts_with("__") && attribute.ends_with("__");
   std::string_view rest = reserved && !keep_underscore_runs_ ? attribute.substr(2, attribute.size() - 4) : attribute;

@@ -441,6 +441,8 @@ class Decoder {
 Result<ExportRequest> DecodeProtobuf(std::string_view bytes, Budget& budget) {
   try {
     return Decoder(budget).Decode(bytes);
+  } catch (const protozero::end_of_buffer_exception&) {
+    return Fail(ErrorCode::kInvalid, "unexpected EOF");
   } catch (const protozero::exception& wrong) {
     return Fail(ErrorCode::kInvalid, std::string("proto: ExportMetricsServiceRequest: ") + wrong.what());
   }

@@ -153,13 +153,11 @@ Result<bool> SeriesLabels::ForTarget(LabelsBuilder& out, Warnings& warnings) {
   }
   if (!telling) return false;
   EPI_TRY(SetAttributes(std::move(kept), out, warnings));
-  bool identified = false;
   for (const auto& [name, value] : identity_) {
-    if (value.empty()) continue;
-    out.Set(name, value);
-    identified = true;
+    if (!value.empty()) out.Set(name, value);
   }
-  return identified;
+  // Attributes of these very names will do, too.
+  return !out.Get("job").empty() || !out.Get("instance").empty();
 }
 
 }  // namespace epi::remote::otlp

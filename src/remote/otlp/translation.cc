@@ -87,15 +87,18 @@ class Translator {
   // False when the error is one of a metric, and is noted. Errors of the sink go up.
   bool Noted(const Result<void>& made) {
     if (made) return false;
-    outcome_.errors.push_back(made.error().message());
+    Note(made.error().message());
     return true;
   }
+  void Note(std::string text) { outcome_.errors.push_back({place_, std::move(text)}); }
 
   Result<void> Resource(const ResourceMetrics& resource) {
+    ++place_;
     if (Noted(labels_.SetResource(resource.attributes))) return {};
     earliest_ns_ = std::numeric_limits<uint64_t>::max();
     latest_ns_ = 0;
     for (const auto& scope : resource.scopes) {
+      ++place_;
       if (Noted(labels_.SetScope({scope.name, scope.version, scope.schema_url, &scope.attributes}))) continue;
       for (const auto& metric : scope.metrics) EPI_TRY(OneMetric(metric));
     }
@@ -104,19 +107,25 @@ class Translator {
   }
 
   Result<void> OneMetric(const Metric& metric) {
+    ++place_;
     for (const auto& point : metric.points) {
       earliest_ns_ = std::min(earliest_ns_, point.time_ns);
       latest_ns_ = std::max(latest_ns_, point.time_ns);
     }
+    if (metric.kind == Kind::kNone) {
+      Note("could not get aggregation temporality for " + std::string(metric.name) +
+           " as it has unsupported metric type Empty");
+      return {};
+    }
     if (!Storable(metric)) {
       std::string text = "invalid temporality and type combination for metric ";
       AppendQuoted(text, metric.name);
-      outcome_.errors.push_back(std::move(text));
+      Note(std::move(text));
       return {};
     }
     auto name = namer_.MetricName(metric);
     if (!name) {
-      outcome_.errors.push_back(name.error().message());
+      Note(name.error().message());
       return {};
     }
     if (metric.points.empty()) {
@@ -198,7 +207,7 @@ class Translator {
 
   Result<void> Native(const DataPoint& point, Result<Histogram> histogram) {
     if (!histogram) {
-      outcome_.errors.push_back(histogram.error().message());
+      Note(histogram.error().message());
       return {};
     }
     TranslatedSample sample = Sample(point, family_, {});
@@ -219,6 +228,7 @@ class Translator {
   TranslatedSample Sample(const DataPoint& point, std::string_view name, LabelView extra) {
     TranslatedSample out;
     out.labels = LabelsWith(name, extra);
+    out.place = place_;
     out.family = family_;
     out.metadata = &metadata_;
     out.time = Milliseconds(point.time_ns);
@@ -229,7 +239,8 @@ class Translator {
   std::span<const LabelView> LabelsWith(std::string_view name, LabelView extra) {
     pairs_.clear();
     builder_.ForEach([&](const LabelView& label) {
-      if (label.name != kMetricName && label.name != extra.name) pairs_.push_back(label);
+      const bool replaced = label.name == kMetricName || (!extra.value.empty() && label.name == extra.name);
+      if (!replaced) pairs_.push_back(label);
     });
     const auto insert = [&](const LabelView& label) {
       if (!label.value.empty()) pairs_.insert(std::lower_bound(pairs_.begin(), pairs_.end(), label), label);
@@ -240,9 +251,10 @@ class Translator {
   }
 
   Result<void> TargetInfo() {
+    ++place_;
     auto told = labels_.ForTarget(builder_, outcome_.warnings);
     if (!told) {
-      outcome_.errors.push_back(told.error().message());
+      Note(told.error().message());
       return {};
     }
     if (!*told) return {};
@@ -257,6 +269,7 @@ class Translator {
 
   Result<void> AddTargetInfo(TimestampMs time) {
     TranslatedSample sample;
+    sample.place = place_;
     sample.labels = LabelsWith(kTargetInfo, {});
     sample.family = kTargetInfo;
     sample.metadata = &metadata_;
@@ -270,6 +283,7 @@ class Translator {
   Namer namer_;
   SeriesLabels labels_;
   TranslationOutcome outcome_;
+  size_t place_ = 0;
   uint64_t earliest_ns_ = 0, latest_ns_ = 0;
   // Of the metric and data point under way.
   std::string family_;

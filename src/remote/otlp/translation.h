@@ -34,6 +34,7 @@ struct TranslatedSample {
   double value = 0;
   std::shared_ptr<Histogram> histogram;  // instead of the value
   std::vector<Exemplar> exemplars;
+  size_t place = 0;  // in the request, of the metric it is from; a resource's target_info has a place of its own
 };
 
 class TranslationSink {
@@ -43,8 +44,13 @@ class TranslationSink {
   virtual Result<void> Add(TranslatedSample sample) = 0;
 };
 
+struct TranslationError {
+  size_t place = 0;  // as that of a sample; there may be several of one place
+  std::string text;
+};
+
 struct TranslationOutcome {
-  std::vector<std::string> errors;  // of metrics; any of them fails the request as a whole
+  std::vector<TranslationError> errors;  // of metrics; any of them fails the request as a whole
   Warnings warnings;
 };
 
