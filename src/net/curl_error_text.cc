@@ -39,19 +39,50 @@ std::string ErrnoText(int number) {
   return strerror_r(number, buffer, sizeof buffer);
 }
 
-std::string CertificateText(const TransferFailure& failure) {
-  const std::string prefix = "tls: failed to verify certificate: x509: ";
-  if (failure.detail.find("subject name") != std::string::npos)
-    return prefix + "certificate is not valid for any names, but wanted to match " + failure.host;
-  switch (failure.verify_result) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return prefix + "certificate has expired or is not yet valid";
-    case X509_V_OK:
-      return prefix + "certificate is not valid for any names, but wanted to match " + failure.host;
-    default:
-      return prefix + "certificate signed by unknown authority";
+struct AlertRow {
+  std::string_view openssl;  // behind "alert " in OpenSSL's reason
+  std::string_view go;
+};
+// As Go's crypto/tls names the alerts of RFC 8446, 6.
+constexpr AlertRow kAlerts[] = {
+    {"alert handshake failure", "handshake failure"},
+    {"alert bad certificate", "bad certificate"},
+    {"alert unsupported certificate", "unsupported certificate"},
+    {"alert certificate revoked", "revoked certificate"},
+    {"alert certificate expired", "expired certificate"},
+    {"alert certificate unknown", "unknown certificate"},
+    {"alert illegal parameter", "illegal parameter"},
+    {"alert unknown ca", "unknown certificate authority"},
+    {"alert access denied", "access denied"},
+    {"alert decode error", "error decoding message"},
+    {"alert decrypt error", "error decrypting message"},
+    {"alert protocol version", "protocol version not supported"},
+    {"alert insufficient security", "insufficient security level"},
+    {"alert internal error", "internal error"},
+    {"alert certificate required", "certificate required"},
+    {"alert no application protocol", "no application protocol"},
+    {"unrecognized name", "unrecognized name"},
+};
+
+// The alert that the other side sent, or nothing.
+std::string AlertText(const TransferFailure& failure) {
+  for (const auto& row : kAlerts) {
+    if (failure.detail.find(row.openssl) != std::string::npos) return "remote error: tls: " + std::string(row.go);
   }
+  return {};
+}
+
+// Of an HTTPS proxy's certificate only libcurl's words are known.
+std::string CertificateText(const TransferFailure& failure) {
+  const std::string prefix = "tls: failed to verify certificate: ";
+  if (!failure.peer_refusal.empty()) return prefix + failure.peer_refusal;
+  if (std::string alert = AlertText(failure); !alert.empty()) return alert;
+  if (failure.detail.find("subject name") != std::string::npos)
+    return prefix + "x509: certificate is not valid for any names, but wanted to match " + failure.host;
+  const bool expired =
+      failure.verify_result == X509_V_ERR_CERT_HAS_EXPIRED || failure.verify_result == X509_V_ERR_CERT_NOT_YET_VALID;
+  return prefix + (expired ? "x509: certificate has expired or is not yet valid"
+                           : "x509: certificate signed by unknown authority");
 }
 
 std::string DialText(const TransferFailure& failure) {
@@ -70,20 +101,21 @@ std::string UnusableHostText(const TransferFailure& failure) {
 }
 
 std::string ReadText(const TransferFailure& failure) {
+  if (std::string alert = AlertText(failure); !alert.empty()) return alert;
   if (failure.os_error == 0) return failure.head_received ? "unexpected EOF" : "EOF";
-  return "read tcp " + failure.local_address + "->" + failure.dialed_address + ": read: " + ErrnoText(failure.os_error);
+  // A pipe breaks in writing; who reads learns of the reset.
+  const int number = failure.os_error == EPIPE ? ECONNRESET : failure.os_error;
+  return "read tcp " + failure.local_address + "->" + failure.dialed_address + ": read: " + ErrnoText(number);
 }
 
 std::string HandshakeText(const TransferFailure& failure) {
-  if (failure.detail.find("wrong version number") != std::string::npos ||
-      failure.detail.find("packet length too long") != std::string::npos)
+  const auto says = [&failure](std::string_view what) { return failure.detail.find(what) != std::string::npos; };
+  if (says("wrong version number") || says("packet length too long"))
     return "http: server gave HTTP response to HTTPS client";
-  if (failure.verify_result != X509_V_OK) return CertificateText(failure);
-  if (failure.detail.find("certificate required") != std::string::npos)
-    return "remote error: tls: certificate required";
-  if (failure.detail.find("alert bad certificate") != std::string::npos) return "remote error: tls: bad certificate";
-  if (failure.detail.find("protocol version") != std::string::npos)
-    return "remote error: tls: protocol version not supported";
+  if (std::string alert = AlertText(failure); !alert.empty()) return alert;
+  if (says("no protocols available")) return "tls: no supported versions satisfy MinVersion and MaxVersion";
+  if (says("unexpected eof") || (says("SSL_ERROR_SYSCALL") && failure.os_error == 0)) return "EOF";
+  if (failure.os_error != 0) return ReadText(failure);
   return "tls: handshake failure: " + failure.detail;
 }
 
@@ -104,6 +136,7 @@ std::string Describe(const TransferFailure& failure) {
     case CURLE_RECV_ERROR:
       return ReadText(failure);
     case CURLE_SEND_ERROR: {
+      if (std::string alert = AlertText(failure); !alert.empty()) return alert;
       const std::string why = ErrnoText(failure.os_error != 0 ? failure.os_error : EPIPE);
       return "write tcp " + failure.local_address + "->" + failure.dialed_address + ": write: " + why;
     }

@@ -19,7 +19,8 @@ struct TransferFailure {
   std::string host;            // of the URL
   std::string dialed_address;  // "127.0.0.1:9100", the first that was tried
   std::string local_address;
-  std::string detail;  // libcurl's own words
+  std::string detail;        // libcurl's own words
+  std::string peer_refusal;  // what PeerCheck said of the server's certificate
 };
 
 // Without the leading `Get "url": `.

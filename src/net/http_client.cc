@@ -23,6 +23,7 @@
 #include "net/curl_error_text.h"
 #include "net/dial_metrics.h"
 #include "net/http_profile.h"
+#include "net/peer_check.h"
 #include "net/redirect_policy.h"
 #include "net/url.h"
 
@@ -108,6 +109,7 @@ struct Transfer {
   bool head_too_long = false;
   bool through_proxy = false;
   std::string dialed_address;
+  PeerCheck peer_check;
   DialMetrics* dials = nullptr;
   std::vector<int> dialing;  // sockets of the connection that is being made; none when an idle one is used
   std::optional<Error> sink_error;
@@ -116,6 +118,11 @@ struct Transfer {
     return profile->settings().follow_redirects && IsRedirect(response.status) && response.headers.Has("Location");
   }
 };
+
+CURLcode OnTlsContext(CURL*, void* ssl_ctx, void* check) {
+  InstallPeerCheck(ssl_ctx, *static_cast<PeerCheck*>(check));
+  return CURLE_OK;
+}
 
 size_t OnHeader(char* data, size_t size, size_t count, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
@@ -525,6 +532,12 @@ class CurlClient final : public HttpClient {
     if (tls.insecure_skip_verify) {
       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
       curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    } else {
+      transfer.peer_check = {&clock_, tls.server_name, {}};
+      if (const auto url = ParseUrl(transfer.url); url && tls.server_name.empty())
+        transfer.peer_check.host = url->Hostname();
+      curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &OnTlsContext);
+      curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &transfer.peer_check);
     }
     const auto blob = [&](CURLoption option, const std::string& pem) {
       if (pem.empty()) return;
@@ -567,6 +580,8 @@ class CurlClient final : public HttpClient {
     curl_easy_setopt(easy, CURLOPT_PROXY, url.c_str());  // empty: none, whatever the environment says
     curl_easy_setopt(easy, CURLOPT_NOPROXY, exceptions.c_str());
     if (url.empty()) return;
+    // The check would be asked of the proxy's certificate too.
+    if (url.starts_with("https:")) curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, nullptr);
     curl_easy_setopt(easy, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));
     for (const auto& [name, values] : proxy.proxy_connect_header)
       for (const auto& value : values) AppendHeader(transfer.proxy_headers, name + ": " + value);
@@ -727,6 +742,7 @@ class CurlClient final : public HttpClient {
       if (failure.dialed_address.empty()) failure.dialed_address = failure.host + ":" + url->EffectivePort();
     }
     failure.detail = transfer.error_text;
+    failure.peer_refusal = transfer.peer_check.refusal;
     return DescribeFailure(failure);
   }
 
