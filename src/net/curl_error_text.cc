@@ -100,9 +100,32 @@ std::string UnusableHostText(const TransferFailure& failure) {
   return "dial tcp: lookup " + failure.host + ": no such host";
 }
 
+struct ReadRow {
+  std::string_view curl;
+  std::string_view go;
+};
+constexpr ReadRow kReadErrors[] = {
+    {"Illegal or missing hexadecimal sequence", "invalid byte in chunk length"},
+    {"Too long hexadecimal number", "http chunk length too large"},
+    {"Malformed encoding found", "malformed chunked encoding"},
+    {"Proxy CONNECT aborted", "unexpected EOF"},
+};
+
 std::string ReadText(const TransferFailure& failure) {
+  const auto says = [&failure](std::string_view what) { return failure.detail.find(what) != std::string::npos; };
   if (std::string alert = AlertText(failure); !alert.empty()) return alert;
-  if (failure.os_error == 0) return failure.head_received ? "unexpected EOF" : "EOF";
+  for (const auto& row : kReadErrors) {
+    if (says(row.curl)) return std::string(row.go);
+  }
+  constexpr std::string_view kTunnel = "CONNECT tunnel failed, response ";
+  if (const size_t at = failure.detail.find(kTunnel); at != std::string::npos) {
+    const std::string status = failure.detail.substr(at + kTunnel.size(), 3);
+    const std::string_view reason = ReasonPhrase(std::atoi(status.c_str()));
+    return reason.empty() ? status : std::string(reason);
+  }
+  // Of other failures the number is that of some call before.
+  const bool called = says("Recv failure") || says("SSL_read") || says("SSL_connect");
+  if (failure.os_error == 0 || !called) return failure.head_received ? "unexpected EOF" : "EOF";
   // A pipe breaks in writing; who reads learns of the reset.
   const int number = failure.os_error == EPIPE ? ECONNRESET : failure.os_error;
   return "read tcp " + failure.local_address + "->" + failure.dialed_address + ": read: " + ErrnoText(number);
@@ -142,7 +165,7 @@ std::string Describe(const TransferFailure& failure) {
     }
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
-      return "net/http: HTTP/1.x transport connection broken: malformed HTTP response";
+      return std::string(kBrokenTransport) + ": malformed HTTP response";
     case CURLE_PEER_FAILED_VERIFICATION:
       return CertificateText(failure);
     case CURLE_SSL_CONNECT_ERROR:

@@ -23,6 +23,9 @@ struct TransferFailure {
   std::string peer_refusal;  // what PeerCheck said of the server's certificate
 };
 
+// What Go says in front of what is wrong with a response's head.
+inline constexpr std::string_view kBrokenTransport = "net/http: HTTP/1.x transport connection broken";
+
 // Without the leading `Get "url": `.
 Error DescribeFailure(const TransferFailure& failure);
 // `Get "http://host/path"`, the password hidden.

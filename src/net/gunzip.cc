@@ -3,19 +3,62 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <array>
 #include <memory>
 
 namespace epi::net {
 
+namespace {
+
+constexpr int kGzip = 15 + 16;  // of zlib: its largest window, in a gzip wrapper
+// Go's reader asks for a whole header first and then looks at it.
+constexpr size_t kHeaderSize = 10;
+constexpr std::string_view kMagic = "\x1f\x8b\x08";
+
+std::string HeaderDamage(std::string_view compressed) {
+  if (compressed.empty()) return "EOF";
+  if (compressed.size() < kHeaderSize) return "unexpected EOF";
+  return compressed.starts_with(kMagic) ? "" : "gzip: invalid header";
+}
+
+std::string DataDamage(const z_stream& stream) {
+  const std::string_view why = stream.msg == nullptr ? "" : stream.msg;
+  if (why == "incorrect data check" || why == "incorrect length check") return "gzip: invalid checksum";
+  return why.find("header") != std::string_view::npos ? "gzip: invalid header" : "flate: corrupt input";
+}
+
+}  // namespace
+
+std::string GzipDamage(std::string_view compressed, uint64_t max_bytes) {
+  if (std::string damage = HeaderDamage(compressed); !damage.empty()) return damage;
+  z_stream stream{};
+  if (inflateInit2(&stream, kGzip) != Z_OK) return "zlib cannot start";
+  const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
+  std::array<Bytef, 16u << 10> scratch;
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(compressed.data()));
+  stream.avail_in = static_cast<uInt>(std::min<size_t>(compressed.size(), 1u << 30));
+  for (uint64_t written = 0; written <= max_bytes; written += scratch.size() - stream.avail_out) {
+    stream.next_out = scratch.data();
+    stream.avail_out = scratch.size();
+    const int code = inflate(&stream, Z_NO_FLUSH);
+    if (code == Z_STREAM_END) {
+      if (stream.avail_in == 0) return {};
+      const std::string_view rest = compressed.substr(compressed.size() - stream.avail_in);
+      if (std::string damage = HeaderDamage(rest); !damage.empty()) return damage;
+      if (inflateReset(&stream) != Z_OK) return "zlib cannot restart";
+    } else if (code == Z_BUF_ERROR || (code == Z_OK && stream.avail_in == 0 && stream.avail_out > 0)) {
+      return "unexpected EOF";
+    } else if (code != Z_OK) {
+      return DataDamage(stream);
+    }
+  }
+  return {};
+}
+
 Result<std::string> GunzipAll(std::string_view compressed, uint64_t max_bytes, BudgetCharge& charge) {
   constexpr size_t kChunk = 64u << 10;
-  constexpr int kGzip = 15 + 16;
-  // Go's reader asks for a whole header first and then looks at it.
-  constexpr size_t kHeaderSize = 10;
-  constexpr std::string_view kMagic = "\x1f\x8b\x08";
-  if (compressed.empty()) return Fail(ErrorCode::kInvalid, "EOF");
-  if (compressed.size() < kHeaderSize) return Fail(ErrorCode::kInvalid, "unexpected EOF");
-  if (!compressed.starts_with(kMagic)) return Fail(ErrorCode::kInvalid, "gzip: invalid header");
+  if (std::string damage = HeaderDamage(compressed); !damage.empty())
+    return Fail(ErrorCode::kInvalid, std::move(damage));
   z_stream stream{};
   if (inflateInit2(&stream, kGzip) != Z_OK) return Fail(ErrorCode::kInternal, "zlib cannot start");
   const std::unique_ptr<z_stream, int (*)(z_stream*)> guard(&stream, inflateEnd);
@@ -48,7 +91,7 @@ Result<std::string> GunzipAll(std::string_view compressed, uint64_t max_bytes, B
     } else if (code == Z_BUF_ERROR || (code == Z_OK && consumed == compressed.size() && stream.avail_out > 0)) {
       return Fail(ErrorCode::kInvalid, "unexpected EOF");
     } else if (code != Z_OK) {
-      return Fail(ErrorCode::kInvalid, "flate: corrupt input");
+      return Fail(ErrorCode::kInvalid, DataDamage(stream));
     }
   }
 }

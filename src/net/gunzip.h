@@ -14,4 +14,8 @@ namespace epi::net {
 // result is charged before it is taken: kLimit when `charge` has no room. kInvalid for damaged input.
 Result<std::string> GunzipAll(std::string_view compressed, uint64_t max_bytes, BudgetCharge& charge);
 
+// Why this is no gzip stream, in Go's words, found out without keeping what it holds; empty when nothing is wrong with
+// its first `max_bytes`.
+std::string GzipDamage(std::string_view compressed, uint64_t max_bytes);
+
 }  // namespace epi::net

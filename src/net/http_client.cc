@@ -25,6 +25,7 @@
 #include "net/http_profile.h"
 #include "net/peer_check.h"
 #include "net/redirect_policy.h"
+#include "net/response_head.h"
 #include "net/url.h"
 
 namespace epi::net {
@@ -107,6 +108,8 @@ struct Transfer {
   bool head_done = false;
   bool over_limit = false;
   bool head_too_long = false;
+  bool is_http1 = false;
+  std::optional<Error> head_error;
   bool through_proxy = false;
   std::string dialed_address;
   PeerCheck peer_check;
@@ -115,7 +118,8 @@ struct Transfer {
   std::optional<Error> sink_error;
 
   bool following() const {
-    return profile->settings().follow_redirects && IsRedirect(response.status) && response.headers.Has("Location");
+    return profile->settings().follow_redirects && IsRedirect(response.status) &&
+           !response.headers.Get("Location").empty();
   }
 };
 
@@ -136,11 +140,22 @@ size_t OnHeader(char* data, size_t size, size_t count, void* context) {
   if (line.starts_with("HTTP/")) {  // also after 100 Continue
     transfer.response.headers.clear();
     const auto space = line.find(' ');
-    const auto rest = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
+    auto rest = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
+    while (rest.starts_with(' ')) rest.remove_prefix(1);
+    transfer.is_http1 = line.starts_with("HTTP/1");
     transfer.response.status = std::atoi(std::string(rest.substr(0, 3)).c_str());
+    // The text is the server's own; HTTP/2 has none.
     transfer.response.status_text =
-        StatusText(transfer.response.status, rest.size() > 4 ? rest.substr(4) : std::string_view());
+        transfer.is_http1 ? std::string(rest) : StatusText(transfer.response.status, std::string_view());
     return size * count;
+  }
+  if (transfer.is_http1) {
+    const auto checked =
+        line.empty() ? CheckFraming(transfer.response.headers, transfer.response.status) : CheckHeaderLine(line);
+    if (!checked) {
+      transfer.head_error = checked.error();
+      return 0;
+    }
   }
   if (line.empty()) {
     transfer.head_done = transfer.response.status >= 200;
@@ -480,6 +495,7 @@ class CurlClient final : public HttpClient {
     transfer.response.body.mutable_string().clear();
     transfer.head_bytes = 0;
     transfer.head_done = false;
+    transfer.head_error.reset();
     transfer.dialed_address.clear();
     transfer.dials = &dials_;
     transfer.dialing.clear();
@@ -669,7 +685,10 @@ class CurlClient final : public HttpClient {
 
   void Complete(Transfer& transfer, CURLcode code) {
     const bool unfinished_redirect_body = code != CURLE_OK && transfer.head_done && transfer.following();
-    if (code != CURLE_OK && !unfinished_redirect_body) {
+    // A connection that ends within the head is no end of it.
+    const bool cut_head = code == CURLE_OK && !transfer.head_done;
+    if (cut_head) transfer.head_error = Error(ErrorCode::kUnavailable, "unexpected EOF");
+    if (cut_head || (code != CURLE_OK && !unfinished_redirect_body)) {
       const Error error = FailureOf(transfer, code);
       CountFailedDial(transfer, code);
       ReleaseHandle(transfer);
@@ -724,6 +743,7 @@ class CurlClient final : public HttpClient {
     if (transfer.head_too_long)
       return Error(ErrorCode::kLimit, "net/http: server response headers exceeded " + std::to_string(kMaxResponseHead) +
                                           " bytes; aborted");
+    if (transfer.head_error) return transfer.head_error->WithContext(std::string(kBrokenTransport));
     TransferFailure failure;
     failure.code = code;
     long os_error = 0, local_port = 0;

@@ -361,6 +361,7 @@ TEST(HttpClient, OAuth2FetchesOnceAndAgainAfterAnError) {
     ++fetches;
     if (refuse) {
       response.SetStatus(401);
+      response.headers().Set("Content-Type", "application/json");
       static_cast<void>(response.Write(R"({"error":"invalid_client"})"));
       return;
     }
@@ -392,6 +393,29 @@ TEST(HttpClient, OAuth2FetchesOnceAndAgainAfterAnError) {
   EXPECT_THAT(ask(), HasSubstr("Authorization: Bearer tok\n"));
   EXPECT_THAT(ask(), HasSubstr("Authorization: Bearer tok\n"));
   EXPECT_EQ(fetches.load(), 3);
+}
+
+TEST(HttpClient, OAuth2AnswersMayBeForms) {
+  std::string answer;
+  TestServer server([&](Request& request, ResponseWriter& response) {
+    if (request.path != "/token") return Mirror(request, response);
+    response.headers().Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8");
+    static_cast<void>(response.Write(answer));
+  });
+  auto client = MakeClient();
+  HttpClientSettings settings;
+  settings.oauth2.emplace().token_url = server.Url("/token");
+  const auto ask = [&] {
+    HttpRequest request = Get(server.Url("/"));
+    request.profile = client->Prepare(settings, "test").value();
+    request.timeout_ms = 10'000;
+    const auto response = client->Call(std::move(request));
+    return response ? std::string(response->body.view()) : response.error().message();
+  };
+  answer = "access_token=a%20b&token_type=bearer&expires_in=3600";
+  EXPECT_THAT(ask(), HasSubstr("Authorization: Bearer a b\n"));
+  answer = "access_token=abc&error=no&error_description=not+you";
+  EXPECT_THAT(ask(), HasSubstr("oauth2: \"no\" \"not you\""));
 }
 
 TEST(HttpClient, ProxyIsAskedForTheWholeUrl) {

@@ -79,6 +79,18 @@ Error FetchError(const HttpResponse& response, const json& answer) {
   return Error(ErrorCode::kUnavailable, text);
 }
 
+// Most servers answer in JSON, some with a form.
+json AnswerOf(const HttpResponse& response) {
+  std::string_view type = response.headers.Get("Content-Type");
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  if (!EqualsIgnoreCase(type, "application/x-www-form-urlencoded") && !EqualsIgnoreCase(type, "text/plain"))
+    return json::parse(response.body.view(), nullptr, false);
+  json out = json::object();
+  for (const auto& [name, value] : ParseQueryString(response.body.view())) out.emplace(name, value);
+  return out;
+}
+
 }  // namespace
 
 std::string OAuth2TokenSource::Current(std::string_view secret, int64_t now_ns) const {
@@ -134,8 +146,9 @@ Result<HttpRequest> OAuth2TokenSource::MakeRequest(std::string_view secret, int6
 }
 
 Result<bool> OAuth2TokenSource::Accept(const HttpResponse& response, std::string_view secret, int64_t now_ns) {
-  const json answer = json::parse(response.body.view(), nullptr, false);
-  const bool good = response.status >= 200 && response.status <= 299 && answer.is_object();
+  const json answer = AnswerOf(response);
+  const bool good =
+      response.status >= 200 && response.status <= 299 && answer.is_object() && TextOf(answer, "error").empty();
   const std::string token = good ? TextOf(answer, "access_token") : "";
   if (token.empty()) {
     // Servers disagree about where client credentials belong; the other place is tried once.

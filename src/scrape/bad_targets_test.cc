@@ -122,6 +122,8 @@ std::vector<BadTarget> BadTargets() {
   const std::string bomb = Gzip(std::string(64u << 20, '0'));
   std::string damaged = Gzip("a 1\nb 2\n");
   damaged[damaged.size() - 6] ^= 0x55;
+  std::string cut = Gzip("a 1\nb 2\n");
+  cut.resize(cut.size() - 2);
   return {
       {"good", Http(kPlain, "a 1\n"), RawServer::Then::kClose, ""},
       {"gzip", Http(kPlain + "Content-Encoding: gzip\r\n", Gzip("a 1\n")), RawServer::Then::kClose, ""},
@@ -133,7 +135,24 @@ std::vector<BadTarget> BadTargets() {
       {"not_http", "SSH-2.0-OpenSSH_9.2\r\n", RawServer::Then::kClose, "malformed HTTP"},
       {"bad_gzip", Http(kPlain + "Content-Encoding: gzip\r\n", "a 1\nb 2\nc 3\nd 4\n"), RawServer::Then::kClose,
        "gzip: invalid header"},
-      {"damaged_gzip", Http(kPlain + "Content-Encoding: gzip\r\n", damaged), RawServer::Then::kClose, "gzip"},
+      {"damaged_gzip", Http(kPlain + "Content-Encoding: gzip\r\n", damaged), RawServer::Then::kClose,
+       "gzip: invalid checksum"},
+      {"cut_gzip", Http(kPlain + "Content-Encoding: gzip\r\n", cut), RawServer::Then::kClose, "unexpected EOF"},
+      {"gzip_and_more", Http(kPlain + "Content-Encoding: gzip\r\n", Gzip("a 1\n") + "more"), RawServer::Then::kClose,
+       "unexpected EOF"},
+      {"no_gzip", Http(kPlain + "Content-Encoding: gzip\r\n", ""), RawServer::Then::kClose, "EOF"},
+      {"cut_head", "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n", RawServer::Then::kClose,
+       "transport connection broken: unexpected EOF"},
+      {"bad_head", Http(kPlain + "f(o)o: v\r\n", "a 1\n"), RawServer::Then::kClose,
+       R"(net/http: HTTP/1.x transport connection broken: malformed MIME header line: "f(o)o: v")"},
+      {"bad_length", Http(kPlain + "Content-Length: 0x4\r\n", "a 1\n"), RawServer::Then::kClose,
+       R"(transport connection broken: bad Content-Length "0x4")"},
+      {"bad_chunk", Http(kPlain + "Transfer-Encoding: chunked\r\n", "zz\r\n"), RawServer::Then::kClose,
+       "invalid byte in chunk length"},
+      {"own_words", "HTTP/1.1  503\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", RawServer::Then::kClose,
+       "server returned HTTP status 503"},
+      {"nowhere", "HTTP/1.1 302 Found\r\nConnection: close\r\nLocation:\r\nContent-Length: 0\r\n\r\n",
+       RawServer::Then::kClose, "server returned HTTP status 302 Found"},
       {"bomb", Http(kPlain + "Content-Encoding: gzip\r\n", bomb), RawServer::Then::kClose, "body size limit exceeded"},
       {"endless", Http(kPlain, "a 1\n"), RawServer::Then::kRepeat, "body size limit exceeded"},
       {"html", Http("Content-Type: text/html\r\n", "<html><body>hello</body></html>"), RawServer::Then::kClose,

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "net/gunzip.h"
+
 namespace epi::scrape {
 namespace {
 
@@ -11,14 +13,6 @@ constexpr size_t kKeptBytes = 8u << 20;  // a larger buffer is given back
 constexpr size_t kSmallestBuffer = 64u << 10;
 constexpr uint64_t kLargestRatio = 1032;  // deflate cannot expand further
 constexpr size_t kGzipOverhead = 18;      // header and trailer of a member
-
-Error BadData(std::string_view member) {
-  const bool header = member.size() >= 3 && static_cast<unsigned char>(member[0]) == 0x1f &&
-                      static_cast<unsigned char>(member[1]) == 0x8b && member[2] == 8;
-  if (!header && member.size() >= 10) return Error(ErrorCode::kInvalid, "gzip: invalid header");
-  if (member.size() < kGzipOverhead) return Error(ErrorCode::kInvalid, "unexpected EOF");
-  return Error(ErrorCode::kInvalid, "gzip: invalid or truncated data");
-}
 
 }  // namespace
 
@@ -38,6 +32,7 @@ void Inflater::Trim() {
 
 Result<std::string_view> Inflater::Gunzip(std::string_view compressed, uint64_t max_bytes) {
   if (decompressor_->handle == nullptr) return Fail(ErrorCode::kLimit, "no memory to decompress");
+  if (compressed.empty()) return Fail(ErrorCode::kInvalid, "EOF");
   size_t used = 0;
   std::string_view rest = compressed;
   const auto grow = [&](uint64_t wanted) {
@@ -63,7 +58,11 @@ Result<std::string_view> Inflater::Gunzip(std::string_view compressed, uint64_t 
       grow(uint64_t{capacity_} * 2);
       continue;
     }
-    if (outcome != LIBDEFLATE_SUCCESS) return Fail(BadData(rest));
+    if (outcome != LIBDEFLATE_SUCCESS) {
+      // The fast library does not say why.
+      const std::string damage = net::GzipDamage(compressed, max_bytes);
+      return Fail(ErrorCode::kInvalid, damage.empty() ? "gzip: invalid data" : damage);
+    }
     used += written;
     rest.remove_prefix(taken);
   } while (!rest.empty());

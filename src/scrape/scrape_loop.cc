@@ -235,7 +235,7 @@ Result<std::string_view> ScrapeLoop::Body(const net::HttpResponse& response, con
   const uint64_t configured = settings.job.body_size_limit;
   const uint64_t limit = configured > 0 ? std::min(configured, context_.body_hard_cap) : context_.body_hard_cap;
   Result<std::string_view> body = response.body.view();
-  if (net::EqualsIgnoreCase(response.headers.Get("Content-Encoding"), "gzip")) {
+  if (response.headers.Get("Content-Encoding") == "gzip") {
     body = inflater.Gunzip(response.body.view(), limit);
   } else if (body->size() >= limit) {
     body = Fail(ErrorCode::kLimit, std::string(kBodyLimitText));
