@@ -196,7 +196,7 @@ constexpr FlagSpec kFlags[] = {
      {},
      "<duration>"},
     {"storage.remote.read-sample-limit", FlagKind::kInt, &Flags::remote_read_sample_limit, "5e7", FlagMode::kServer,
-     false, "Most samples of one remote-read answer; 0 allows any. Streamed answers are not limited."},
+     false, "Most samples for one query of a remote-read request; 0 allows any. Streamed answers are not limited."},
     {"storage.remote.read-concurrent-limit", FlagKind::kInt, &Flags::remote_read_concurrent_limit, "10",
      FlagMode::kServer, false, "Remote-read requests at the same time; 0 allows any number."},
     {"storage.remote.read-max-bytes-in-frame", FlagKind::kInt, &Flags::remote_read_max_bytes_in_frame, "1048576",

@@ -96,7 +96,7 @@ void MoveTo(const Request& request, ResponseWriter& response, const std::string&
 
 // Other methods than GET are to be repeated as they are.
 void Redirect(const Request& request, ResponseWriter& response, const std::string& path) {
-  MoveTo(request, response, path, request.method == Method::kGet ? 301 : 308);
+  MoveTo(request, response, path, request.method == Method::kGet ? 301 : 307);
 }
 
 }  // namespace

@@ -44,59 +44,67 @@ class RequestReader {
 
   Result<ReadQuery> ReadQueryMessage(pbf_reader message) {
     ReadQuery query;
+    bool hinted = false;
+    query.range = {0, 0};
     query.hints.range = {0, 0};
     query.hints.sorted = true;
     while (NextField(message, "vvbb")) {
       switch (message.tag()) {
         case 1:
-          query.hints.range.min = message.get_int64();
+          query.range.min = message.get_int64();
           break;
         case 2:
-          query.hints.range.max = message.get_int64();
+          query.range.max = message.get_int64();
           break;
         case 3: {
-          EPI_ASSIGN(auto matcher, ReadMatcher(message.get_message()));
+          EPI_ASSIGN(auto matcher, MatcherMessage(message.get_message()));
           query.matchers.push_back(std::move(matcher));
           break;
         }
         default:
+          hinted = true;
           EPI_TRY(ReadHints(message.get_message(), query.hints));
       }
     }
+    if (!hinted) query.hints.range = query.range;
     return query;
   }
 
-  Result<Matcher> ReadMatcher(pbf_reader message) {
+  Result<ReadMatcher> MatcherMessage(pbf_reader message) {
     if (!meter_.Take(kMatcherBytes + message.length())) return Full();
-    int type = 0;
-    std::string name, value;
+    ReadMatcher out;
     while (NextField(message, "vbb")) {
       switch (message.tag()) {
         case 1:
-          type = message.get_enum();
+          out.type = message.get_enum();
           break;
         case 2:
-          name = message.get_string();
+          out.name = message.get_string();
           break;
         default:
-          value = message.get_string();
+          out.value = message.get_string();
       }
     }
-    if (type < 0 || type > 3) return Fail(ErrorCode::kInvalid, "invalid matcher type");
-    const auto match = static_cast<MatchType>(type);
-    const bool compiles = match == MatchType::kRegexp || match == MatchType::kNotRegexp;
+    const bool compiles =
+        out.type == static_cast<int>(MatchType::kRegexp) || out.type == static_cast<int>(MatchType::kNotRegexp);
     if (compiles && !meter_.Take(kExpressionBytes)) return Full();
-    return Matcher::Make(match, std::move(name), std::move(value));
+    return out;
   }
 
   Result<void> ReadHints(pbf_reader message, SelectHints& hints) {
-    while (NextField(message, "vb  bvv")) {
+    while (NextField(message, "vbvvbvv")) {
       switch (message.tag()) {
         case 1:
           hints.step_ms = message.get_int64();
           break;
         case 2:
           hints.function = message.get_string();
+          break;
+        case 3:
+          hints.range.min = message.get_int64();
+          break;
+        case 4:
+          hints.range.max = message.get_int64();
           break;
         case 5: {
           const auto label = message.get_view();
@@ -122,9 +130,24 @@ class RequestReader {
 Result<ReadRequest> DecodeReadRequest(std::string_view bytes, MessageMeter& meter) {
   try {
     return RequestReader(meter).Read(pbf_reader(bytes.data(), bytes.size()));
+  } catch (const protozero::end_of_buffer_exception&) {
+    return Fail(ErrorCode::kInvalid, "unexpected EOF");
   } catch (const protozero::exception& wrong) {
     return Fail(ErrorCode::kInvalid, std::string("proto: prometheus.ReadRequest: ") + wrong.what());
   }
+}
+
+Result<std::vector<Matcher>> CompileMatchers(const ReadQuery& query) {
+  std::vector<Matcher> out;
+  for (const auto& sent : query.matchers) {
+    if (sent.type < 0 || sent.type > static_cast<int>(MatchType::kNotRegexp)) {
+      return Fail(ErrorCode::kExecution, "invalid matcher type");
+    }
+    auto matcher = Matcher::Make(static_cast<MatchType>(sent.type), sent.name, sent.value);
+    if (!matcher) return Fail(ErrorCode::kExecution, matcher.error().message());
+    out.push_back(std::move(*matcher));
+  }
+  return out;
 }
 
 Result<ReadResponseType> ChooseResponseType(const std::vector<int>& accepted) {

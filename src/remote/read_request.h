@@ -15,9 +15,16 @@ namespace epi::remote {
 
 enum class ReadResponseType : unsigned char { kSamples = 0, kStreamedXorChunks = 1 };
 
+// As sent: neither its type nor its expression is checked.
+struct ReadMatcher {
+  int type = 0;
+  std::string name, value;
+};
+
 struct ReadQuery {
-  std::vector<Matcher> matchers;
-  SelectHints hints;  // hints.range is what the query asks for, both ends included
+  TimeRange range;  // both ends included
+  std::vector<ReadMatcher> matchers;
+  SelectHints hints;  // hints.range: of the samples wanted; `range` when the sender gave no hints
 };
 
 struct ReadRequest {
@@ -28,9 +35,11 @@ struct ReadRequest {
 // A few bytes can name a query or an expression to compile: what a request becomes stays below this.
 inline constexpr int64_t kMaxReadRequestMemory = int64_t{64} << 20;
 
-// kInvalid for bytes that are no such message, for matchers that do not compile and for requests that take too much;
-// kLimit when the meter's budget has no room.
+// kInvalid for bytes that are no such message and for requests that take too much; kLimit when the meter's budget has
+// no room.
 Result<ReadRequest> DecodeReadRequest(std::string_view bytes, MessageMeter& meter);
+// kExecution, the texts being Prometheus's, for one that does not compile: it calls that a failure of the query.
+Result<std::vector<Matcher>> CompileMatchers(const ReadQuery& query);
 // The first of `accepted` that we can answer. kInvalid with Prometheus's text when there is none.
 Result<ReadResponseType> ChooseResponseType(const std::vector<int>& accepted);
 

@@ -1,6 +1,8 @@
 #include "remote/read_server.h"
 
 #include <algorithm>
+#include <bit>
+#include <optional>
 #include <protozero/pbf_writer.hpp>
 
 #include "base/bytes.h"
@@ -127,25 +129,53 @@ class ChunkCutter {
   std::unique_ptr<FloatHistogramChunkAppender> histograms_;
 };
 
-// Calls visit(labels, samples) for every series of the query that has samples, in label order.
+// What Prometheus calls the function of a query for series alone; heeded where samples are asked for, not chunks.
+constexpr std::string_view kSeriesFunction = "series";
+
+// Calls visit(labels, samples) for every series of the query that has samples, in label order; with `series_alone` for
+// every series, and without samples. Without matchers there are no series.
 template <typename Visit>
-Result<void> ForEachSeries(const Storage& storage, const ReadQuery& query, const Labels& external, std::stop_token stop,
-                           Budget& budget, Visit visit) {
-  EPI_ASSIGN(const auto view, storage.OpenView(query.hints.range));
-  EPI_ASSIGN(const auto selection, view->Select(WithoutExternal(query.matchers, external), query.hints, budget));
+Result<void> ForEachSeries(const Storage& storage, const ReadQuery& query, bool series_alone, const Labels& external,
+                           std::stop_token stop, Budget& budget, Visit visit) {
+  EPI_ASSIGN(const auto matchers, CompileMatchers(query));
+  if (matchers.empty()) return {};
+  SelectHints hints = query.hints;
+  hints.labels_only = series_alone;
+  EPI_ASSIGN(const auto view, storage.OpenView(query.range));
+  EPI_ASSIGN(const auto selection, view->Select(WithoutExternal(matchers, external), hints, budget));
+  const auto labels_of = [&](size_t index) {
+    return WithExternal(ToLabels(selection->labels(index), view->symbols()), external);
+  };
   SeriesBatch batch;
   for (size_t first = 0; first < selection->size(); first += SeriesBatch::kMaxSeries) {
     if (stop.stop_requested()) return Fail(ErrorCode::kCanceled, "the client went away");
     const size_t count = std::min(SeriesBatch::kMaxSeries, selection->size() - first);
-    EPI_TRY(selection->Read(first, count, batch));
+    if (!hints.labels_only) EPI_TRY(selection->Read(first, count, batch));
     for (size_t i = 0; i < count; ++i) {
+      if (hints.labels_only) {
+        EPI_TRY(visit(labels_of(first + i), SeriesSamples()));
+        continue;
+      }
       const SeriesSamples& samples = batch.series[i];
       if (samples.t.empty() && samples.histograms.empty()) continue;
-      const Labels labels = WithExternal(ToLabels(selection->labels(first + i), view->symbols()), external);
-      EPI_TRY(visit(labels, samples));
+      EPI_TRY(visit(labels_of(first + i), samples));
     }
   }
   return {};
+}
+
+// What a message takes on the wire, as Prometheus counts it to fill its frames: fields of no value are left out.
+int64_t VarintSize(uint64_t value) { return (std::bit_width(value | 1) + 6) / 7; }
+int64_t NumberSize(int64_t value) { return value == 0 ? 0 : 1 + VarintSize(static_cast<uint64_t>(value)); }
+int64_t BytesSize(size_t bytes) { return bytes == 0 ? 0 : 1 + VarintSize(bytes) + static_cast<int64_t>(bytes); }
+int64_t LabelsSize(const Labels& labels) {
+  int64_t size = 0;
+  for (const auto label : labels) size += BytesSize(label.name.size()) + BytesSize(label.value.size());
+  return size;
+}
+int64_t ChunkSize(const EncodedChunk& chunk) {
+  return NumberSize(chunk.min_time) + NumberSize(chunk.max_time) + NumberSize(static_cast<int64_t>(chunk.encoding)) +
+         BytesSize(chunk.data.size());
 }
 
 }  // namespace
@@ -217,17 +247,18 @@ Result<void> ReadServer::Samples(const Storage& storage, const ReadRequest& requ
                                  std::stop_token stop, Budget& budget, ReadSink& sink) {
   std::string message;
   BudgetCharge charge(budget);
-  int64_t total = 0;
   pbf_writer response(message);
   for (const auto& query : request.queries) {
-    pbf_writer result(response, 1);
+    const size_t begin = message.size();
+    std::optional<pbf_writer> result(std::in_place, response, 1);
+    int64_t total = 0;
     const auto add = [&](const Labels& labels, const SeriesSamples& samples) -> Result<void> {
       total += static_cast<int64_t>(samples.t.size() + samples.histograms.size());
       if (options_.sample_limit > 0 && total > options_.sample_limit) {
         return Fail(ErrorCode::kInvalid, "exceeded sample limit (" + std::to_string(options_.sample_limit) + ")");
       }
       const size_t before = message.size();
-      pbf_writer series(result, 1);
+      pbf_writer series(*result, 1);
       WriteLabels(series, labels);
       for (size_t i = 0; i < samples.t.size(); ++i) {
         pbf_writer sample(series, 2);
@@ -237,7 +268,11 @@ Result<void> ReadServer::Samples(const Storage& storage, const ReadRequest& requ
       for (const auto& point : samples.histograms) WriteHistogram(series, point);
       return charge.Add(static_cast<int64_t>(message.size() - before));
     };
-    EPI_TRY(ForEachSeries(storage, query, external, stop, budget, add));
+    const bool series_alone = query.hints.function == kSeriesFunction;
+    EPI_TRY(ForEachSeries(storage, query, series_alone, external, stop, budget, add));
+    result.reset();
+    // There is a result for each query: the writer leaves out what nothing was written to.
+    if (message.size() == begin) response.add_message(1, std::string());
   }
   sink.Begin("application/x-protobuf", "snappy");
   return sink.Write(SnappyEncode(message));
@@ -279,19 +314,19 @@ Result<void> ReadServer::Chunks(const Storage& storage, const ReadRequest& reque
       begun = true;
       chunks.clear();
       ChunkCutter(chunks).Cut(samples);
-      const size_t label_bytes = labels.bytes();
-      size_t from = 0;
-      for (size_t bytes = label_bytes, to = 0; to < chunks.size(); ++to) {
-        if (to > from && bytes + chunks[to].data.size() > options_.max_bytes_in_frame) {
-          EPI_TRY(send(labels, from, to));
-          from = to;
-          bytes = label_bytes;
-        }
-        bytes += chunks[to].data.size();
+      // A frame ends with the chunk that fills it.
+      const int64_t room = static_cast<int64_t>(options_.max_bytes_in_frame) - LabelsSize(labels);
+      int64_t left = room;
+      for (size_t from = 0, at = 0; at < chunks.size(); ++at) {
+        left -= ChunkSize(chunks[at]);
+        if (left > 0 && at + 1 < chunks.size()) continue;
+        EPI_TRY(send(labels, from, at + 1));
+        from = at + 1;
+        left = room;
       }
-      return send(labels, from, chunks.size());
+      return {};
     };
-    EPI_TRY(ForEachSeries(storage, request.queries[index], external, stop, budget, stream));
+    EPI_TRY(ForEachSeries(storage, request.queries[index], false, external, stop, budget, stream));
   }
   if (!begun) sink.Begin("application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse", "");
   return {};

@@ -18,9 +18,9 @@
 namespace epi::remote {
 
 struct ReadServerOptions {
-  int64_t sample_limit = 50'000'000;       // --storage.remote.read-sample-limit; samples responses only; 0 = none
+  int64_t sample_limit = 50'000'000;       // --storage.remote.read-sample-limit; of one query, samples only; 0 = none
   size_t concurrent_limit = 10;            // --storage.remote.read-concurrent-limit; others wait; 0 = none
-  size_t max_bytes_in_frame = 1u << 20;    // --storage.remote.read-max-bytes-in-frame; never splits a chunk
+  size_t max_bytes_in_frame = 1u << 20;    // --storage.remote.read-max-bytes-in-frame; its last chunk goes past it
   uint64_t max_decoded_bytes = 32u << 20;  // of the request
 };
 

@@ -95,6 +95,30 @@ std::vector<Series> DecodeSamples(const std::string& body) {
   return out;
 }
 
+std::vector<size_t> SeriesPerResult(const std::string& body) {
+  BudgetCharge unmetered;
+  const std::string plain = SnappyDecode(body, 1 << 30, unmetered).value();
+  std::vector<size_t> out;
+  protozero::pbf_reader response(plain);
+  while (response.next(1)) {
+    out.push_back(0);
+    auto result = response.get_message();
+    while (result.next(1)) {
+      result.skip();
+      ++out.back();
+    }
+  }
+  return out;
+}
+
+// The queries of all of them in one request.
+std::string Joined(const std::vector<std::string>& requests) {
+  BudgetCharge unmetered;
+  std::string plain;
+  for (const auto& request : requests) plain += SnappyDecode(request, 1 << 30, unmetered).value();
+  return SnappyEncode(plain);
+}
+
 // One entry a frame.
 std::vector<Series> DecodeFrames(std::string_view body) {
   std::vector<Series> out;
@@ -190,6 +214,85 @@ TEST_F(ReadServerTest, StreamedChunksHoldTheSameSamples) {
   EXPECT_EQ(a[400], std::pair(TimestampMs{400'000}, 400.0));
 }
 
+// A frame of one series each ends with the chunk that fills it.
+TEST_F(ReadServerTest, FramesEndWithTheChunkThatFillsThem) {
+  const auto chunks_of_frames = [&](size_t max_bytes) {
+    ReadServerOptions options;
+    options.max_bytes_in_frame = max_bytes;
+    const auto got =
+        Ask(options, RequestFor(0, 400'000, {Matcher::Equal("__name__", "m"), Matcher::Equal("job", "a")}, {1}));
+    std::vector<size_t> out;
+    for (const auto& frame : DecodeFrames(got->body)) out.push_back(frame.chunks);
+    return out;
+  };
+  EXPECT_EQ(chunks_of_frames(1), (std::vector<size_t>{1, 1, 1, 1}));
+  EXPECT_EQ(chunks_of_frames(300), (std::vector<size_t>{2, 2}));
+  EXPECT_EQ(chunks_of_frames(1 << 20), (std::vector<size_t>{4}));
+}
+
+TEST_F(ReadServerTest, EachQueryHasItsResultAndItsLimit) {
+  ReadServerOptions few;
+  few.sample_limit = 11;
+  const std::vector<Matcher> m = {Matcher::Equal("__name__", "m"), Matcher::Equal("job", "a")};
+  const auto body = Joined({RequestFor(0, 9'000, m, {}), RequestFor(0, 9'000, {Matcher::Equal("__name__", "no")}, {}),
+                            RequestFor(0, 9'000, m, {}), RequestFor(0, 9'000, {}, {})});
+  const auto got = Ask(few, body);
+  ASSERT_TRUE(got) << got.error().message();
+  EXPECT_EQ(SeriesPerResult(got->body), (std::vector<size_t>{1, 0, 1, 0}));  // without matchers there are none
+}
+
+TEST_F(ReadServerTest, HintsSayWhichSamplesAreWanted) {
+  const auto ask = [&](TimestampMs start, TimestampMs end, std::string_view function, int type) {
+    std::string plain;
+    protozero::pbf_writer request(plain);
+    {
+      protozero::pbf_writer query(request, 1);
+      query.add_int64(1, 0);
+      query.add_int64(2, 400'000);
+      {
+        protozero::pbf_writer matcher(query, 3);
+        matcher.add_string(2, "job");
+        matcher.add_string(3, "a");
+      }
+      protozero::pbf_writer hints(query, 4);
+      hints.add_string(2, function.data(), function.size());
+      hints.add_int64(3, start);
+      hints.add_int64(4, end);
+    }
+    request.add_enum(2, type);
+    const auto got = Ask({}, SnappyEncode(plain));
+    return type == 0 ? DecodeSamples(got->body) : DecodeFrames(got->body);
+  };
+  for (const int type : {0, 1}) {
+    const auto some = ask(10'000, 12'000, "rate", type);
+    ASSERT_EQ(some.size(), 1u);
+    EXPECT_EQ(some[0].samples.size(), 3u);
+  }
+  const auto alone = ask(0, 400'000, "series", 0);
+  ASSERT_EQ(alone.size(), 1u);
+  EXPECT_EQ(alone[0].labels.size(), 2u);
+  EXPECT_TRUE(alone[0].samples.empty());
+  EXPECT_EQ(ask(0, 400'000, "series", 1).at(0).samples.size(), 401u);
+}
+
+TEST_F(ReadServerTest, WhatDoesNotCompileIsAFailureOfTheQuery) {
+  const auto error_of = [&](int type) {
+    std::string plain;
+    {
+      protozero::pbf_writer request(plain);
+      protozero::pbf_writer query(request, 1);
+      protozero::pbf_writer matcher(query, 3);
+      matcher.add_enum(1, type);
+      matcher.add_string(2, "a");
+      matcher.add_string(3, "(");
+    }
+    return Ask({}, SnappyEncode(plain)).error();
+  };
+  EXPECT_EQ(error_of(2).message(), "error parsing regexp: missing closing ): `(`");
+  EXPECT_EQ(error_of(2).code(), ErrorCode::kExecution);
+  EXPECT_EQ(error_of(9).message(), "invalid matcher type");
+}
+
 TEST_F(ReadServerTest, ExternalLabelsAreMatchedAndMerged) {
   const Labels external{{"region", "eu"}, {"job", "never seen: the series has its own"}};
   const auto got =
@@ -261,7 +364,7 @@ TEST_F(ReadServerTest, LimitsAndNonsense) {
             "server does not support any of the requested response types: [5 6]; supported: map[SAMPLES:{} "
             "STREAMED_XOR_CHUNKS:{}]");
   EXPECT_FALSE(Ask({}, "nonsense"));
-  EXPECT_FALSE(Ask({}, SnappyEncode("\x0a\xff\xff")));
+  EXPECT_EQ(Ask({}, SnappyEncode("\x0a\xff\xff")).error().message(), "unexpected EOF");
   EXPECT_EQ(budget_.used(), 0);
 }
 

@@ -105,6 +105,10 @@ Result<void> ServeGraph(Services& services, const net::Request& request, net::Re
   return RedirectTo(response, ExternalPath(services) + "/query?" + query);
 }
 
+Result<void> ServeNoAsset(Services&, const net::Request&, net::ResponseWriter& response) {
+  return PlainError(response, 404, "404 page not found");
+}
+
 Result<void> ServePage(Services& services, const net::Request&, net::ResponseWriter& response) {
   const std::string path = EscapeHtml(ExternalPath(services));
   const std::string_view state = services.readiness.load() == Readiness::kReady ? "ready"

@@ -112,6 +112,12 @@ TEST_F(ManagementTest, Pages) {
 }
 
 TEST_F(ManagementTest, WhatIsNotThere) {
+  for (const std::string path : {"/favicon.ico", "/favicon.svg", "/manifest.json"}) {
+    Check(path, {{"GET", path, 404, "404 page not found\n", kText},
+                 {"POST", path, 405, "Method Not Allowed\n", kText},
+                 {"GET", path + "/", 301, "<a href=\"" + path + "\">Moved Permanently</a>.\n\n",
+                  "Location: " + path + "\r\n"}});
+  }
   Check("pprof", {{"GET", "/debug/pprof/", 404, kPprof, kText},
                   {"GET", "/debug/pprof/heap", 404, kPprof},
                   {"GET", "/debug/pprof/profile?seconds=1", 404, kPprof},

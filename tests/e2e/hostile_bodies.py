@@ -193,8 +193,8 @@ def damage(server, seed):
                 status, text = 0, repr(error).encode()
                 connection.close()
             counts[name, status] = counts.get((name, status), 0) + 1
-            # What cannot be converted is 500 with its reason, as Prometheus's receiver says it.
-            converted = name == "OTLP" and status == 500 and text.strip()
+            # What cannot be converted or compiled is 500 with its reason, as Prometheus says it.
+            converted = name in ("OTLP", "read") and status == 500 and text.strip()
             if not (status in wanted or 400 <= status < 500 or converted):
                 odd.append((i, name, status, text[:200]))
     print("      answers: " + ", ".join(f"{name} {status}: {count}" for (name, status), count in sorted(counts.items())), flush=True)

@@ -61,7 +61,8 @@ Result<void> ServeRemoteRead(Services& services, const net::Request& request, ne
     part = &visible->get();
   }
   auto served = services.read_server->Read(request.body, request.stop, *request.budget, sink, part);
-  if (served || sink.begun()) return served;
+  // What was written may not have left yet.
+  if (served || (sink.begun() && !response.Reset())) return served;
   const ErrorCode code = served.error().code();
   const int status = code == ErrorCode::kInvalid ? 400 : code == ErrorCode::kLimit ? 503 : 500;
   return PlainError(response, status, served.error().message());
