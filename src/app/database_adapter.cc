@@ -12,6 +12,17 @@ web::NamedCounts Named(const std::vector<tsdb::NamedCount>& counts) {
   return out;
 }
 
+std::vector<web::NamedCost> Largest(const std::map<std::string, tsdb::Cost, std::less<>>& costs, size_t limit) {
+  std::vector<web::NamedCost> out;
+  out.reserve(costs.size());
+  for (const auto& [name, cost] : costs) out.push_back({name, cost.count, cost.memory_bytes, cost.disk_bytes});
+  std::stable_sort(out.begin(), out.end(), [](const web::NamedCost& a, const web::NamedCost& b) {
+    return a.memory_bytes + a.disk_bytes > b.memory_bytes + b.disk_bytes;
+  });
+  if (out.size() > limit) out.resize(limit);
+  return out;
+}
+
 }  // namespace
 
 Result<web::DatabaseStatus> DatabaseAdapter::Status(size_t limit) const {
@@ -31,6 +42,11 @@ Result<web::DatabaseStatus> DatabaseAdapter::Status(size_t limit) const {
                              .values_by_label = Named(head.values_by_label),
                              .bytes_by_label = Named(head.bytes_by_label),
                              .series_by_pair = Named(head.series_by_pair)};
+}
+
+Result<web::DatabaseCost> DatabaseAdapter::Cost(size_t limit) const {
+  EPI_ASSIGN(const tsdb::CostTable table, db_.CostByName());
+  return web::DatabaseCost{.metrics = Largest(table.metrics, limit), .labels = Largest(table.labels, limit)};
 }
 
 Result<std::vector<std::string>> DatabaseAdapter::BlockMetas() const {

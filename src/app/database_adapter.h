@@ -11,6 +11,7 @@ class DatabaseAdapter final : public web::Database {
  public:
   explicit DatabaseAdapter(tsdb::Db& db) : db_(db) {}
   Result<web::DatabaseStatus> Status(size_t limit) const override;
+  Result<web::DatabaseCost> Cost(size_t limit) const override;
   Result<std::vector<std::string>> BlockMetas() const override;
   web::ReplayProgress Replay() const override;
   Result<void> DeleteSeries(std::span<const std::vector<Matcher>> matcher_sets, TimeRange range) override;

@@ -18,11 +18,13 @@
 #include "storage/storage.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
+#include "tsdb/block/block_cost.h"
 #include "tsdb/compact/block_store.h"
 #include "tsdb/db_metrics.h"
 #include "tsdb/early/early_log.h"
 #include "tsdb/head/block_cut.h"
 #include "tsdb/head/head.h"
+#include "tsdb/head/head_cost.h"
 #include "tsdb/head/head_view.h"
 #include "tsdb/head/run_spill.h"
 #include "tsdb/import/take_over.h"
@@ -132,6 +134,9 @@ class Db final : public Storage {
 
   // For /api/v1/status/tsdb: the `limit` largest of each list.
   HeadStatus Status(size_t limit) const { return head_.Status(limit); }
+  // What every metric and every label costs, in memory and in the files of runs and blocks. The log is left out: it
+  // passes. The first call after a block appeared reads its index.
+  Result<CostTable> CostByName() const;
   Head& head() { return head_; }
   const Head& head() const { return head_; }
   const Wal& wal() const { return wal_; }
@@ -220,6 +225,7 @@ class Db final : public Storage {
   WalReplayProgress progress_;
   WalReplayReport report_;
   Counters counters_;
+  mutable BlockCosts block_costs_;
   std::atomic<uint64_t> corruptions_{0};
   std::atomic<double> replay_seconds_{0};
   std::atomic<bool> ready_{false};

@@ -27,6 +27,19 @@ struct DatabaseStatus {
   NamedCounts series_by_pair;  // "k=v"
 };
 
+// What a metric or a label takes.
+struct NamedCost {
+  std::string name;
+  uint64_t count = 0;  // series in the head of a metric, values in the head of a label
+  uint64_t memory_bytes = 0;
+  uint64_t disk_bytes = 0;
+};
+// Descending by the sum of both.
+struct DatabaseCost {
+  std::vector<NamedCost> metrics;
+  std::vector<NamedCost> labels;
+};
+
 struct ReplayProgress {
   int64_t min = 0;  // segments
   int64_t max = 0;
@@ -39,6 +52,8 @@ class Database {
   virtual ~Database() = default;
   // Each list has at most `limit` rows.
   virtual Result<DatabaseStatus> Status(size_t limit) const = 0;
+  // Likewise. May take seconds when blocks are new.
+  virtual Result<DatabaseCost> Cost(size_t limit) const = 0;
   // One JSON object a block, as meta.json has it, newest last.
   virtual Result<std::vector<std::string>> BlockMetas() const = 0;
   virtual ReplayProgress Replay() const = 0;

@@ -27,8 +27,8 @@ HandlerFunction ServeRulesBackfill;
 // api/alert_history.cc
 HandlerFunction ServeAlertHistory;
 // api/status.cc
-HandlerFunction ServeConfig, ServeRuntimeInfo, ServeBuildInfo, ServeFlags, ServeTsdbStatus, ServeTsdbBlocks,
-    ServeWalReplay, ServeFeatures, ServeSelfMetrics, ServeNotifications, ServeNotificationsLive;
+HandlerFunction ServeConfig, ServeRuntimeInfo, ServeBuildInfo, ServeFlags, ServeTsdbStatus, ServeTsdbCost,
+    ServeTsdbBlocks, ServeWalReplay, ServeFeatures, ServeSelfMetrics, ServeNotifications, ServeNotificationsLive;
 // api/admin.cc
 HandlerFunction ServeDeleteSeries, ServeCleanTombstones, ServeSnapshot;
 // api/ingest.cc

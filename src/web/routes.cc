@@ -259,6 +259,8 @@ constexpr Route kRoutes[] = {
     Api(kGetMethod, "/api/v1/status/buildinfo", &Bind<ServeBuildInfo>, "Version and build.", {}, Lane::kQuick),
     Api(kGetMethod, "/api/v1/status/flags", &Bind<ServeFlags>, "Command-line flags.", {}, Lane::kQuick),
     ServerApi(kGetMethod, "/api/v1/status/tsdb", &Bind<ServeTsdbStatus>, "Cardinality of the head.", kTsdbParams),
+    ServerApi(kGetMethod, "/api/v1/status/tsdb/cost", &Bind<ServeTsdbCost>,
+              "What metrics and labels take, in memory and on disk.", kTsdbParams),
     ServerApi(kGetMethod, "/api/v1/status/tsdb/blocks", &Bind<ServeTsdbBlocks>, "Blocks on disk."),
     Api(kGetMethod, "/api/v1/status/self_metrics", &Bind<ServeSelfMetrics>, "The server's own metrics as JSON.",
         kSelfMetricsParams),

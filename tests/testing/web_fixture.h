@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -90,6 +91,11 @@ class FakeAlertmanagers final : public AlertmanagersSource {
 class FakeDatabase final : public Database {
  public:
   Result<DatabaseStatus> Status(size_t) const override { return OrError(status); }
+  Result<DatabaseCost> Cost(size_t limit) const override {
+    DatabaseCost out = cost;
+    out.metrics.resize(std::min(limit, out.metrics.size()));
+    return OrError(std::move(out));
+  }
   Result<std::vector<std::string>> BlockMetas() const override { return OrError(block_metas); }
   ReplayProgress Replay() const override { return {1, 3, 2}; }
   Result<void> DeleteSeries(std::span<const std::vector<Matcher>> sets, TimeRange) override {
@@ -102,6 +108,7 @@ class FakeDatabase final : public Database {
   std::optional<Error> error;  // every call fails with it
   size_t deleted_sets = 0;
   DatabaseStatus status;
+  DatabaseCost cost;
   std::vector<std::string> block_metas;
 
  private:

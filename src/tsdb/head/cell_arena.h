@@ -43,6 +43,8 @@ class CellArena {
       left -= take;
     }
   }
+  // What a stream of `bits` bits takes.
+  static size_t StreamBytes(uint32_t bits) { return (bits + kCellBits - 1) / kCellBits * sizeof(Cell); }
   uint32_t used() const { return used_; }
   // Appends all cells as they lie.
   void AppendTo(std::string& out) const {

@@ -661,7 +661,10 @@ size_t Group::ChunkCount() const {
 GroupMemory Group::Memory() const {
   const std::shared_lock<std::shared_mutex> lock(lock_);
   GroupMemory memory;
-  for (const auto& ref : runs_) memory.runs += ref.run->memory_bytes();
+  for (const auto& ref : runs_) {
+    memory.runs += ref.run->memory_bytes();
+    if (!ref.run->in_memory()) memory.spilled += ref.run->size();
+  }
   memory.arena = arena_.bytes();
   for (const auto& column : columns_) memory.columns += column.bytes();
   for (const auto& [id, side] : sides_) memory.sides += side->bytes();

@@ -114,6 +114,7 @@ struct GroupMemory {
   size_t arena = 0;
   size_t columns = 0;
   size_t sides = 0;
+  size_t spilled = 0;  // bytes of runs in files
 };
 
 struct GroupCounts {
@@ -179,6 +180,9 @@ class Group {
   void DropAbsent(uint64_t visible, TimeRange range, std::vector<uint32_t>& ids) const;
   GroupMemory Memory() const;
   GroupCounts Counts() const;
+  // Calls visit(id, bytes) for every series that lives, with the bytes of its open chunk and of what it has beside.
+  template <typename Visit>
+  void VisitSeries(Visit visit) const;
 
   // --- for maintenance ---
   // Seals the open phase now, for tests and shutdown.
@@ -320,5 +324,19 @@ class Group {
   std::atomic<bool> has_in_memory_runs_{false};
   std::atomic<uint64_t> announced_{0};  // set under lock_; 0 = nothing under way
 };
+
+template <typename Visit>
+void Group::VisitSeries(Visit visit) const {
+  const std::shared_lock<std::shared_mutex> lock(lock_);
+  for (const uint32_t first : slabs_) {
+    for (uint32_t id = first; id < first + Slab::kSeries; ++id) {
+      if (!series_.Alive(id)) continue;
+      const HotRecord& hot = series_.hot(id);
+      size_t bytes = hot.Has(HotRecord::kOpen) ? CellArena::StreamBytes(hot.bits) : 0;
+      if (hot.Has(HotRecord::kSide)) bytes += sides_.at(id)->bytes();
+      visit(id, bytes);
+    }
+  }
+}
 
 }  // namespace epi::tsdb

@@ -390,6 +390,11 @@ GroupCounts Head::CountTotals() const {
   return totals;
 }
 
+namespace {
+// A text with its length in front: one byte, or four for long ones.
+uint64_t SizeAsPrometheusCounts(std::string_view text) { return text.size() + (text.size() < 255 ? 1 : 4); }
+}  // namespace
+
 HeadStatus Head::Status(size_t limit) const {
   const HeadView view(*this);  // keeps the texts
   HeadStatus status;
@@ -411,7 +416,7 @@ HeadStatus Head::Status(size_t limit) const {
     std::vector<NamedCount> pairs;
     for (const auto& value : postings.values()) {
       const std::string_view value_text = symbols_.Text(value.value);
-      bytes += value_text.size() * value.ids.size();
+      bytes += (SizeAsPrometheusCounts(text) + SizeAsPrometheusCounts(value_text)) * value.ids.size();
       pairs.push_back({text + "=" + std::string(value_text), value.ids.size()});
       if (text == kMetricName) status.series_by_metric.push_back({std::string(value_text), value.ids.size()});
     }

@@ -453,5 +453,19 @@ TEST_F(EndpointsTest, FeatureTableIsPrintedAsItIs) {
   EXPECT_THAT(answer.body, ::testing::HasSubstr("\">=\":true"));
 }
 
+TEST_F(EndpointsTest, CostsAreListed) {
+  database.cost.metrics = {{"up", 3, 100, 20}, {"down", 1, 7, 0}};
+  database.cost.labels = {{"job", 2, 5, 6}};
+  auto answer = Ask("GET", "/api/v1/status/tsdb/cost?limit=1");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(
+      answer.body,
+      R"({"status":"success","data":{"costByMetricName":[{"name":"up","seriesCount":3,"memoryInBytes":100,)"
+      R"("diskInBytes":20}],"costByLabelName":[{"name":"job","valueCount":2,"memoryInBytes":5,"diskInBytes":6}]}})");
+  EXPECT_EQ(Ask("GET", "/api/v1/status/tsdb/cost?limit=0").status, 400);
+  database.error = Error(ErrorCode::kIo, "failing");
+  EXPECT_EQ(Ask("GET", "/api/v1/status/tsdb/cost").status, 500);
+}
+
 }  // namespace
 }  // namespace epi::web

@@ -262,17 +262,21 @@ Result<void> ServeFlags(Services& services, const net::Request&, net::ResponseWr
   return answer.Finish();
 }
 
-Result<void> ServeTsdbStatus(Services& services, const net::Request& request, net::ResponseWriter& response) {
+// Rows of each list.
+Result<size_t> ListLimit(const net::Request& request) {
   constexpr int64_t kDefaultLimit = 10, kMaxLimit = 10'000;
-  int64_t limit = kDefaultLimit;
-  if (const auto text = request.FormValue("limit"); !text.empty()) {
-    const auto number = ParseGoInteger(text);
-    if (!number || *number < 1) return Fail(ErrorCode::kInvalid, "limit must be a positive number");
-    if (*number > kMaxLimit) return Fail(ErrorCode::kInvalid, "limit must not exceed " + std::to_string(kMaxLimit));
-    limit = *number;
-  }
+  const auto text = request.FormValue("limit");
+  if (text.empty()) return kDefaultLimit;
+  const auto number = ParseGoInteger(text);
+  if (!number || *number < 1) return Fail(ErrorCode::kInvalid, "limit must be a positive number");
+  if (*number > kMaxLimit) return Fail(ErrorCode::kInvalid, "limit must not exceed " + std::to_string(kMaxLimit));
+  return static_cast<size_t>(*number);
+}
+
+Result<void> ServeTsdbStatus(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  EPI_ASSIGN(const size_t limit, ListLimit(request));
   if (services.database == nullptr) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
-  const auto status = services.database->Status(static_cast<size_t>(limit));
+  const auto status = services.database->Status(limit);
   if (!status) return Fail(InternalError(status.error()));
   ApiAnswer answer(response);
   JsonWriter& json = answer.json();
@@ -294,6 +298,39 @@ Result<void> ServeTsdbStatus(Services& services, const net::Request& request, ne
   WriteCounts(json, "labelValueCountByLabelName", status->values_by_label);
   WriteCounts(json, "memoryInBytesByLabelName", status->bytes_by_label);
   WriteCounts(json, "seriesCountByLabelValuePair", status->series_by_pair);
+  json.EndObject();
+  return answer.Finish();
+}
+
+void WriteCosts(JsonWriter& json, std::string_view key, std::string_view count_key,
+                const std::vector<NamedCost>& costs) {
+  json.Key(key);
+  json.BeginArray();
+  for (const auto& cost : costs) {
+    json.BeginObject();
+    json.Key("name");
+    json.String(cost.name);
+    json.Key(count_key);
+    json.Unsigned(cost.count);
+    json.Key("memoryInBytes");
+    json.Unsigned(cost.memory_bytes);
+    json.Key("diskInBytes");
+    json.Unsigned(cost.disk_bytes);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
+Result<void> ServeTsdbCost(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  EPI_ASSIGN(const size_t limit, ListLimit(request));
+  if (services.database == nullptr) return Fail(ErrorCode::kUnavailable, "TSDB not ready");
+  const auto cost = services.database->Cost(limit);
+  if (!cost) return Fail(InternalError(cost.error()));
+  ApiAnswer answer(response);
+  JsonWriter& json = answer.json();
+  json.BeginObject();
+  WriteCosts(json, "costByMetricName", "seriesCount", cost->metrics);
+  WriteCosts(json, "costByLabelName", "valueCount", cost->labels);
   json.EndObject();
   return answer.Finish();
 }
