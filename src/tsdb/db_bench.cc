@@ -197,5 +197,45 @@ void BM_CompactBlocks(benchmark::State& state) {
 }
 BENCHMARK(BM_CompactBlocks)->Unit(benchmark::kMillisecond)->Iterations(1);
 
+// Values of one label with a matcher, as a variable of a dashboard asks for them, over 1M series of the head. The bound
+// is 10 ms each.
+struct LabelQuery {
+  const char* label;
+  std::vector<Matcher> matchers;
+};
+
+void BM_LabelValues(benchmark::State& state) {
+  const LabelQuery queries[] = {
+      {"pod", {Matcher::Equal("namespace", "namespace-7")}},
+      {"pod", {*Matcher::Make(MatchType::kRegexp, "namespace", "namespace-(7|8|9)")}},
+      {"pod", {Matcher::Equal("__name__", "some_metric_name_77_total")}},
+      {"__name__", {Matcher::Equal("pod", "some-deployment-" + std::to_string(77 * 7919) + "-abcde")}},
+      {"le", {*Matcher::Make(MatchType::kRegexp, "__name__", "some_metric_name_1.*")}},
+      {"namespace", {Matcher::Equal("job", "kubernetes-pods")}},
+      {"instance", {Matcher::Equal("job", "kubernetes-pods"), *Matcher::Make(MatchType::kNotEqual, "le", "3")}},
+      {"__name__", {Matcher::Equal("job", "kubernetes-pods")}},
+  };
+  testing::TempDir dir;
+  auto db = std::move(*Db::Open({.directory = dir.path()}, {PosixFileSystem(), SystemClock(), SystemRandom(), {}}));
+  if (!db->Load()) state.SkipWithError("load");
+  auto targets = MakeTargets(*db, kTargets, kSeriesPerTarget);
+  for (auto& target : targets) {
+    target.appender->AddMany(target.samples);
+    if (!target.appender->Commit(1'700'000'000'000)) state.SkipWithError("commit");
+  }
+  const auto& query = queries[state.range(0)];
+  Budget budget("bench");
+  size_t values = 0;
+  for (auto _ : state) {
+    const auto view = db->OpenView({});
+    const auto found = (*view)->LabelValues(query.label, query.matchers, 0, budget);
+    if (!found) state.SkipWithError("label values");
+    values = found->size();
+  }
+  state.counters["values"] = static_cast<double>(values);
+  targets.clear();
+}
+BENCHMARK(BM_LabelValues)->DenseRange(0, 7)->Unit(benchmark::kMicrosecond);
+
 }  // namespace
 }  // namespace epi::tsdb

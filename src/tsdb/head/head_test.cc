@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/random.h"
 #include "tsdb/wal/volatile_log.h"
@@ -250,19 +251,53 @@ TEST_F(HeadTest, MatchersSelectAsLabelsDo) {
         const std::vector<Matcher> matchers = {*Matcher::Make(kind1.first, name1, kind1.second),
                                                *Matcher::Make(kind2.first, "b", kind2.second)};
         std::map<std::string, Points> expected;
+        std::map<std::string, std::set<std::string>> values;
         for (size_t i = 0; i < sets.size(); ++i) {
           if (std::all_of(matchers.begin(), matchers.end(),
                           [&](const Matcher& m) { return m.Matches(sets[i].Get(m.name())); })) {
             expected[sets[i].ToString()] = {{1000, static_cast<double>(i)}};
+            for (const LabelView label : sets[i]) values[std::string(label.name)].emplace(label.value);
           }
         }
         EXPECT_EQ(Read(*view, matchers), expected) << matchers[0].ToString() << matchers[1].ToString();
+        for (const char* name : {"a", "b", "i"}) {
+          const auto found = *view->LabelValues(name, matchers, 0, budget_);
+          EXPECT_EQ(std::set<std::string>(found.begin(), found.end()), values[name])
+              << name << matchers[0].ToString() << matchers[1].ToString();
+          EXPECT_EQ(found.size(), values[name].size());
+        }
       }
     }
   }
   EXPECT_EQ(*view->LabelNames({}, 0, budget_), (std::vector<std::string>{"__name__", "a", "b", "i"}));
   EXPECT_EQ(*view->LabelValues("a", {}, 3, budget_), (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_EQ(view->LabelValues("a", std::vector{Matcher::Equal("i", "x")}, 3, budget_)->size(), 0u);
+}
+
+TEST(IdListTest, MeetsWhatHasOneOfItsIds) {
+  SeededRandom random{1};
+  for (int round = 0; round < 2000; ++round) {
+    IdList list;
+    std::set<uint32_t> ids;
+    // Runs, with gaps between them and some ids below what came before.
+    uint32_t next = static_cast<uint32_t>(random.Below(200));
+    for (uint64_t runs = random.Below(5); runs > 0; --runs) {
+      for (uint64_t length = random.Below(300); length > 0; --length) ids.insert(next++);
+      next += static_cast<uint32_t>(random.Below(200));
+    }
+    std::vector<uint32_t> order(ids.begin(), ids.end());
+    if (random.Below(2) == 0 && order.size() > 3) std::swap(order.front(), order.back());
+    for (const uint32_t id : order) list.Add(id);
+    std::vector<uint64_t> bits(random.Below(20));
+    for (uint64_t set = random.Below(3); set > 0 && !bits.empty(); --set) {
+      const uint64_t bit = random.Below(bits.size() * 64);
+      bits[bit / 64] |= uint64_t{1} << (bit % 64);
+    }
+    const bool expected = std::any_of(ids.begin(), ids.end(), [&](uint32_t id) {
+      return id / 64 < bits.size() && ((bits[id / 64] >> (id % 64)) & 1) != 0;
+    });
+    EXPECT_EQ(list.Meets(bits), expected) << round;
+  }
 }
 
 TEST_F(HeadTest, SortedSelectionIsInLabelOrder) {

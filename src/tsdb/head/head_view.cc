@@ -45,6 +45,31 @@ Result<std::unique_ptr<HeadSelection>> HeadView::SelectIds(const std::vector<uin
   return HeadSelection::Make(*this, std::move(present), hints, budget);
 }
 
+// In any order. The labels of a few series are looked at; of many it is quicker to look whether each value has one of
+// them, which mostly the first ids of its list decide.
+std::vector<SymbolId> HeadView::ValuesOf(SymbolId name, std::span<const uint32_t> series) const {
+  constexpr size_t kMany = 16;  // a part of all ids
+  std::vector<SymbolId> values;
+  {
+    const PostingsIndex::ReadLock index(head_.postings());
+    if (const NamePostings* postings = index.Name(name);
+        postings != nullptr && series.size() > index.id_limit() / kMany) {
+      std::vector<uint64_t> bits(series.back() / 64 + 1);
+      for (const uint32_t id : series) bits[id / 64] |= uint64_t{1} << (id % 64);
+      for (const auto& value : postings->values()) {
+        if (value.ids.Meets(bits)) values.push_back(value.value);
+      }
+      return values;
+    }
+  }
+  for (const uint32_t id : series) {
+    if (const auto value = head_.labels().Value(head_.series().cold(id).labels, name)) values.push_back(*value);
+  }
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values;
+}
+
 Result<std::vector<std::string>> HeadView::LabelValues(std::string_view name, std::span<const Matcher> matchers,
                                                        size_t limit, Budget& budget) const {
   std::vector<std::string> out;
@@ -59,11 +84,7 @@ Result<std::vector<std::string>> HeadView::LabelValues(std::string_view name, st
       }
     }
   } else {
-    for (const uint32_t series : Match(matchers)) {
-      if (const auto value = head_.labels().Value(head_.series().cold(series).labels, *id)) values.push_back(*value);
-    }
-    std::sort(values.begin(), values.end());
-    values.erase(std::unique(values.begin(), values.end()), values.end());
+    values = ValuesOf(*id, Match(matchers));
   }
   std::erase_if(values, [&](SymbolId value) { return !symbols_.Knows(value); });
   BudgetCharge charge(budget);

@@ -42,6 +42,7 @@ class HeadView final : public View {
   Result<std::unique_ptr<HeadSelection>> SelectIds(const std::vector<uint32_t>& ids, const SelectHints& hints,
                                                    Budget& budget) const;
   std::vector<uint32_t> Match(std::span<const Matcher> matchers) const;
+  std::vector<SymbolId> ValuesOf(SymbolId name, std::span<const uint32_t> series) const;
 
   const Head& head_;
   // The number is pinned before the moment of the symbols is taken, so that every series it covers has known symbols.

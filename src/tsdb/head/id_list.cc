@@ -40,6 +40,7 @@ void IdList::Clear() {
   count_ = 0;
 }
 
+// Until `visit` returns false.
 template <typename Visit>
 void IdList::VisitBase(Visit visit) const {
   ByteReader reader(heap_->base);
@@ -48,7 +49,7 @@ void IdList::VisitBase(Visit visit) const {
     const uint64_t head = reader.Uvarint();
     const uint64_t first = next + (head >> 1);
     const uint64_t length = (head & 1) != 0 ? reader.Uvarint() + 2 : 1;
-    visit(static_cast<uint32_t>(first), static_cast<uint32_t>(length));
+    if (!visit(static_cast<uint32_t>(first), static_cast<uint32_t>(length))) return;
     next = first + length;
   }
 }
@@ -123,6 +124,7 @@ void IdList::AppendTo(std::vector<uint32_t>& out) const {
   out.reserve(first + count_);
   VisitBase([&](uint32_t id, uint32_t length) {
     for (uint32_t i = 0; i < length; ++i) out.push_back(id + i);
+    return true;
   });
   if (heap_->tail.empty()) return;
   const auto middle = static_cast<std::ptrdiff_t>(out.size());
@@ -139,8 +141,28 @@ void IdList::SetBits(std::vector<uint64_t>& bits) const {
   }
   VisitBase([&](uint32_t id, uint32_t length) {
     for (uint32_t i = 0; i < length; ++i) set(id + i);
+    return true;
   });
   for (const uint32_t id : heap_->tail) set(id);
+}
+
+bool IdList::Meets(const std::vector<uint64_t>& bits) const {
+  const auto in = [&](uint32_t id) { return (id >> 6) < bits.size() && ((bits[id >> 6] >> (id & 63)) & 1) != 0; };
+  if (count_ <= kInline) return std::any_of(few_, few_ + count_, in);
+  bool met = false;
+  VisitBase([&](uint32_t id, uint32_t length) {
+    const uint32_t end = id + length;
+    for (uint32_t at = id; at < end && !met;) {
+      // Whole words of a long run at once.
+      if ((at & 63) == 0 && end - at >= 64 && (at >> 6) < bits.size() && bits[at >> 6] == 0) {
+        at += 64;
+      } else {
+        met = in(at++);
+      }
+    }
+    return !met;
+  });
+  return met || std::any_of(heap_->tail.begin(), heap_->tail.end(), in);
 }
 
 size_t IdList::heap_bytes() const {

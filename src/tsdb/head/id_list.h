@@ -31,6 +31,8 @@ class IdList {
   void AppendTo(std::vector<uint32_t>& out) const;
   // Sets the ids' bits; `bits` has room for all.
   void SetBits(std::vector<uint64_t>& bits) const;
+  // Whether the bit of one of them is set; what `bits` has no place for is not.
+  bool Meets(const std::vector<uint64_t>& bits) const;
   // Bytes beside this object.
   size_t heap_bytes() const;
 
