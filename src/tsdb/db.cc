@@ -106,7 +106,7 @@ Result<void> Db::Replay() {
   head_.SetInBlocks(in_blocks_.time, in_blocks_.lsn);
   head_.SetMinValidTime(in_blocks_.time);
   head_.SetClip(in_blocks_.time);
-  if (!import) EPI_TRY(OpenEarly());
+  EPI_TRY(OpenEarly());
   EPI_ASSIGN(auto definitions, SeriesLog::Load(deps_.fs, JoinPath(native_, "series"), aside, head_));
   ReportDamage(definitions.damage);
   // Labels and symbols are nothing that replay needs.

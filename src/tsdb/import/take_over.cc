@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tsdb/early/early_record.h"
 #include "tsdb/import/prometheus_head.h"
 
 namespace epi::tsdb {
@@ -27,16 +28,17 @@ bool HasFile(FileSystem& fs, const std::string& directory, std::string_view suff
 
 bool HasNativeHead(FileSystem& fs, const std::string& native) {
   return HasFile(fs, JoinPath(native, "wal"), ".wal") || HasFile(fs, JoinPath(native, "series"), ".series") ||
-         HasFile(fs, JoinPath(native, "early"), ".early");
+         HasFile(fs, JoinPath(native, kEarlyName), kEarlySuffix);
 }
 
-Result<void> RemoveNativeHead(FileSystem& fs, const std::string& native) {
+Result<void> RemoveNativeHead(FileSystem& fs, const std::string& native, bool keep_early) {
   if (!fs.Exists(native)) return {};
   EPI_ASSIGN(auto names, fs.List(native));
   // The log first: without it the rest means nothing, while a log without its definitions would be damage.
   std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return name == kWalName; });
   for (const auto& name : names) {
     if (std::find(std::begin(kKept), std::end(kKept), name) != std::end(kKept)) continue;
+    if (keep_early && name == kEarlyName) continue;
     EPI_TRY(fs.RemoveAll(JoinPath(native, name)));
     EPI_TRY(fs.SyncDirectory(native));
   }
@@ -71,7 +73,8 @@ Result<bool> TakeOver::Prepare() {
               "\" to make blocks of the first, so that the second can be taken over, or move wal, wbl "
               "and chunks_head away to go on without it");
     }
-    EPI_TRY(RemoveNativeHead(fs_, native_));
+    // What was appended meanwhile has not been merged: that comes after the import.
+    EPI_TRY(RemoveNativeHead(fs_, native_, true));
   }
   EPI_TRY(fs_.RemoveAll(JoinPath(native_, kTakenOverName)));
   EPI_TRY(WriteStage(kImporting));

@@ -41,7 +41,7 @@ class TakeOver {
 // Whether there is a log, a series log or an early log of ours.
 bool HasNativeHead(FileSystem& fs, const std::string& native);
 // Removes the native head: everything but copies of damaged files and a head that was moved aside. For files whose
-// samples are in blocks, or that are imported again.
-Result<void> RemoveNativeHead(FileSystem& fs, const std::string& native);
+// samples are in blocks, or that are imported again; `keep_early`: the early log stays, too.
+Result<void> RemoveNativeHead(FileSystem& fs, const std::string& native, bool keep_early = false);
 
 }  // namespace epi::tsdb

@@ -7,6 +7,7 @@
 #include "model/number_format.h"
 #include "testing/block_fixture.h"
 #include "testing/conformance.h"
+#include "testing/gated_file_system.h"
 #include "testing/memory_file_system.h"
 #include "testing/simulated_clock.h"
 #include "testing/temp_dir.h"
@@ -192,23 +193,55 @@ TEST_F(TakeOverTest, ANewerBlockOfAnotherServerIsRefused) {
 }
 
 TEST_F(TakeOverTest, NothingIsTakenEarlyWhileTheDirectoryMayBeRefused) {
-  const auto load = [&](bool& loaded) {
-    auto db = Db::Open({.directory = dir_.path()}, {TakeOverFs(), clock_, random_, Logger()});
-    EXPECT_TRUE(db.has_value());
-    loaded = (*db)->Load().has_value();
-    return (*db)->early_log().open();
-  };
-  bool loaded = false;
   WriteLog(kBegin, 50, 2);
-  EXPECT_FALSE(load(loaded));  // Prometheus's head is taken over
-  EXPECT_TRUE(loaded);
-  EXPECT_TRUE(load(loaded));
-  EXPECT_TRUE(loaded);
+  ASSERT_TRUE(OpenDb().has_value());
   PlainData data;
   data[SeriesLabels(0)].floats = {{kBegin + 20'000'000, 1, 0}};
   ASSERT_TRUE(WriteBlock(dir_.path(), data, 7).has_value());
-  EXPECT_FALSE(load(loaded));
-  EXPECT_FALSE(loaded);
+  auto db = Db::Open({.directory = dir_.path()}, {TakeOverFs(), clock_, random_, Logger()});
+  ASSERT_TRUE(db.has_value());
+  EXPECT_FALSE((*db)->Load().has_value());
+  EXPECT_FALSE((*db)->early_log().open());
+}
+
+// What is scraped while Prometheus's head is imported is there afterwards, and also when the import is killed and
+// begins again.
+TEST_F(TakeOverTest, WhatIsAppendedDuringTheImportIsKept) {
+  WriteLog(kBegin, 50, 2);
+  const TimestampMs now = kBegin + 50 * 15'000;
+  const testing::TempDir killed;
+  testing::GatedFileSystem gate(TakeOverFs());
+  auto db = Db::Open({.directory = dir_.path()}, {gate, clock_, random_, Logger()});
+  ASSERT_TRUE(db.has_value());
+  bool done = false;
+  gate.SetHook([&](const std::string& path) {
+    if (done || !(*db)->early_log().open() || !path.ends_with("/wal/00000000")) return;
+    done = true;
+    const auto appender = (*db)->OpenGroup({GroupIdentity::Kind::kScrape, "target"});
+    ASSERT_TRUE(appender.has_value());
+    (*appender)->Add(*(*appender)->Intern(SeriesLabels(0)), 7);
+    (*appender)->Add(*(*appender)->Intern(SeriesLabels(9)), 8);
+    ASSERT_TRUE((*appender)->Commit(now).has_value());
+    CopyTree(dir_.path(), killed.path());
+  });
+  ASSERT_TRUE((*db)->Load().has_value());
+  gate.SetHook({});
+  ASSERT_TRUE(done);
+  const auto check = [&](const Db& loaded) {
+    const PlainData data = ReadAll(loaded);
+    const auto& old = data.at(SeriesLabels(0)).floats;
+    ASSERT_EQ(old.size(), 51u);
+    EXPECT_EQ(old.back().t, now);
+    EXPECT_EQ(old.back().v, 7);
+    EXPECT_EQ(data.at(SeriesLabels(1)).floats.size(), 50u);
+    EXPECT_EQ(data.at(SeriesLabels(9)).floats.size(), 1u);
+  };
+  check(**db);
+  for (int start = 0; start < 2; ++start) {
+    auto again = Db::Open({.directory = killed.path()}, {TakeOverFs(), clock_, random_, Logger()});
+    ASSERT_TRUE(again && (*again)->Load());
+    check(**again);
+  }
 }
 
 TEST_F(TakeOverTest, FlushedHeadsAreSplitAtBoundsAndComeBack) {
