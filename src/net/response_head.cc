@@ -15,11 +15,11 @@ tl::unexpected<Error> Malformed(std::string_view what, std::string_view text) {
   return Fail(ErrorCode::kInvalid, std::move(message));
 }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsAsciiDigit(char c) { return c >= '0' && c <= '9'; }
 
 // A token character (RFC 9110, 5.6.2), or a space, which Go lets pass.
 bool IsNameCharacter(char c) {
-  return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+  return IsAsciiDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
          std::string_view("!#$%&'*+-.^_`|~ ").find(c) != std::string_view::npos;
 }
 
@@ -42,7 +42,7 @@ std::string Canonical(std::string_view name) {
   return out;
 }
 
-std::string_view Trimmed(std::string_view text) {
+std::string_view WithoutOuterBlanks(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
@@ -51,7 +51,7 @@ std::string_view Trimmed(std::string_view text) {
 std::vector<std::string_view> Values(const HttpHeaders& headers, std::string_view wanted) {
   std::vector<std::string_view> out;
   for (const auto& [name, value] : headers.fields()) {
-    if (EqualsIgnoreCase(name, wanted)) out.push_back(Trimmed(value));
+    if (EqualsIgnoreCase(name, wanted)) out.push_back(WithoutOuterBlanks(value));
   }
   return out;
 }
@@ -69,7 +69,7 @@ std::string Listed(const std::vector<std::string_view>& values) {
 Result<void> CheckLength(std::string_view text) {
   constexpr std::string_view kLargest = "9223372036854775807";
   if (text.empty()) return Malformed("invalid empty Content-Length ", text);
-  if (!std::all_of(text.begin(), text.end(), IsDigit)) return Malformed("bad Content-Length ", text);
+  if (!std::all_of(text.begin(), text.end(), IsAsciiDigit)) return Malformed("bad Content-Length ", text);
   const std::string_view digits = text.substr(std::min(text.find_first_not_of('0'), text.size()));
   const bool fits = digits.size() < kLargest.size() || (digits.size() == kLargest.size() && digits <= kLargest);
   if (!fits) return Malformed("bad Content-Length ", text);
