@@ -32,10 +32,11 @@ std::string_view Cut50(std::string_view text) {
 
 std::string Number(uint64_t n) { return std::to_string(n); }
 
-Result<void> CheckLabelLimits(const Labels& labels, const SampleRules& rules) {
+// `repeated`: how many labels the sample carries beyond these, under a name that another has.
+Result<void> CheckLabelLimits(const Labels& labels, size_t repeated, const SampleRules& rules) {
   const std::string metric = "exceeded (metric: " + std::string(Cut50(labels.MetricName()));
-  if (rules.label_limit > 0 && labels.size() > rules.label_limit) {
-    return Fail(ErrorCode::kLimit, "label_limit " + metric + ", number of labels: " + Number(labels.size()) +
+  if (rules.label_limit > 0 && labels.size() + repeated > rules.label_limit) {
+    return Fail(ErrorCode::kLimit, "label_limit " + metric + ", number of labels: " + Number(labels.size() + repeated) +
                                        ", limit: " + Number(rules.label_limit) + ")");
   }
   for (const LabelView label : labels) {
@@ -447,11 +448,12 @@ Result<CachedLine*> SampleIngest::Run::NewSeries(ExpositionParser& parser, Cache
   if (!AreValidLabels(labels, rules_.name_scheme)) {
     return epi::Fail(ErrorCode::kInvalid, "invalid metric name or label names: " + labels.ToString());
   }
-  if (auto within = CheckLabelLimits(labels, rules_); !within) {
+  const std::string twice = parser.RepeatedLabel();
+  if (auto within = CheckLabelLimits(labels, twice.empty() ? 0 : 1, rules_); !within) {
     result_.label_limit_hit = true;
     return epi::Fail(std::move(within).error());
   }
-  if (const std::string twice = parser.RepeatedLabel(); !twice.empty()) {
+  if (!twice.empty()) {
     return epi::Fail(ErrorCode::kInvalid, "label name \"" + twice + "\" is not unique: invalid sample");
   }
   if (sample_time > time_ + kMaxFutureMs) {

@@ -251,6 +251,12 @@ TEST_F(IngestTest, NameAndLabelErrorsFailTheScrape) {
   EXPECT_EQ(Scrape("a{b=\"1\",b=\"2\"} 1\n").error->message(), "label name \"b\" is not unique: invalid sample");
 }
 
+TEST_F(IngestTest, RepeatedLabelsCountAgainstTheLimit) {
+  rules_.label_limit = 2;
+  EXPECT_EQ(Scrape("a{b=\"1\",b=\"2\"} 1\n").error->message(),
+            "label_limit exceeded (metric: a, number of labels: 3, limit: 2)");
+}
+
 TEST_F(IngestTest, HonoredEmptyLabelsKeepTheTargetsAway) {
   target_ = Labels{{"instance", "host"}};
   rules_.honor_labels = true;
