@@ -520,6 +520,65 @@ TEST(Config, PrintsMembersThatPrometheusPrintsWithoutAKeyOfTheirOwn) {
   EXPECT_THAT(text, ::testing::Not(HasSubstr("service_name")));
 }
 
+TEST(Config, EmptyValuesArePrintedWhereTheFileGaveThem) {
+  const auto printed = [](const std::string& job) {
+    const auto config = ParseConfig("scrape_configs: [{job_name: a, " + job + "}]\n", {});
+    return config ? config->ToYaml() : config.error().message();
+  };
+  EXPECT_THAT(printed("proxy_url: ''"), HasSubstr("  proxy_url: \"\"\n"));
+  EXPECT_THAT(printed("http_headers: {}"), HasSubstr("  http_headers: {}\n"));
+  EXPECT_THAT(printed("kubernetes_sd_configs: [{role: pod, api_server: ''}]"), HasSubstr("  - api_server: \"\"\n"));
+  for (const char* none : {"proxy_url: null", "http_headers: null",
+                           "oauth2: {client_id: a, client_secret: b, token_url: 'http://x', claims: {}}"}) {
+    const std::string text = printed(none);
+    EXPECT_THAT(text, HasSubstr("job_name: a\n"));
+    EXPECT_THAT(text, ::testing::Not(::testing::ContainsRegex("proxy_url|http_headers|claims"))) << none;
+  }
+  // An empty address is one all the same.
+  EXPECT_THAT(printed("kubernetes_sd_configs: [{role: pod, api_server: '', kubeconfig_file: k}]"),
+              HasSubstr("cannot use 'kubeconfig_file' and 'api_server' simultaneously"));
+  for (const char* section : {"remote_write", "remote_read"}) {
+    const std::string key = section;
+    const auto given = ParseConfig(key + ": [{url: ''}]\n", {});
+    ASSERT_TRUE(given.has_value()) << given.error().message();
+    EXPECT_THAT(given->ToYaml(), HasSubstr(key + ":\n- url: \"\"\n"));
+    EXPECT_THAT(Outcome(ParseConfig(key + ": [{url: null}]\n", {})), HasSubstr("url for " + key + " is empty"));
+  }
+}
+
+TEST(Config, UnsignedNumbersEndAtTheFloatNextToTheirLargest) {
+  const auto limit = [](const std::string& text) {
+    const auto config = ParseConfig("scrape_configs: [{job_name: a, sample_limit: " + text + "}]\n", {});
+    return config ? std::to_string(config->scrape_configs[0].sample_limit) : "refused";
+  };
+  EXPECT_EQ(limit("18446744073709551615"), "18446744073709551615");
+  EXPECT_EQ(limit("18446744073709551616"), "9223372036854775808");
+  EXPECT_EQ(limit("18446744073709555712"), "refused");
+}
+
+TEST(Config, ScalewayKeysHaveTheirForms) {
+  const std::string uuid = "11111111-1111-1111-1111-111111111112";
+  const auto outcome = [&](const std::string& key, const std::string& value) {
+    std::map<std::string, std::string> keys = {
+        {"role", "instance"}, {"project_id", uuid}, {"access_key", "SCWXXXXXXXXXXXXXXXXX"}, {"secret_key", uuid}};
+    keys[key] = value;
+    std::string section;
+    for (const auto& [name, text] : keys) section += name + ": '" + text + "', ";
+    return Outcome(ParseConfig("scrape_configs: [{job_name: a, scaleway_sd_configs: [{" + section + "}]}]\n", {}));
+  };
+  EXPECT_EQ(outcome("zone", "fr-par-9"), "");
+  EXPECT_EQ(outcome("access_key", "SCWx"),
+            "scaleway-sdk-go: invalid access key format 'SCWx', expected SCWXXXXXXXXXXXXXXXXX format");
+  EXPECT_EQ(outcome("secret_key", "x"),
+            "scaleway-sdk-go: invalid secret key format 'x', expected a UUID: xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx");
+  EXPECT_THAT(outcome("project_id", uuid + "0"), HasSubstr("scaleway-sdk-go: invalid project ID format"));
+  EXPECT_EQ(outcome("zone", ""), "scaleway-sdk-go: default zone cannot be empty");
+  EXPECT_THAT(outcome("zone", "par1"), HasSubstr("scaleway-sdk-go: invalid default zone format 'par1', available"));
+  EXPECT_EQ(outcome("api_url", ""), "scaleway-sdk-go: invalid API url ''");
+  EXPECT_EQ(outcome("api_url", "http://x/"),
+            "scaleway-sdk-go: invalid API url 'http://x/' it should not have a trailing slash");
+}
+
 TEST(Config, AFieldSelectorsErrorTellsTheCharacterByItsNumber) {
   EXPECT_EQ(Outcome(ParseConfig("scrape_configs: [{job_name: a, kubernetes_sd_configs: [{role: pod, selectors: "
                                 "[{role: pod, field: 'a=b=c'}]}]}]",

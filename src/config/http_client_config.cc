@@ -106,7 +106,7 @@ struct ClaimsCodec {
       reader.WrongType(node, "map[string]interface {}");
       return;
     }
-    out = YamlToJson(node);
+    if (!node.entries().empty()) out = YamlToJson(node);
   }
   static YamlValue Write(const std::string& value, const WriteOptions&) {
     const auto document = YamlDocument::Parse(value);
@@ -203,17 +203,18 @@ struct HeadersCodec {
 };
 
 Result<void> ValidateProxy(const ProxySettings& proxy) {
-  if (!proxy.proxy_connect_header.empty() && !proxy.proxy_from_environment && proxy.proxy_url.empty()) {
+  const bool has_url = !proxy.proxy_url.value_or("").empty();
+  if (!proxy.proxy_connect_header.empty() && !proxy.proxy_from_environment && !has_url) {
     return InvalidClient(
         "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured");
   }
-  if (proxy.proxy_from_environment && !proxy.proxy_url.empty()) {
+  if (proxy.proxy_from_environment && has_url) {
     return InvalidClient("if proxy_from_environment is configured, proxy_url must not be configured");
   }
   if (proxy.proxy_from_environment && !proxy.no_proxy.empty()) {
     return InvalidClient("if proxy_from_environment is configured, no_proxy must not be configured");
   }
-  if (proxy.proxy_url.empty() && !proxy.no_proxy.empty()) {
+  if (!has_url && !proxy.no_proxy.empty()) {
     return InvalidClient("if no_proxy is configured, proxy_url must also be configured");
   }
   return {};
@@ -318,7 +319,7 @@ std::span<const FieldSpec> Schema<AuthorizationSettings>::Fields() {
 std::span<const FieldSpec> Schema<ProxySettings>::Fields() {
   using T = ProxySettings;
   static constexpr FieldSpec kFields[] = {
-      Key<T, &T::proxy_url, UrlCodec>("proxy_url", Omit::kEmpty),
+      Key<T, &T::proxy_url, Given<UrlCodec>>("proxy_url", Omit::kEmpty),
       Key<T, &T::no_proxy>("no_proxy", Omit::kEmpty),
       Key<T, &T::proxy_from_environment>("proxy_from_environment", Omit::kEmpty),
       Key<T, &T::proxy_connect_header, ProxyHeaderCodec>("proxy_connect_header", Omit::kEmpty),
@@ -365,7 +366,7 @@ std::span<const FieldSpec> Schema<HttpClientConfig>::Fields() {
       Key<T, &T::follow_redirects>("follow_redirects"),
       Key<T, &T::enable_http2>("enable_http2"),
       Inline<T, &T::proxy>(),
-      Key<T, &T::http_headers, HeadersCodec>("http_headers", Omit::kEmpty),
+      Key<T, &T::http_headers, Given<HeadersCodec>>("http_headers", Omit::kEmpty),
   };
   return kFields;
 }
@@ -424,7 +425,7 @@ Result<void> ValidateHttpClientConfig(HttpClientConfig& config) {
     EPI_TRY(ValidateOAuth2(*config.oauth2));
   }
   EPI_TRY(ValidateProxy(config.proxy));
-  for (const auto& header : config.http_headers) {
+  for (const auto& header : config.http_headers.value_or(HeadersCodec::Headers())) {
     const std::string canonical = CanonicalHeader(header.name);
     if (std::find(std::begin(kReservedHeaders), std::end(kReservedHeaders), canonical) == std::end(kReservedHeaders))
       continue;
@@ -479,8 +480,10 @@ void SetDirectory(HttpClientConfig& config, std::string_view directory) {
     join(config.oauth2->client_secret_file);
     SetDirectory(config.oauth2->tls_config, directory);
   }
-  for (auto& header : config.http_headers) {
-    for (auto& file : header.files) join(file);
+  if (config.http_headers) {
+    for (auto& header : *config.http_headers) {
+      for (auto& file : header.files) join(file);
+    }
   }
   join(config.bearer_token_file);
 }

@@ -313,7 +313,7 @@ std::span<const FieldSpec> Schema<MetadataConfig>::Fields() {
 std::span<const FieldSpec> Schema<RemoteWriteConfig>::Fields() {
   using T = RemoteWriteConfig;
   static constexpr FieldSpec kFields[] = {
-      Key<T, &T::url, UrlCodec>("url"),
+      Key<T, &T::url, Given<UrlCodec>>("url"),
       Key<T, &T::remote_timeout, DurationCodec>("remote_timeout", Omit::kEmpty),
       Key<T, &T::headers>("headers", Omit::kEmpty),
       Key<T, &T::write_relabel_configs, NoNullItems<kNullWriteRelabel>>("write_relabel_configs", Omit::kEmpty),
@@ -334,7 +334,7 @@ std::span<const FieldSpec> Schema<RemoteWriteConfig>::Fields() {
 }
 
 Result<void> Schema<RemoteWriteConfig>::Validate(RemoteWriteConfig& config) {
-  if (config.url.empty()) return InvalidRemote("url for remote_write is empty");
+  if (!config.url) return InvalidRemote("url for remote_write is empty");
   EPI_TRY(ValidateConfiguredHeaders(config.headers, kAuthorizationText));
   if (config.protobuf_message != kRemoteWriteV1 && config.protobuf_message != kRemoteWriteV2) {
     return InvalidRemote("invalid protobuf_message value: unknown type for remote write protobuf message " +
@@ -349,7 +349,7 @@ Result<void> Schema<RemoteWriteConfig>::Validate(RemoteWriteConfig& config) {
 std::span<const FieldSpec> Schema<RemoteReadConfig>::Fields() {
   using T = RemoteReadConfig;
   static constexpr FieldSpec kFields[] = {
-      Key<T, &T::url, UrlCodec>("url"),
+      Key<T, &T::url, Given<UrlCodec>>("url"),
       Key<T, &T::remote_timeout, DurationCodec>("remote_timeout", Omit::kEmpty),
       Key<T, &T::chunked_read_limit, Uint64Codec>("chunked_read_limit", Omit::kEmpty),
       Key<T, &T::headers>("headers", Omit::kEmpty),
@@ -363,7 +363,7 @@ std::span<const FieldSpec> Schema<RemoteReadConfig>::Fields() {
 }
 
 Result<void> Schema<RemoteReadConfig>::Validate(RemoteReadConfig& config) {
-  if (config.url.empty()) return InvalidRemote("url for remote_read is empty");
+  if (!config.url) return InvalidRemote("url for remote_read is empty");
   EPI_TRY(ValidateConfiguredHeaders(config.headers, kAuthorizationText));
   return ValidateHttpClientConfig(config.http);
 }

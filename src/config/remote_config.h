@@ -84,7 +84,7 @@ struct RemoteWriteHttpConfig : HttpClientConfig {
 };
 
 struct RemoteWriteConfig {
-  std::string url;
+  std::optional<std::string> url;  // always there in a configuration that was read
   int64_t remote_timeout = 30 * kSecondMs;
   StringMap headers;
   std::vector<RelabelConfig> write_relabel_configs;
@@ -103,7 +103,7 @@ struct RemoteWriteConfig {
 };
 
 struct RemoteReadConfig {
-  std::string url;
+  std::optional<std::string> url;  // always there in a configuration that was read
   int64_t remote_timeout = kMinuteMs;
   uint64_t chunked_read_limit = 50'000'000;
   StringMap headers;

@@ -248,6 +248,32 @@ struct UrlCodec {
   static bool IsEmpty(const std::string& value) { return value.empty(); }
 };
 
+// A value that is printed where the file gave one, if an empty one.
+template <typename ItemCodec>
+struct Given {
+  template <typename T>
+  static void Read(YamlReader& reader, const YamlNode& node, std::optional<T>& out) {
+    if (node.IsNull()) {
+      out.reset();
+    } else {
+      ItemCodec::Read(reader, node, out.emplace());
+    }
+  }
+  template <typename T>
+  static YamlValue Write(const std::optional<T>& value, const WriteOptions& options) {
+    if (!value) return YamlValue::Null();
+    // An empty address is one all the same.
+    if constexpr (std::is_same_v<T, std::string>) {
+      if (value->empty()) return YamlValue::String("");
+    }
+    return ItemCodec::Write(*value, options);
+  }
+  template <typename T>
+  static bool IsEmpty(const std::optional<T>& value) {
+    return !value.has_value();
+  }
+};
+
 // A list whose null items are refused with a sentence.
 template <const char* kNullText>
 struct NoNullItems {

@@ -82,8 +82,8 @@ struct KubernetesAttachMetadata {
 };
 
 struct KubernetesSdConfig {
-  std::string api_server;  // empty with an empty kubeconfig_file: the service account of the pod
-  std::string role;        // node, pod, service, endpoints, endpointslice, ingress
+  std::optional<std::string> api_server;  // empty with an empty kubeconfig_file: the service account of the pod
+  std::string role;                       // node, pod, service, endpoints, endpointslice, ingress
   std::string kubeconfig_file;
   HttpClientConfig http;
   KubernetesNamespaces namespaces;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "config/scaleway_profile.h"
 #include "config/sd_other_configs.h"
 #include "config/sd_schema.h"
 
@@ -610,6 +611,7 @@ Result<void> Schema<ScalewaySdConfig>::Validate(ScalewaySdConfig& config) {
   if (config.project_id.empty()) return InvalidSd("project_id is mandatory");
   EPI_TRY(RequireOneSecret(config.secret_key, config.secret_key_file));
   if (config.access_key.empty()) return InvalidSd("access_key is mandatory");
+  EPI_TRY(CheckScalewayProfile(config));
   return ValidateHttpClientConfig(config.http);
 }
 

@@ -355,7 +355,7 @@ std::span<const FieldSpec> Schema<KubernetesAttachMetadata>::Fields() {
 std::span<const FieldSpec> Schema<KubernetesSdConfig>::Fields() {
   using T = KubernetesSdConfig;
   static constexpr FieldSpec kFields[] = {
-      Key<T, &T::api_server, UrlCodec>("api_server", Omit::kEmpty),
+      Key<T, &T::api_server, Given<UrlCodec>>("api_server", Omit::kEmpty),
       Key<T, &T::role, CheckedString<CheckKubernetesRole>>("role"),
       Key<T, &T::kubeconfig_file>("kubeconfig_file"),
       Inline<T, &T::http>(),
@@ -370,7 +370,7 @@ Result<void> Schema<KubernetesSdConfig>::Validate(KubernetesSdConfig& config) {
   if (config.role.empty())
     return InvalidSd("role missing (one of: pod, service, endpoints, endpointslice, node, ingress)");
   EPI_TRY(ValidateHttpClientConfig(config.http));
-  const bool has_server = !config.api_server.empty();
+  const bool has_server = config.api_server.has_value();
   const bool has_kubeconfig = !config.kubeconfig_file.empty();
   const bool has_http = config.http != HttpClientConfig();
   if (has_server && has_kubeconfig) return InvalidSd("cannot use 'kubeconfig_file' and 'api_server' simultaneously");

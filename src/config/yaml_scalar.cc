@@ -132,8 +132,9 @@ std::optional<uint64_t> YamlUint(const YamlNode& node) {
   if (const auto* value = std::get_if<uint64_t>(&number)) return *value;
   if (const auto* value = std::get_if<int64_t>(&number); value != nullptr && *value >= 0)
     return static_cast<uint64_t>(*value);
-  if (const auto* value = std::get_if<double>(&number); value != nullptr && *value >= 0 && *value < 0x1p64) {
-    return static_cast<uint64_t>(*value);
+  if (const auto* value = std::get_if<double>(&number); value != nullptr && *value >= 0 && *value <= 0x1p64) {
+    // go-yaml lets 2^64 pass too, of which its conversion leaves the top bit.
+    return *value < 0x1p64 ? static_cast<uint64_t>(*value) : uint64_t{1} << 63;
   }
   return std::nullopt;
 }

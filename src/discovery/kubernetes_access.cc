@@ -128,9 +128,9 @@ Result<KubernetesAccess> OpenKubernetes(const config::KubernetesSdConfig& config
     if (!out) return Fail(out.error().WithContext("kubeconfig " + config.kubeconfig_file));
     return out;
   }
-  if (config.api_server.empty()) return FromServiceAccount(http, files);
+  if (config.api_server.value_or("").empty()) return FromServiceAccount(http, files);
   KubernetesAccess out;
-  EPI_ASSIGN(out.api, ApiClient::Make(http, config.api_server, config.http, "kubernetes_sd"));
+  EPI_ASSIGN(out.api, ApiClient::Make(http, *config.api_server, config.http, "kubernetes_sd"));
   return out;
 }
 

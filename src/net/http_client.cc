@@ -585,7 +585,7 @@ class CurlClient final : public HttpClient {
   void SetProxy(Transfer& transfer) {
     CURL* const easy = transfer.easy;
     const ProxySettings& proxy = transfer.profile->settings().proxy;
-    std::string url = proxy.proxy_url, exceptions = proxy.no_proxy;
+    std::string url = proxy.proxy_url.value_or(""), exceptions = proxy.no_proxy;
     if (proxy.proxy_from_environment) {
       url = transfer.url.starts_with("https:") ? Environment("HTTPS_PROXY", "https_proxy")
                                                : Environment("HTTP_PROXY", "http_proxy");

@@ -291,7 +291,7 @@ TEST(HttpClient, CredentialsOfEachKind) {
   bearer.authorization->credentials_file = dir.path() + "/absent";
   EXPECT_THAT(ask(bearer), HasSubstr("unable to read authorization credentials: unable to read file "));
   HttpClientSettings headers;
-  headers.http_headers.push_back({"X-Many", {"1", "2"}, {"s"}, {dir.path() + "/token"}});
+  headers.http_headers.emplace().push_back({"X-Many", {"1", "2"}, {"s"}, {dir.path() + "/token"}});
   EXPECT_THAT(ask(headers), HasSubstr("X-Many: 1\nX-Many: 2\nX-Many: s\nX-Many: rotated\n"));
   HttpClientSettings reference;
   reference.basic_auth.emplace().password_ref = "vault";

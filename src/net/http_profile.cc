@@ -43,11 +43,12 @@ bool UsesReference(const HttpClientSettings& s) {
 }
 
 Result<void> CheckProxy(const ProxySettings& proxy) {
-  if (proxy.proxy_url.empty()) return {};
-  EPI_ASSIGN(const Url url, ParseUrl(proxy.proxy_url));
+  const std::string text = proxy.proxy_url.value_or("");
+  if (text.empty()) return {};
+  EPI_ASSIGN(const Url url, ParseUrl(text));
   for (const std::string_view scheme : {"http", "https", "socks5", "socks5h"})
     if (url.scheme == scheme) return {};
-  return Fail(ErrorCode::kInvalid, "unsupported proxy scheme in " + proxy.proxy_url);
+  return Fail(ErrorCode::kInvalid, "unsupported proxy scheme in " + text);
 }
 
 Result<std::string> Pem(FileSystem& files, const std::string& text, const std::string& file, const char* what) {
@@ -104,7 +105,8 @@ Result<Credentials> CompiledProfile::ReadCredentials() const {
                Secret(files_, jwt ? o.client_certificate_key : o.client_secret,
                       jwt ? o.client_certificate_key_file : o.client_secret_file, "oauth2 client secret"));
   }
-  for (const auto& header : settings_.http_headers) {
+  static const std::vector<HttpHeaderSettings> kNone;
+  for (const auto& header : settings_.http_headers ? *settings_.http_headers : kNone) {
     for (const auto& value : header.values) out.headers.emplace_back(header.name, value);
     for (const auto& value : header.secrets) out.headers.emplace_back(header.name, value);
     for (const auto& file : header.files) {

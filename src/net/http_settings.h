@@ -36,7 +36,7 @@ struct AuthorizationSettings {
 };
 
 struct ProxySettings {
-  std::string proxy_url;
+  std::optional<std::string> proxy_url;
   std::string no_proxy;  // comma-separated hosts, domains and CIDR blocks
   bool proxy_from_environment = false;
   std::vector<std::pair<std::string, std::vector<std::string>>> proxy_connect_header;  // sorted by name
@@ -81,7 +81,7 @@ struct HttpClientSettings {
   ProxySettings proxy;
   bool follow_redirects = true;
   bool enable_http2 = true;
-  std::vector<HttpHeaderSettings> http_headers;  // sorted by name
+  std::optional<std::vector<HttpHeaderSettings>> http_headers;  // sorted by name
   bool operator==(const HttpClientSettings&) const = default;
 };
 
