@@ -1,5 +1,5 @@
 // HTTP/1.1 server that faces the network: one reactor thread reads heads and bodies under limits, worker threads run
-// the handlers, answers stream with back-pressure. Boost.Beast stays inside.
+// the handlers, answers stream with back-pressure (http_connection). Boost.Beast stays inside.
 //
 // Hostile input costs a fixed amount: a head over its limit gets 431, a body over its limit 413, one that does not
 // arrive in time 408 or a close; requests that different parsers could read differently (two Content-Length,
