@@ -9,15 +9,15 @@ namespace epi::tsdb {
 namespace {
 
 using testing::MemoryFileSystem;
-constexpr int64_t kRange = 100'000;
-constexpr TimestampMs kBegin = 1'000'000;  // a bound of blocks
+constexpr int64_t kCostBlockMs = 100'000;
+constexpr TimestampMs kCostBegin = 1'000'000;  // a bound of blocks
 
 class DbCostTest : public ::testing::Test {
  protected:
   DbCostTest() {
     options_.directory = "/data";
-    options_.head.group.block_range_ms = kRange;
-    options_.max_block_duration_ms = kRange;
+    options_.head.group.block_range_ms = kCostBlockMs;
+    options_.max_block_duration_ms = kCostBlockMs;
     options_.head.group.phase_entries = 10;
     auto db = Db::Open(options_, {fs_, clock_, random_, Logger()});
     EXPECT_TRUE(db && (*db)->Load());
@@ -45,7 +45,7 @@ class DbCostTest : public ::testing::Test {
 };
 
 TEST_F(DbCostTest, MetricsShareWhatTheHeadTakes) {
-  Write(kBegin, kBegin + 5000);
+  Write(kCostBegin, kCostBegin + 5000);
   const CostTable cost = *db_->CostByName();
   ASSERT_EQ(cost.metrics.size(), 2u);
   const Cost& many = cost.metrics.at("many");
@@ -66,7 +66,7 @@ TEST_F(DbCostTest, MetricsShareWhatTheHeadTakes) {
 }
 
 TEST_F(DbCostTest, FilesOfRunsAndBlocksCount) {
-  Write(kBegin, kBegin + 3 * kRange);
+  Write(kCostBegin, kCostBegin + 3 * kCostBlockMs);
   ASSERT_TRUE(db_->Maintain());
   const auto blocks = db_->blocks().blocks();
   ASSERT_FALSE(blocks->empty());
