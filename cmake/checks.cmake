@@ -25,12 +25,13 @@ endforeach()
 if(EPI_TESTS)
   add_test(NAME module_dependencies
            COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/scripts/check_includes.py ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/module_table.txt)
+  add_test(NAME batch_names COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/scripts/check_batch_names.py ${CMAKE_SOURCE_DIR})
   add_test(NAME tidy COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/scripts/tidy.py ${CMAKE_SOURCE_DIR})
   # Every public header compiles alone.
   get_property(modules GLOBAL PROPERTY EPI_MODULE_NAMES)
   set_target_properties(${modules} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   add_test(NAME headers_alone
            COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target all_verify_interface_header_sets)
-  set_tests_properties(module_dependencies tidy headers_alone PROPERTIES LABELS house)
+  set_tests_properties(module_dependencies batch_names tidy headers_alone PROPERTIES LABELS house)
   set_tests_properties(headers_alone PROPERTIES TIMEOUT 600 RUN_SERIAL ON)
 endif()

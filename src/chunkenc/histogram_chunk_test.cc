@@ -123,7 +123,7 @@ struct Point {
 };
 
 template <typename Kind>
-Result<std::vector<Point<Kind>>> Decode(ChunkEncoding encoding, std::string_view data) {
+Result<std::vector<Point<Kind>>> DecodeHistograms(ChunkEncoding encoding, std::string_view data) {
   EPI_ASSIGN(auto cursor, HistogramChunkCursor<Kind>::Open(encoding, data));
   std::vector<Point<Kind>> out;
   while (true) {
@@ -214,7 +214,7 @@ void CheckAppender(ChunkEncoding encoding, uint64_t seed) {
     }
   }
   const auto chunk = appender->Snapshot();
-  const auto read = Decode<Kind>(encoding, chunk.data);
+  const auto read = DecodeHistograms<Kind>(encoding, chunk.data);
   ASSERT_TRUE(read.has_value());
   ASSERT_EQ(read->size(), 60u);
   for (size_t i = 0; i < 60; ++i) {
@@ -234,12 +234,12 @@ void CheckAppender(ChunkEncoding encoding, uint64_t seed) {
     EXPECT_EQ(b.counter_reset_hint, i == 0 ? CounterResetHint::kUnknown : CounterResetHint::kNotReset);
   }
   for (size_t size = 3; size < chunk.data.size(); ++size)
-    EXPECT_FALSE(Decode<Kind>(encoding, std::string_view(chunk.data).substr(0, size)).has_value());
+    EXPECT_FALSE(DecodeHistograms<Kind>(encoding, std::string_view(chunk.data).substr(0, size)).has_value());
   if (seed != 0) return;
   std::string flipped = chunk.data;
   for (size_t bit = 0; bit < flipped.size() * 8; bit += 3) {
     flipped[bit / 8] ^= static_cast<char>(1 << bit % 8);
-    (void)Decode<Kind>(encoding, flipped).has_value();
+    (void)DecodeHistograms<Kind>(encoding, flipped).has_value();
     flipped[bit / 8] ^= static_cast<char>(1 << bit % 8);
   }
 }
@@ -349,7 +349,7 @@ TEST(HistogramChunk, DamagedSpansDoNotAskForMemory) {
   std::string data("\0\1\0", 3);
   stream.CopyTo(data);
   data.append(40, '\0');
-  EXPECT_FALSE(Decode<IntHistogramKind>(ChunkEncoding::kHistogram, data).has_value());
+  EXPECT_FALSE(DecodeHistograms<IntHistogramKind>(ChunkEncoding::kHistogram, data).has_value());
 }
 
 }  // namespace

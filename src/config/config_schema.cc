@@ -23,12 +23,6 @@ constexpr char kNullManagerAlertRelabel[] = "empty or null Alertmanager alert re
 
 tl::unexpected<Error> Invalid(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
-  return out;
-}
-
 Result<void> CheckApiVersion(std::string& version) {
   if (version == "v2") return {};
   return Invalid("expected Alertmanager api version to be one of [v2] but got " + version);

@@ -15,7 +15,7 @@ constexpr int64_t kRenewBeforeMs = 5 * 60'000;
 constexpr int64_t kAssumedForMs = 3600'000;       // STS's default for AssumeRole
 constexpr int64_t kInstanceRoleForMs = 3600'000;  // renewed at least this often, though it lives longer
 
-std::string Environment(const char* name) {
+std::string AwsVariable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
 }
@@ -23,7 +23,7 @@ std::string Environment(const char* name) {
 // What is set, else an environment variable of the AWS SDKs, else the usual.
 std::string Chosen(const std::string& set, const char* variable, const std::string& usual) {
   if (!set.empty()) return set;
-  std::string out = Environment(variable);
+  std::string out = AwsVariable(variable);
   while (out.ends_with('/')) out.pop_back();
   return out.empty() ? usual : out;
 }
@@ -59,8 +59,8 @@ AwsCredentials ReadProfile(std::string_view text, std::string_view profile) {
 Result<std::string> AwsCredentialSource::Region(std::stop_token stop) {
   if (!region_.empty()) return region_;
   region_ = settings_.region;
-  if (region_.empty()) region_ = Environment("AWS_REGION");
-  if (region_.empty()) region_ = Environment("AWS_DEFAULT_REGION");
+  if (region_.empty()) region_ = AwsVariable("AWS_REGION");
+  if (region_.empty()) region_ = AwsVariable("AWS_DEFAULT_REGION");
   if (!region_.empty()) return region_;
   auto text = InstanceMetadata("/latest/dynamic/instance-identity/document", stop);
   if (!text) return Fail(text.error().WithContext("could not determine AWS region"));
@@ -110,14 +110,14 @@ Result<AwsCredentials> AwsCredentialSource::BaseCredentials(std::stop_token stop
   out.secret_key = settings_.secret_key;
   if (!out.access_key.empty() && !out.secret_key.empty()) return out;
   if (settings_.profile.empty()) {
-    out.access_key = Environment("AWS_ACCESS_KEY_ID");
-    out.secret_key = Environment("AWS_SECRET_ACCESS_KEY");
-    out.session_token = Environment("AWS_SESSION_TOKEN");
+    out.access_key = AwsVariable("AWS_ACCESS_KEY_ID");
+    out.secret_key = AwsVariable("AWS_SECRET_ACCESS_KEY");
+    out.session_token = AwsVariable("AWS_SESSION_TOKEN");
     if (!out.access_key.empty() && !out.secret_key.empty()) return out;
   }
-  std::string file = Environment("AWS_SHARED_CREDENTIALS_FILE");
-  if (file.empty()) file = Environment("HOME") + "/.aws/credentials";
-  std::string profile = settings_.profile.empty() ? Environment("AWS_PROFILE") : settings_.profile;
+  std::string file = AwsVariable("AWS_SHARED_CREDENTIALS_FILE");
+  if (file.empty()) file = AwsVariable("HOME") + "/.aws/credentials";
+  std::string profile = settings_.profile.empty() ? AwsVariable("AWS_PROFILE") : settings_.profile;
   if (profile.empty()) profile = "default";
   if (const auto text = files_.ReadFile(file, 1 << 20)) {
     out = ReadProfile(*text, profile);

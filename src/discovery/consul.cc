@@ -14,8 +14,8 @@ namespace epi::discovery {
 namespace {
 
 // How long a blocking query waits for a change, and how long the answer may take on top of it.
-constexpr int64_t kWatchSeconds = 120;
-constexpr int64_t kWatchSlackMs = 15'000;
+constexpr int64_t kBlockingQuerySeconds = 120;
+constexpr int64_t kBlockingQuerySlackMs = 15'000;
 constexpr int64_t kRetryMs = 15'000;  // after a failure
 
 uint64_t IndexOf(const net::HttpHeaders& headers) {
@@ -65,7 +65,7 @@ class ConsulDiscoverer final : public Discoverer {
     } else {
       for (const auto& name : config_.services) StartWatch(name, sink);
       // The watches do the work; this thread only waits for the end.
-      while (WaitFor(clock_, kWatchSeconds * 1000, stop)) {
+      while (WaitFor(clock_, kBlockingQuerySeconds * 1000, stop)) {
       }
     }
     StopWatches();
@@ -112,7 +112,7 @@ class ConsulDiscoverer final : public Discoverer {
     if (!filter.empty()) add("filter", filter);
     for (const auto& [key, value] : config_.node_meta) add("node-meta", key + ":" + value);
     if (last_index != 0) add("index", std::to_string(last_index));
-    add("wait", std::to_string(kWatchSeconds) + "s");
+    add("wait", std::to_string(kBlockingQuerySeconds) + "s");
     return out;
   }
 
@@ -266,7 +266,7 @@ MadeDiscoverer MakeConsul(const config::ConsulSdConfig& config, const DiscoveryP
   std::string prefix = config.path_prefix;
   if (!prefix.empty() && !prefix.starts_with('/')) prefix = "/" + prefix;
   EPI_ASSIGN(auto api, ApiClient::Make(parts.http, base + prefix, config.http, "consul_sd"));
-  api.SetTimeoutMs(kWatchSeconds * 1000 + kWatchSlackMs);
+  api.SetTimeoutMs(kBlockingQuerySeconds * 1000 + kBlockingQuerySlackMs);
   if (!config.token.empty()) api.AddHeader("X-Consul-Token", config.token);
   return std::make_unique<ConsulDiscoverer>(config, std::move(api), parts);
 }

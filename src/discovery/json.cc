@@ -10,7 +10,7 @@
 namespace epi::discovery {
 namespace {
 
-constexpr size_t kMaxDepth = 200;
+constexpr size_t kMaxJsonDepth = 200;
 
 constexpr size_t kEscapeSize = 6;  // \uXXXX
 // The UTF-16 unit that the escape at the front of `text` stands for; none when there is no such escape.
@@ -116,7 +116,7 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
     return Add(std::move(value)) != nullptr;
   }
   bool Open(Json::Kind kind) {
-    if (open_.size() >= kMaxDepth) {
+    if (open_.size() >= kMaxJsonDepth) {
       error_ = "nested too deeply";
       return false;
     }

@@ -89,7 +89,7 @@ Result<KubernetesAccess> FromKubeconfig(const std::string& path, net::HttpClient
   return out;
 }
 
-std::string Environment(const char* name) {
+std::string ClusterVariable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
 }
@@ -101,8 +101,8 @@ std::string Trimmed(std::string text) {
 }
 
 Result<KubernetesAccess> FromServiceAccount(net::HttpClient& http, FileSystem& files) {
-  const std::string host = Environment("KUBERNETES_SERVICE_HOST");
-  const std::string port = Environment("KUBERNETES_SERVICE_PORT");
+  const std::string host = ClusterVariable("KUBERNETES_SERVICE_HOST");
+  const std::string port = ClusterVariable("KUBERNETES_SERVICE_PORT");
   if (host.empty() || port.empty()) {
     return Fail(
         ErrorCode::kUnavailable,

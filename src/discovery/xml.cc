@@ -7,7 +7,7 @@
 namespace epi::discovery {
 namespace {
 
-constexpr int kMaxDepth = 100;
+constexpr int kMaxXmlDepth = 100;
 
 tl::unexpected<Error> NotWellFormed(std::string_view what) {
   return Fail(ErrorCode::kInvalid, "xml: " + std::string(what));
@@ -57,7 +57,7 @@ class Parser {
   }
 
   Result<void> Element(XmlElement& out, int depth) {
-    if (depth > kMaxDepth) return NotWellFormed("nested too deeply");
+    if (depth > kMaxXmlDepth) return NotWellFormed("nested too deeply");
     const size_t close = rest_.find('>');
     if (close == std::string_view::npos || close < 2) return NotWellFormed("a tag does not end");
     std::string_view tag = rest_.substr(1, close - 1);

@@ -9,7 +9,7 @@
 namespace epi {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNoBound = std::numeric_limits<double>::infinity();
 
 // What is left of a bucket, and the value its observations are taken to have.
 struct Rest {
@@ -52,8 +52,8 @@ Rest CutUpToInfinity(const Bucket& b, double value, TrimSide side) {
 }
 
 Rest CutBucket(const Bucket& b, double value, TrimSide side, bool positive, bool linear) {
-  if (b.lower == -kInfinity) return CutDownToMinusInfinity(b, value, side);
-  if (b.upper == kInfinity) return CutUpToInfinity(b, value, side);
+  if (b.lower == -kNoBound) return CutDownToMinusInfinity(b, value, side);
+  if (b.upper == kNoBound) return CutUpToInfinity(b, value, side);
   double under = 0;
   if (value >= b.upper) {
     under = b.count;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view kValuesPrefix = "U__";
 constexpr size_t kMaxHexDigits = 6;  // of the last code point, 10ffff
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsAsciiDigit(char c) { return c >= '0' && c <= '9'; }
 
 // Whether the character may stand at byte `position` of a legacy metric name.
 bool IsLegacyRune(uint32_t rune, size_t position) {
@@ -126,7 +126,7 @@ std::string SanitizeLabelName(std::string_view text) {
   out.reserve(text.size());
   while (!text.empty()) {
     const char c = text.front();
-    const bool kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || IsDigit(c) || c == '_';
+    const bool kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || IsAsciiDigit(c) || c == '_';
     out += kept ? c : '_';
     uint32_t rune = 0;
     text.remove_prefix(std::max<size_t>(DecodeUtf8(text, rune), 1));
@@ -137,7 +137,7 @@ std::string SanitizeLabelName(std::string_view text) {
 std::string SanitizeFullLabelName(std::string_view text) {
   if (text.empty()) return "_";
   std::string out = SanitizeLabelName(text);
-  if (IsDigit(out.front())) out.front() = '_';
+  if (IsAsciiDigit(out.front())) out.front() = '_';
   return out;
 }
 

@@ -233,6 +233,12 @@ void AppendQuoted(std::string& out, std::string_view text) {
   out += '"';
 }
 
+std::string Quoted(std::string_view text) {
+  std::string out;
+  AppendQuoted(out, text);
+  return out;
+}
+
 bool IsLegacyLabelName(std::string_view name) {
   return name.find(':') == std::string_view::npos && IsLegacyMetricName(name);
 }

@@ -109,6 +109,7 @@ class LabelsBuilder {
 
 // Go's strconv.Quote of bytes: what Prometheus prints around label values and names.
 void AppendQuoted(std::string& out, std::string_view text);
+std::string Quoted(std::string_view text);
 // [a-zA-Z_][a-zA-Z0-9_]* and, for metric names, ':' too.
 bool IsLegacyLabelName(std::string_view name);
 bool IsLegacyMetricName(std::string_view name);

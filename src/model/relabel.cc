@@ -44,17 +44,13 @@ constexpr ActionSpec kActions[] = {
 constexpr std::string_view kDefaultReplacementText = "$1";
 constexpr std::string_view kDefaultSeparator = ";";
 
-bool IsWord(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
+bool IsReferenceCharacter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 bool HasReference(std::string_view text) { return text.find('$') != std::string_view::npos; }
 
 bool IsValidTemplate(std::string_view text, NameScheme scheme) {
   return scheme == NameScheme::kLegacy ? IsLegacyLabelTemplate(text) : IsValidLabelName(text, scheme);
-}
-
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
-  return out;
 }
 
 // The last eight bytes of the MD5 sum, read big-endian, as Prometheus has always done.
@@ -136,7 +132,7 @@ bool operator==(const RelabelConfig& a, const RelabelConfig& b) {
 bool IsLegacyLabelTemplate(std::string_view text) {
   if (text.empty() || (text.front() >= '0' && text.front() <= '9')) return false;
   while (!text.empty()) {
-    if (IsWord(text.front())) {
+    if (IsReferenceCharacter(text.front())) {
       text.remove_prefix(1);
       continue;
     }
@@ -144,7 +140,8 @@ bool IsLegacyLabelTemplate(std::string_view text) {
     text.remove_prefix(1);
     const bool braces = text.starts_with('{');
     if (braces) text.remove_prefix(1);
-    const auto length = static_cast<size_t>(std::find_if_not(text.begin(), text.end(), IsWord) - text.begin());
+    const auto length =
+        static_cast<size_t>(std::find_if_not(text.begin(), text.end(), IsReferenceCharacter) - text.begin());
     if (length == 0) return false;
     text.remove_prefix(length);
     if (!braces) continue;

@@ -11,7 +11,7 @@
 namespace epi {
 namespace {
 
-re2::StringPiece Piece(std::string_view text) { return {text.data(), text.size()}; }
+re2::StringPiece AsPiece(std::string_view text) { return {text.data(), text.size()}; }
 
 bool IsWord(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
 
@@ -68,7 +68,7 @@ std::vector<Part> SplitReplacement(const RE2& re, std::string_view text) {
 }  // namespace
 
 struct SearchRegex::Impl {
-  explicit Impl(std::string_view pattern, const RE2::Options& options) : re(Piece(pattern), options) {}
+  explicit Impl(std::string_view pattern, const RE2::Options& options) : re(AsPiece(pattern), options) {}
   RE2 re;
 };
 
@@ -86,7 +86,7 @@ Result<std::shared_ptr<const SearchRegex>> SearchRegex::Compile(std::string_view
   return std::shared_ptr<const SearchRegex>(std::move(out));
 }
 
-bool SearchRegex::Matches(std::string_view text) const { return RE2::PartialMatch(Piece(text), impl_->re); }
+bool SearchRegex::Matches(std::string_view text) const { return RE2::PartialMatch(AsPiece(text), impl_->re); }
 
 Result<std::string> SearchRegex::ReplaceAll(std::string_view text, std::string_view replacement,
                                             size_t max_bytes) const {
@@ -97,7 +97,7 @@ Result<std::string> SearchRegex::ReplaceAll(std::string_view text, std::string_v
   size_t search = 0;
   size_t copied = 0;
   while (search <= text.size()) {
-    if (!re.Match(Piece(text), search, text.size(), RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size())))
+    if (!re.Match(AsPiece(text), search, text.size(), RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size())))
       break;
     const auto begin = static_cast<size_t>(groups[0].data() - text.data());
     const size_t end = begin + groups[0].size();

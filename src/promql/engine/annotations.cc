@@ -12,12 +12,6 @@
 namespace epi::promql {
 namespace {
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
-  return out;
-}
-
 // fmt's %g.
 std::string General(double value) { return FormatFloatGeneral(value); }
 

@@ -11,7 +11,7 @@
 namespace epi::promql {
 namespace {
 
-double Seconds(MonotonicNs from, MonotonicNs to) { return static_cast<double>(to - from) / 1e9; }
+double SecondsBetween(MonotonicNs from, MonotonicNs to) { return static_cast<double>(to - from) / 1e9; }
 
 class Evaluation {
  public:
@@ -104,7 +104,7 @@ class Evaluation {
       return state_.labels.Compare(series[matrix.row(a).series].labels, series[matrix.row(b).series].labels) < 0;
     };
     EPI_TRY(SortWhileWanted(order, before, state_));
-    sort_seconds_ = Seconds(began, state_.clock.Monotonic());
+    sort_seconds_ = SecondsBetween(began, state_.clock.Monotonic());
     const StepGrid& grid = root.grid();
     Checkpoints checkpoints(state_);
     for (size_t i = 0; i < order.size(); ++i) {
@@ -281,9 +281,9 @@ Result<QueryResult> RunPlan(const PlanNode& plan, const StepGrid& grid, bool ins
   FillPerStep(account.total_per_step(), grid, result.stats.samples.total_queryable_per_step);
   FillPerStep(account.read_per_step(), grid, result.stats.samples.samples_read_per_step);
   const MonotonicNs prepared = evaluation.prepared() == 0 ? began : evaluation.prepared();
-  result.stats.timings.query_preparation = Seconds(began, prepared);
+  result.stats.timings.query_preparation = SecondsBetween(began, prepared);
   result.stats.timings.result_sort = evaluation.sort_seconds();
-  result.stats.timings.inner_eval = Seconds(prepared, done);
+  result.stats.timings.inner_eval = SecondsBetween(prepared, done);
   return result;
 }
 

@@ -71,12 +71,6 @@ bool CanBeGroupingLabel(TokenType type) {
 
 PositionRange Merge(const Expr& first, const Expr& last) { return {first.pos.start, last.pos.end}; }
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
-  return out;
-}
-
 }  // namespace
 
 bool IsMetricIdentifier(TokenType type) {

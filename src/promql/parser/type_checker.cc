@@ -10,12 +10,6 @@ namespace {
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
-  return out;
-}
-
 std::string Documented(ValueType type) { return std::string(DocumentedValueTypeName(type)); }
 
 class TypeChecker {

@@ -12,7 +12,7 @@ namespace epi::rules {
 namespace builtin {
 namespace {
 
-tl::unexpected<Error> Bad(std::string message) { return Fail(ErrorCode::kInvalid, std::move(message)); }
+tl::unexpected<Error> BadArgument(std::string message) { return Fail(ErrorCode::kInvalid, std::move(message)); }
 
 enum class Basic : unsigned char { kNone, kBool, kInt, kUint, kFloat, kComplex, kString };
 
@@ -51,7 +51,7 @@ Result<bool> Equal(const TemplateValue& a, const TemplateValue& b) {
   if (ka == Basic::kUint && kb == Basic::kInt)
     return IntOf(b) >= 0 && *a.As<uint64_t>() == static_cast<uint64_t>(IntOf(b));
   if (ka != kb) {
-    if (!IsAbsent(a) && !IsAbsent(b)) return Bad("incompatible types for comparison");
+    if (!IsAbsent(a) && !IsAbsent(b)) return BadArgument("incompatible types for comparison");
     return false;
   }
   switch (ka) {
@@ -73,7 +73,7 @@ Result<bool> Equal(const TemplateValue& a, const TemplateValue& b) {
   }
   if (IsAbsent(a) || IsAbsent(b)) return IsAbsent(a) && IsAbsent(b);
   if (a.As<ListValue>() != nullptr || a.As<MapValue>() != nullptr) {
-    return Bad("non-comparable type " + ValueText(a, 1000) + ": " + a.TypeName());
+    return BadArgument("non-comparable type " + ValueText(a, 1000) + ": " + a.TypeName());
   }
   const auto* da = a.As<DurationValue>();
   const auto* db = b.As<DurationValue>();
@@ -87,12 +87,12 @@ Result<bool> Equal(const TemplateValue& a, const TemplateValue& b) {
 Result<bool> Less(const TemplateValue& a, const TemplateValue& b) {
   const Basic ka = BasicKind(a);
   const Basic kb = BasicKind(b);
-  if (ka == Basic::kNone || kb == Basic::kNone) return Bad("invalid type for comparison");
+  if (ka == Basic::kNone || kb == Basic::kNone) return BadArgument("invalid type for comparison");
   if (ka == Basic::kInt && kb == Basic::kUint)
     return IntOf(a) < 0 || static_cast<uint64_t>(IntOf(a)) < *b.As<uint64_t>();
   if (ka == Basic::kUint && kb == Basic::kInt)
     return IntOf(b) >= 0 && *a.As<uint64_t>() < static_cast<uint64_t>(IntOf(b));
-  if (ka != kb) return Bad("incompatible types for comparison");
+  if (ka != kb) return BadArgument("incompatible types for comparison");
   switch (ka) {
     case Basic::kInt:
       return IntOf(a) < IntOf(b);
@@ -103,7 +103,7 @@ Result<bool> Less(const TemplateValue& a, const TemplateValue& b) {
     case Basic::kString:
       return StringOf(a) < StringOf(b);
     default:
-      return Bad("invalid type for comparison");
+      return BadArgument("invalid type for comparison");
   }
 }
 
@@ -115,11 +115,11 @@ Result<size_t> Position(const TemplateValue& index, size_t limit) {
   } else if (const auto* u = index.As<uint64_t>()) {
     at = *u > INT64_MAX ? -1 : static_cast<int64_t>(*u);
   } else if (IsAbsent(index)) {
-    return Bad("cannot index slice/array with nil");
+    return BadArgument("cannot index slice/array with nil");
   } else {
-    return Bad("cannot index slice/array with type " + index.TypeName());
+    return BadArgument("cannot index slice/array with type " + index.TypeName());
   }
-  if (at < 0 || static_cast<uint64_t>(at) > limit) return Bad("index out of range: " + std::to_string(at));
+  if (at < 0 || static_cast<uint64_t>(at) > limit) return BadArgument("index out of range: " + std::to_string(at));
   return static_cast<size_t>(at);
 }
 
@@ -128,7 +128,7 @@ std::string ArgsText(const TemplateEnvironment& environment, TemplateArgs args) 
   return GoSprint(args, environment.max_output_bytes);
 }
 
-TemplateValue Text(std::string text) { return TemplateValue::Text(std::move(text)); }
+TemplateValue TextValue(std::string text) { return TemplateValue::Text(std::move(text)); }
 
 }  // namespace
 
@@ -146,41 +146,41 @@ Result<TemplateValue> Len(const TemplateEnvironment&, TemplateArgs args) {
   } else if (const auto* map = v.As<MapValue>()) {
     length = map->entries->size();
   } else if (IsAbsent(v)) {
-    return Bad("reflect: call of reflect.Value.Type on zero Value");
+    return BadArgument("reflect: call of reflect.Value.Type on zero Value");
   } else {
-    return Bad("len of type " + v.TypeName());
+    return BadArgument("len of type " + v.TypeName());
   }
   return TemplateValue::Int(static_cast<int64_t>(length));
 }
 
 Result<TemplateValue> Index(const TemplateEnvironment&, TemplateArgs args) {
   TemplateValue item = args[0];
-  if (IsAbsent(item)) return Bad("index of untyped nil");
+  if (IsAbsent(item)) return BadArgument("index of untyped nil");
   for (const TemplateValue& index : args.subspan(1)) {
     if (const auto* list = item.As<ListValue>()) {
       EPI_ASSIGN(const size_t at, Position(index, list->items->size()));
-      if (at == list->items->size()) return Bad("reflect: slice index out of range");
+      if (at == list->items->size()) return BadArgument("reflect: slice index out of range");
       TemplateValue next = (*list->items)[at];
       item = std::move(next);
     } else if (const auto* text = item.As<std::string>()) {
       EPI_ASSIGN(const size_t at, Position(index, text->size()));
-      if (at == text->size()) return Bad("reflect: string index out of range");
+      if (at == text->size()) return BadArgument("reflect: string index out of range");
       item = TemplateValue::Int(static_cast<unsigned char>((*text)[at]));
     } else if (const auto* map = item.As<MapValue>()) {
       const auto* key = index.As<std::string>();
-      if (key == nullptr) return Bad("value has type " + index.TypeName() + "; should be string");
+      if (key == nullptr) return BadArgument("value has type " + index.TypeName() + "; should be string");
       const auto found = map->entries->find(*key);
       TemplateValue next;
       if (found != map->entries->end()) {
         next = found->second;
       } else if (map->strings) {
-        next = Text("");
+        next = TextValue("");
       }
       item = std::move(next);
     } else if (IsAbsent(item)) {
-      return Bad("index of nil pointer");
+      return BadArgument("index of nil pointer");
     } else {
-      return Bad("can't index item of type " + item.TypeName());
+      return BadArgument("can't index item of type " + item.TypeName());
     }
   }
   return item;
@@ -189,49 +189,49 @@ Result<TemplateValue> Index(const TemplateEnvironment&, TemplateArgs args) {
 Result<TemplateValue> Slice(const TemplateEnvironment&, TemplateArgs args) {
   const TemplateValue& item = args[0];
   const TemplateArgs indexes = args.subspan(1);
-  if (IsAbsent(item)) return Bad("slice of untyped nil");
-  if (indexes.size() > 3) return Bad("too many slice indexes: " + std::to_string(indexes.size()));
+  if (IsAbsent(item)) return BadArgument("slice of untyped nil");
+  if (indexes.size() > 3) return BadArgument("too many slice indexes: " + std::to_string(indexes.size()));
   const auto* text = item.As<std::string>();
   const auto* list = item.As<ListValue>();
-  if (text == nullptr && list == nullptr) return Bad("can't slice item of type " + item.TypeName());
-  if (text != nullptr && indexes.size() == 3) return Bad("cannot 3-index slice a string");
+  if (text == nullptr && list == nullptr) return BadArgument("can't slice item of type " + item.TypeName());
+  if (text != nullptr && indexes.size() == 3) return BadArgument("cannot 3-index slice a string");
   const size_t size = text != nullptr ? text->size() : list->items->size();
   size_t bounds[3] = {0, size, size};
   for (size_t i = 0; i < indexes.size(); ++i) {
     EPI_ASSIGN(bounds[i], Position(indexes[i], size));
   }
   if (bounds[0] > bounds[1]) {
-    return Bad("invalid slice index: " + std::to_string(bounds[0]) + " > " + std::to_string(bounds[1]));
+    return BadArgument("invalid slice index: " + std::to_string(bounds[0]) + " > " + std::to_string(bounds[1]));
   }
   if (bounds[1] > bounds[2]) {
-    return Bad("invalid slice index: " + std::to_string(bounds[1]) + " > " + std::to_string(bounds[2]));
+    return BadArgument("invalid slice index: " + std::to_string(bounds[1]) + " > " + std::to_string(bounds[2]));
   }
-  if (text != nullptr) return Text(text->substr(bounds[0], bounds[1] - bounds[0]));
+  if (text != nullptr) return TextValue(text->substr(bounds[0], bounds[1] - bounds[0]));
   TemplateList part(list->items->begin() + static_cast<int64_t>(bounds[0]),
                     list->items->begin() + static_cast<int64_t>(bounds[1]));
   return TemplateValue::List(std::move(part), list->go_type);
 }
 
 Result<TemplateValue> Call(const TemplateEnvironment&, TemplateArgs args) {
-  if (IsAbsent(args[0])) return Bad("call of nil");
-  return Bad("non-function of type " + args[0].TypeName());
+  if (IsAbsent(args[0])) return BadArgument("call of nil");
+  return BadArgument("non-function of type " + args[0].TypeName());
 }
 
 Result<TemplateValue> Printf(const TemplateEnvironment& environment, TemplateArgs args) {
   EPI_ASSIGN(std::string text, GoSprintf(*args[0].As<std::string>(), args.subspan(1), environment.max_output_bytes));
-  return Text(std::move(text));
+  return TextValue(std::move(text));
 }
 Result<TemplateValue> Print(const TemplateEnvironment& env, TemplateArgs args) {
-  return Text(GoSprint(args, env.max_output_bytes));
+  return TextValue(GoSprint(args, env.max_output_bytes));
 }
 Result<TemplateValue> Println(const TemplateEnvironment& env, TemplateArgs args) {
-  return Text(GoSprintln(args, env.max_output_bytes));
+  return TextValue(GoSprintln(args, env.max_output_bytes));
 }
 Result<TemplateValue> Html(const TemplateEnvironment& env, TemplateArgs args) {
-  return Text(EscapeHtml(ArgsText(env, args)));
+  return TextValue(EscapeHtml(ArgsText(env, args)));
 }
 Result<TemplateValue> UrlQuery(const TemplateEnvironment& env, TemplateArgs args) {
-  return Text(net::EscapeQuery(ArgsText(env, args)));
+  return TextValue(net::EscapeQuery(ArgsText(env, args)));
 }
 
 Result<TemplateValue> Js(const TemplateEnvironment& env, TemplateArgs args) {
@@ -273,11 +273,11 @@ Result<TemplateValue> Js(const TemplateEnvironment& env, TemplateArgs args) {
     }
     rest.remove_prefix(width);
   }
-  return Text(std::move(out));
+  return TextValue(std::move(out));
 }
 
 Result<TemplateValue> Eq(const TemplateEnvironment&, TemplateArgs args) {
-  if (args.size() < 2) return Bad("missing argument for comparison");
+  if (args.size() < 2) return BadArgument("missing argument for comparison");
   for (const TemplateValue& other : args.subspan(1)) {
     EPI_ASSIGN(const bool equal, Equal(args[0], other));
     if (equal) return TemplateValue::Bool(true);

@@ -9,7 +9,7 @@
 namespace epi::rules {
 namespace {
 
-constexpr int64_t kNsPerSecond = 1'000'000'000;
+constexpr int64_t kNanosecondsPerSecond = 1'000'000'000;
 
 TemplateValue Int(int64_t v) { return TemplateValue::Int(v); }
 TemplateValue Duration(int64_t ns) { return TemplateValue(TemplateValue::Data(DurationValue{ns})); }
@@ -18,13 +18,13 @@ const TimeValue& TimeOf(const TemplateValue& v) { return *v.As<TimeValue>(); }
 int64_t NsOf(const TemplateValue& v) { return v.As<DurationValue>()->nanoseconds; }
 
 TimeValue Plus(const TimeValue& t, int64_t ns) {  // a value, also when `t` is pointed to
-  int64_t seconds = t.seconds + ns / kNsPerSecond;
-  int64_t rest = t.nanoseconds + ns % kNsPerSecond;
+  int64_t seconds = t.seconds + ns / kNanosecondsPerSecond;
+  int64_t rest = t.nanoseconds + ns % kNanosecondsPerSecond;
   if (rest < 0) {
-    rest += kNsPerSecond;
+    rest += kNanosecondsPerSecond;
     --seconds;
-  } else if (rest >= kNsPerSecond) {
-    rest -= kNsPerSecond;
+  } else if (rest >= kNanosecondsPerSecond) {
+    rest -= kNanosecondsPerSecond;
     ++seconds;
   }
   return {seconds, static_cast<int32_t>(rest)};
@@ -37,7 +37,8 @@ int Compare(const TimeValue& a, const TimeValue& b) {
 
 // Nanoseconds between, at most what a duration holds.
 int64_t Difference(const TimeValue& a, const TimeValue& b) {
-  const auto ns = (static_cast<__int128>(a.seconds) - b.seconds) * kNsPerSecond + a.nanoseconds - b.nanoseconds;
+  const auto ns =
+      (static_cast<__int128>(a.seconds) - b.seconds) * kNanosecondsPerSecond + a.nanoseconds - b.nanoseconds;
   return ns > INT64_MAX ? INT64_MAX : ns < INT64_MIN ? INT64_MIN : static_cast<int64_t>(ns);
 }
 
@@ -45,7 +46,7 @@ int64_t Difference(const TimeValue& a, const TimeValue& b) {
 TimeValue Truncated(const TimeValue& t, int64_t unit, bool round) {
   if (unit <= 0) return Plus(t, 0);
   constexpr int64_t kSecondsToYearOne = 62'135'596'800;
-  const __int128 ns = (static_cast<__int128>(t.seconds) + kSecondsToYearOne) * kNsPerSecond + t.nanoseconds;
+  const __int128 ns = (static_cast<__int128>(t.seconds) + kSecondsToYearOne) * kNanosecondsPerSecond + t.nanoseconds;
   auto rest = static_cast<int64_t>(ns % unit);
   if (rest < 0) rest += unit;
   const bool up = round && rest + rest >= unit;
@@ -79,7 +80,7 @@ Result<V> UnixMilli(const V& t, Args) { return Int(TimeOf(t).seconds * 1000 + Ti
 Result<V> UnixMicro(const V& t, Args) { return Int(TimeOf(t).seconds * 1'000'000 + TimeOf(t).nanoseconds / 1000); }
 Result<V> UnixNano(const V& t, Args) {
   const auto ns =
-      static_cast<uint64_t>(TimeOf(t).seconds) * kNsPerSecond + static_cast<uint64_t>(TimeOf(t).nanoseconds);
+      static_cast<uint64_t>(TimeOf(t).seconds) * kNanosecondsPerSecond + static_cast<uint64_t>(TimeOf(t).nanoseconds);
   return Int(static_cast<int64_t>(ns));
 }
 Result<V> Add(const V& t, Args args) { return Time(Plus(TimeOf(t), NsOf(args[0]))); }
@@ -115,14 +116,15 @@ Result<V> Location(const V&, Args) { return V::Text("UTC"); }
 
 Result<V> DurationString(const V& d, Args) { return V::Text(FormatGoDuration(NsOf(d))); }
 Result<V> Seconds(const V& d, Args) {
-  return V::Float(static_cast<double>(NsOf(d) / kNsPerSecond) + static_cast<double>(NsOf(d) % kNsPerSecond) / 1e9);
+  return V::Float(static_cast<double>(NsOf(d) / kNanosecondsPerSecond) +
+                  static_cast<double>(NsOf(d) % kNanosecondsPerSecond) / 1e9);
 }
 Result<V> Minutes(const V& d, Args) {
-  constexpr int64_t kUnit = 60 * kNsPerSecond;
+  constexpr int64_t kUnit = 60 * kNanosecondsPerSecond;
   return V::Float(static_cast<double>(NsOf(d) / kUnit) + static_cast<double>(NsOf(d) % kUnit) / (60 * 1e9));
 }
 Result<V> Hours(const V& d, Args) {
-  constexpr int64_t kUnit = 3600 * kNsPerSecond;
+  constexpr int64_t kUnit = 3600 * kNanosecondsPerSecond;
   return V::Float(static_cast<double>(NsOf(d) / kUnit) + static_cast<double>(NsOf(d) % kUnit) / (3600 * 1e9));
 }
 Result<V> Milliseconds(const V& d, Args) { return Int(NsOf(d) / 1'000'000); }

@@ -17,12 +17,6 @@ using Kind = TemplateNodeKind;
 
 constexpr int kMaxNesting = 200;  // of control structures and parentheses; bounds the stack
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
-  return out;
-}
-
 std::vector<std::string> SplitFields(std::string_view text) {
   std::vector<std::string> out;
   while (!text.empty()) {

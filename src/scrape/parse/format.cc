@@ -34,12 +34,6 @@ constexpr ProtocolRow kProtocols[] = {
 
 const ProtocolRow& RowOf(ScrapeProtocol protocol) { return kProtocols[static_cast<size_t>(protocol)]; }
 
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
-  return out;
-}
-
 }  // namespace
 
 std::optional<ScrapeProtocol> ScrapeProtocolFromName(std::string_view name) {

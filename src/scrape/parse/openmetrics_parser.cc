@@ -9,11 +9,11 @@
 namespace epi::scrape {
 namespace {
 
-struct TypeWord {
+struct OpenMetricsType {
   std::string_view word;
   MetricType type;
 };
-constexpr TypeWord kTypeWords[] = {
+constexpr OpenMetricsType kOpenMetricsTypes[] = {
     {"counter", MetricType::kCounter},     {"gauge", MetricType::kGauge},
     {"histogram", MetricType::kHistogram}, {"gaugehistogram", MetricType::kGaugeHistogram},
     {"summary", MetricType::kSummary},     {"info", MetricType::kInfo},
@@ -127,7 +127,7 @@ Result<EntryKind> OpenMetricsParser::ReadMetadata(Token keyword) {
 Result<EntryKind> OpenMetricsParser::FinishMetadata(Token keyword) {
   const std::string_view text = entry_.text;
   if (keyword == Token::kType) {
-    for (const auto& [word, type] : kTypeWords) {
+    for (const auto& [word, type] : kOpenMetricsTypes) {
       if (text != word) continue;
       entry_.type = type_ = type;
       return entry_.kind = EntryKind::kType;

@@ -13,12 +13,6 @@ namespace {
 
 constexpr char kSeparator = '\xff';
 
-std::string QuotedName(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
-  return out;
-}
-
 MetricType TypeOf(proto::FamilyType type) {
   switch (type) {
     case proto::FamilyType::kCounter:
@@ -97,7 +91,7 @@ Result<void> ProtobufParser::BeginMetric() {
   stage_ = native ? Stage::kNative : Stage::kClassic;
   if (!native) return {};
   auto checked = CheckBuckets(metric_.histogram);
-  if (!checked) return Fail(checked.error().WithContext("histogram " + QuotedName(family_.name)));
+  if (!checked) return Fail(checked.error().WithContext("histogram " + Quoted(family_.name)));
   return {};
 }
 
@@ -106,10 +100,10 @@ Result<void> ProtobufParser::CheckFamily() const {
   const std::string_view name = family_.name;
   if (name.empty() || !IsValidUtf8(name)) return invalid("invalid metric name: " + std::string(name));
   if (!IsValidUtf8(family_.help)) {
-    return invalid("invalid help for metric " + QuotedName(name) + ": " + std::string(family_.help));
+    return invalid("invalid help for metric " + Quoted(name) + ": " + std::string(family_.help));
   }
   if (family_.type < 0 || family_.type > static_cast<int>(proto::FamilyType::kGaugeHistogram)) {
-    return invalid("unknown metric type for metric " + QuotedName(name) + ": " + std::to_string(family_.type));
+    return invalid("unknown metric type for metric " + Quoted(name) + ": " + std::to_string(family_.type));
   }
   return {};
 }

@@ -6,10 +6,10 @@
 namespace epi::tsdb {
 namespace {
 
-constexpr uint32_t kMagic = 0x0130BA30;
-constexpr uint8_t kVersion = 1;
-constexpr size_t kHeaderBytes = 5;
-constexpr size_t kChecksumBytes = 4;
+constexpr uint32_t kTombstonesMagic = 0x0130BA30;
+constexpr uint8_t kTombstonesVersion = 1;
+constexpr size_t kTombstonesHeaderBytes = 5;
+constexpr size_t kTombstonesChecksumBytes = 4;
 
 }  // namespace
 
@@ -22,8 +22,8 @@ uint64_t CountIntervals(const Tombstones& tombstones) {
 std::string EncodeTombstones(const Tombstones& tombstones) {
   std::string out;
   ByteWriter writer(out);
-  writer.Big32(kMagic);
-  writer.U8(kVersion);
+  writer.Big32(kTombstonesMagic);
+  writer.U8(kTombstonesVersion);
   for (const auto& [ref, intervals] : tombstones) {
     for (const auto& range : intervals) {
       writer.Uvarint(ref);
@@ -31,20 +31,22 @@ std::string EncodeTombstones(const Tombstones& tombstones) {
       writer.Varint(range.max);
     }
   }
-  writer.Big32(Crc32c(std::string_view(out).substr(kHeaderBytes)));
+  writer.Big32(Crc32c(std::string_view(out).substr(kTombstonesHeaderBytes)));
   return out;
 }
 
 Result<Tombstones> DecodeTombstones(std::string_view file) {
-  if (file.size() < kHeaderBytes + kChecksumBytes)
+  if (file.size() < kTombstonesHeaderBytes + kTombstonesChecksumBytes)
     return Fail(ErrorCode::kDataLoss, "the tombstones file is too short");
   ByteReader header(file);
-  if (header.Big32() != kMagic) return Fail(ErrorCode::kDataLoss, "invalid magic number in the tombstones file");
-  if (const uint8_t version = header.U8(); version != kVersion) {
+  if (header.Big32() != kTombstonesMagic)
+    return Fail(ErrorCode::kDataLoss, "invalid magic number in the tombstones file");
+  if (const uint8_t version = header.U8(); version != kTombstonesVersion) {
     return Fail(ErrorCode::kUnsupported, "invalid tombstone format " + std::to_string(version));
   }
-  const auto entries = file.substr(kHeaderBytes, file.size() - kHeaderBytes - kChecksumBytes);
-  if (LoadBig<uint32_t>(file.data() + file.size() - kChecksumBytes) != Crc32c(entries)) {
+  const auto entries =
+      file.substr(kTombstonesHeaderBytes, file.size() - kTombstonesHeaderBytes - kTombstonesChecksumBytes);
+  if (LoadBig<uint32_t>(file.data() + file.size() - kTombstonesChecksumBytes) != Crc32c(entries)) {
     return Fail(ErrorCode::kDataLoss, "checksum did not match in the tombstones file");
   }
   Tombstones out;

@@ -6,16 +6,18 @@
 
 namespace epi::tsdb {
 namespace {
-int64_t Minus(int64_t a, int64_t b) {
+int64_t WrappedMinus(int64_t a, int64_t b) {
   return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
 }
-int64_t Plus(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
+int64_t WrappedPlus(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
 }  // namespace
 
 void Column::Append(TimestampMs time, uint64_t commit, uint64_t settled) {
   EPI_CHECK(count_ < kMaxColumnEntries && (count_ == 0 || time > last_time_));
-  const int64_t step = count_ == 0 ? 0 : Minus(time, last_time_);
-  ByteWriter(bytes_).Varint(count_ == 0 ? time : Minus(step, last_step_));
+  const int64_t step = count_ == 0 ? 0 : WrappedMinus(time, last_time_);
+  ByteWriter(bytes_).Varint(count_ == 0 ? time : WrappedMinus(step, last_step_));
   if (commits_.empty() || last_commit_ <= settled) {
     commits_.clear();
     see_all_ = count_;
@@ -55,7 +57,7 @@ Result<Column> Column::Restore(std::string encoded, size_t count, uint64_t last_
   Column column;
   column.bytes_ = std::move(encoded);
   column.last_time_ = times[count - 1];
-  column.last_step_ = count == 1 ? 0 : Minus(times[count - 1], times[count - 2]);
+  column.last_step_ = count == 1 ? 0 : WrappedMinus(times[count - 1], times[count - 2]);
   column.last_commit_ = last_commit;
   column.count_ = column.see_all_ = static_cast<uint16_t>(count);
   return column;
@@ -70,8 +72,8 @@ Result<void> DecodeTimes(std::string_view encoded, size_t count, TimestampMs* ou
       out[0] = coded;
       continue;
     }
-    step = Plus(step, coded);
-    out[i] = Plus(out[i - 1], step);
+    step = WrappedPlus(step, coded);
+    out[i] = WrappedPlus(out[i - 1], step);
     if (out[i] <= out[i - 1]) return Fail(ErrorCode::kDataLoss, "times of a column do not ascend");
   }
   if (!reader.ok() || !reader.empty()) return Fail(ErrorCode::kDataLoss, "a column of times is damaged");

@@ -107,7 +107,7 @@ Result<void> SeriesReader::GatherSources(uint64_t visible, const GroupSnapshot::
 }
 
 namespace {
-Error Damaged() { return {ErrorCode::kDataLoss, "a value stream of the head is damaged"}; }
+Error DamagedStream() { return {ErrorCode::kDataLoss, "a value stream of the head is damaged"}; }
 }  // namespace
 
 // Every chunk has a value for each of its entries: times are those of the columns, shared with series of the same
@@ -127,7 +127,7 @@ Result<void> SeriesReader::DecodeShared(Placed& placed) {
     const size_t at = values_.size();
     values_.resize(at + kMaxChunkValues);
     const size_t count = DecodeChunk(source.values, values_.data() + at, nullptr);
-    if (count < last - start) return Fail(Damaged());
+    if (count < last - start) return Fail(DamagedStream());
     if (first > start)
       std::copy(values_.begin() + static_cast<std::ptrdiff_t>(at + first - start),
                 values_.begin() + static_cast<std::ptrdiff_t>(at + last - start),
@@ -156,7 +156,7 @@ Result<void> SeriesReader::DecodeOwn(Placed& placed) {
   uint8_t entries[kMaxChunkValues];
   for (const Source& source : sources_) {
     const size_t count = DecodeChunk(source.values, values, entries);
-    if (count == 0) return Fail(Damaged());
+    if (count == 0) return Fail(DamagedStream());
     for (size_t i = 0; i < count; ++i) {
       const size_t entry = source.values.gaps ? entries[i] : source.values.start_entry + i;
       if (entry >= source.visible || !in_order_.Contains(source.times[entry])) continue;

@@ -13,7 +13,7 @@ constexpr size_t kHeaderBytes = 8;
 // Reference, two times, encoding, one byte of length, checksum: the least an entry takes.
 constexpr size_t kMinEntryBytes = 8 + 8 + 8 + 1 + 5 + 4;
 constexpr uint8_t kOutOfOrderBit = 0x80;
-constexpr size_t kMaxLengthBytes = 5;
+constexpr size_t kHeadChunkMaxLengthBytes = 5;
 
 tl::unexpected<Error> Damaged(uint64_t number, size_t offset, const char* what) {
   return Fail(ErrorCode::kDataLoss, "head chunk file " + std::to_string(number) + " is damaged at offset " +
@@ -43,7 +43,7 @@ Result<std::vector<HeadChunk>> ParseHeadChunkFile(std::string_view file, uint64_
     const uint8_t encoding = in.U8();
     const size_t before_length = in.offset();
     const uint64_t length = in.Uvarint();
-    if (!in.ok() || in.offset() - before_length > kMaxLengthBytes) return Damaged(number, offset, "length");
+    if (!in.ok() || in.offset() - before_length > kHeadChunkMaxLengthBytes) return Damaged(number, offset, "length");
     chunk.data = in.Bytes(length);
     const auto covered = rest.substr(0, in.offset());
     const uint32_t checksum = in.Big32();

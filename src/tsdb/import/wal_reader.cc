@@ -10,7 +10,7 @@
 namespace epi::tsdb {
 namespace {
 
-constexpr size_t kWindowBytes = 1 << 20;
+constexpr size_t kReadWindowBytes = 1 << 20;
 constexpr size_t kMaxForeignRecordBytes = size_t{1} << 30;
 
 uint64_t PaddedSize(uint64_t size) { return (size + kWalPageBytes - 1) / kWalPageBytes * kWalPageBytes; }
@@ -30,7 +30,7 @@ tl::unexpected<Error> WalSegmentReader::Damaged(std::string what) const {
 
 Result<void> WalSegmentReader::Refill(size_t size) {
   window_begin_ = offset_;
-  window_.resize(std::max(kWindowBytes, size));
+  window_.resize(std::max(kReadWindowBytes, size));
   EPI_ASSIGN(const size_t got, file_.ReadAt(offset_, window_.data(), window_.size()));
   // What the file has no bytes for, up to the end of its last page, reads as zero.
   const uint64_t padded_end = PaddedSize(file_.size());
