@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <ranges>
 
 #include "model/histogram_convert.h"
 #include "tsdb/head/value_codec.h"
@@ -184,7 +183,7 @@ void SeriesReader::MergeLate(const SeriesSide& side, Placed& placed) {
     double v;
   };
   std::vector<Point> all;
-  for (const auto& late : std::views::reverse(side.late)) all.push_back({late.time, late.value});
+  for (auto late = side.late.rbegin(); late != side.late.rend(); ++late) all.push_back({late->time, late->value});
   for (size_t i = 0; i < placed.count; ++i) all.push_back({times_[placed.time_at + i], values_[placed.value_at + i]});
   std::stable_sort(all.begin(), all.end(), [](const Point& a, const Point& b) { return a.t < b.t; });
   all.erase(std::unique(all.begin(), all.end(), [](const Point& a, const Point& b) { return a.t == b.t; }), all.end());
@@ -247,11 +246,12 @@ void SeriesReader::AddHistograms(const SeriesSide& side, Placed& placed) {
   placed.histogram_at = points_.size();
   const auto floats = std::span(times_).subspan(placed.time_at, placed.count);
   std::vector<const SeriesSide::HistogramEntry*> order;
-  for (const auto& entry : std::views::reverse(side.histograms)) {
+  for (auto entry = side.histograms.rbegin(); entry != side.histograms.rend(); ++entry) {
     const bool gone = std::any_of(side.deleted.begin(), side.deleted.end(),
-                                  [&](const TimeRange& r) { return r.Contains(entry.time); });
-    if (!range_.Contains(entry.time) || gone || std::binary_search(floats.begin(), floats.end(), entry.time)) continue;
-    order.push_back(&entry);
+                                  [&](const TimeRange& r) { return r.Contains(entry->time); });
+    if (!range_.Contains(entry->time) || gone || std::binary_search(floats.begin(), floats.end(), entry->time))
+      continue;
+    order.push_back(&*entry);
   }
   std::stable_sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->time < b->time; });
   for (const auto* entry : order) {
