@@ -167,6 +167,29 @@ TEST_F(ManagerTest, SlowEvaluationsMissSlotsAndStayOnTheGrid) {
   manager_->Stop();
 }
 
+// Every evaluation takes two and a half intervals: what does not fit is missed and counted, nothing piles up.
+TEST_F(ManagerTest, OverloadMissesSlotsAndCountsThem) {
+  manager_.reset();
+  SlowQuerier slow(fixture_.querier, fixture_.clock);
+  fixture_.options.querier = &slow;
+  manager_ = std::make_unique<RuleManager>(fixture_.options);
+  Write("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: vector(1)\n    for: 10m\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Start();
+  for (int i = 0; i < 10; ++i) {
+    slow.takes_ms = 150'000;
+    Pass(kMinute);
+  }
+  manager_->Stop();
+  const auto evaluated = static_cast<double>(slow.asked_.size());
+  const auto slots = static_cast<double>((slow.asked_.back() - slow.asked_.front()) / kMinute + 1);
+  EXPECT_GE(evaluated, 10);
+  EXPECT_GE(slots, 20);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_total"), slots);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_missed_total"), slots - evaluated);
+  EXPECT_EQ(manager_->Groups().at(0).rules.at(0).alerts.at(0).state, AlertState::kFiring);
+}
+
 TEST_F(ManagerTest, JumpsOfTheClockBreakNothing) {
   Write("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: vector(1)\n    for: 5m\n");
   ASSERT_TRUE(manager_->Load(Config()));

@@ -1,0 +1,246 @@
+// The alert state machine when things go wrong: killed processes, conditions that flap, queries that fail, evaluations
+// that come late.
+
+#include <gtest/gtest.h>
+
+#include "rules/group.h"
+#include "rules/journal/alert_journal.h"
+#include "testing/memory_file_system.h"
+#include "testing/rules_fixture.h"
+
+namespace epi::rules {
+namespace {
+
+constexpr int64_t kStepMs = 60'000;
+
+// Hears an alert only while the process that sends it lives.
+class LivingSink final : public AlertSink {
+ public:
+  explicit LivingSink(const testing::MemoryFileSystem& files) : files_(files) {}
+  void Send(const std::string&, std::vector<Alert> alerts) override {
+    if (files_.cut()) return;
+    for (Alert& alert : alerts) heard.push_back(std::move(alert));
+  }
+  std::vector<Alert> heard;
+
+ private:
+  const testing::MemoryFileSystem& files_;
+};
+
+// Answers like the engine, except while it is told to fail.
+class FailingQuerier final : public RuleQuerier {
+ public:
+  explicit FailingQuerier(const RuleQuerier& inner) : inner_(inner) {}
+  Result<promql::VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at,
+                                       const promql::QueryOrigin* origin) const override {
+    if (failing) return Fail(ErrorCode::kTimeout, "query timed out in queue");
+    return inner_.Evaluate(query, at, origin);
+  }
+  Result<std::shared_ptr<const promql::ParsedQuery>> Parse(std::string_view text) const override {
+    return inner_.Parse(text);
+  }
+  bool failing = false;
+
+ private:
+  const RuleQuerier& inner_;
+};
+
+class AlertStatesTest : public ::testing::Test {
+ protected:
+  void Make(const std::string& rule) {
+    auto file = ParseRuleFile("groups:\n- name: g\n  rules:\n  - " + rule, {});
+    ASSERT_TRUE(file.ok()) << file.errors.front();
+    GroupSettings settings;
+    settings.file = "f.yml";
+    settings.spec = file.file.groups.at(0);
+    group_ =
+        std::move(*Group::Make(std::move(settings), fixture_.options, fixture_.options.journal != nullptr, nullptr));
+    if (start_ == 0) start_ = group_->SlotNs(fixture_.clock.NowNs()) / 1'000'000 + kStepMs;
+  }
+  TimestampMs At(int step) const { return start_ + step * kStepMs; }
+  void Step(int step, bool down) {
+    fixture_.storage.Append({{"__name__", "up"}, {"instance", "a"}}, At(step), down ? 0 : 1);
+    if (const int64_t ahead = At(step) - fixture_.clock.NowMs(); ahead > 0) fixture_.clock.AdvanceMs(ahead);
+    group_->Iterate(At(step), GroupSurroundings());
+    group_->RestoreIfDue();
+  }
+  AlertingRule& Rule() { return static_cast<AlertingRule&>(*group_->rules().at(0)); }
+  std::string Sent() {
+    std::string out;
+    for (const Alert& alert : fixture_.alerts.Take()) out += alert.resolved_at ? "resolved" : "firing";
+    return out;
+  }
+
+  RulesFixture fixture_;
+  TimestampMs start_ = 0;  // of step 0; 0: the next group chooses it
+  std::unique_ptr<Group> group_;
+};
+
+TEST_F(AlertStatesTest, ThePendingNeverFireWhileTheyFlap) {
+  Make("{alert: Down, expr: up == 0, for: 2m}");
+  const bool down[] = {true, true, false, true, true, false, true, true, true};
+  int since = 0;
+  for (int i = 0; i < 8; ++i) {
+    if (down[i] && (i == 0 || !down[i - 1])) since = i;
+    Step(i, down[i]);
+    EXPECT_EQ(Rule().state(), down[i] ? AlertState::kPending : AlertState::kInactive) << i;
+    EXPECT_EQ(Sent(), "") << i;
+    if (down[i]) {
+      EXPECT_EQ(Rule().ActiveAlerts().at(0).active_at, At(since)) << i;
+    }
+  }
+  Step(8, down[8]);
+  EXPECT_EQ(Sent(), "firing");
+}
+
+TEST_F(AlertStatesTest, WithoutHoldingEveryFlapIsSent) {
+  Make("{alert: Down, expr: up == 0}");
+  for (int i = 0; i < 10; ++i) {
+    Step(i, i % 2 == 0);
+    EXPECT_EQ(Sent(), i % 2 == 0 ? "firing" : "resolved") << i;
+    if (i % 2 == 0) {
+      EXPECT_EQ(Rule().ActiveAlerts().at(0).active_at, At(i));
+    }
+  }
+}
+
+TEST_F(AlertStatesTest, KeptFiringThroughFlapsItIsOneAlert) {
+  Make("{alert: Down, expr: up == 0, keep_firing_for: 2m}");
+  for (int i = 0; i < 10; ++i) {
+    Step(i, i % 2 == 0);
+    EXPECT_EQ(Rule().ActiveAlerts().at(0).active_at, At(0)) << i;
+    EXPECT_EQ(Sent().find("resolved"), std::string::npos) << i;
+  }
+  // Missed since step 9; the time of keeping begins anew with each miss.
+  Step(10, false);
+  EXPECT_EQ(Rule().state(), AlertState::kFiring);
+  Sent();
+  Step(11, false);
+  EXPECT_EQ(Rule().state(), AlertState::kInactive);
+  EXPECT_EQ(Sent(), "resolved");
+}
+
+// Queries that fail say nothing of the condition: no state changes, no series ends, and `for` goes on.
+TEST_F(AlertStatesTest, FailedEvaluationsChangeNoState) {
+  FailingQuerier querier(fixture_.querier);
+  fixture_.options.querier = &querier;
+  Make("{alert: Down, expr: up == 0, for: 3m}");
+  const Labels pending{{"__name__", "ALERTS"}, {"alertname", "Down"}, {"alertstate", "pending"}, {"instance", "a"}};
+  const Labels firing = pending.With("alertstate", "firing");
+  Step(0, true);
+  querier.failing = true;
+  for (const int i : {1, 2}) {
+    Step(i, true);
+    EXPECT_EQ(Rule().state(), AlertState::kPending);
+    EXPECT_EQ(Rule().outcome().health, RuleHealth::kErr);
+    EXPECT_EQ(fixture_.At(pending, At(i)), "1.00");
+  }
+  querier.failing = false;
+  Step(3, true);
+  EXPECT_EQ(Rule().outcome().health, RuleHealth::kOk);
+  EXPECT_EQ(Sent(), "firing");
+  querier.failing = true;
+  for (const int i : {4, 5, 6}) {
+    Step(i, false);
+    EXPECT_EQ(Rule().state(), AlertState::kFiring);
+    EXPECT_EQ(fixture_.At(firing, At(i)), "1.00");
+    EXPECT_EQ(Sent(), "") << "neither sent again nor resolved";
+  }
+  querier.failing = false;
+  Step(7, false);
+  EXPECT_EQ(Sent(), "resolved");
+  EXPECT_EQ(fixture_.At(firing, At(7)), "stale");
+}
+
+// A day is missed in each state. Time counts, not evaluations.
+TEST_F(AlertStatesTest, EvaluationsThatComeADayLateFindTheTimePassed) {
+  constexpr int kDay = 24 * 60;
+  for (const bool met : {true, false}) {
+    for (const int jump_after : {0, 2, 3}) {  // pending, firing, kept firing
+      SCOPED_TRACE(std::to_string(jump_after) + (met ? " met" : " not met"));
+      fixture_.storage.Clear();
+      start_ = 0;
+      Make("{alert: Down, expr: up == 0, for: 2m, keep_firing_for: 5m}");
+      for (int i = 0; i <= jump_after; ++i) Step(i, i < 3);
+      Sent();
+      Step(kDay, met);
+      const bool keeps = jump_after == 2 && !met;  // its keeping has only begun
+      const bool fires = met || keeps;
+      EXPECT_EQ(Rule().state(), fires ? AlertState::kFiring : AlertState::kInactive);
+      const std::string want = fires ? "firing" : jump_after == 0 ? "" : "resolved";
+      EXPECT_EQ(Sent(), want);
+      if (fires) {
+        EXPECT_EQ(Rule().ActiveAlerts().at(0).active_at, At(0));
+      }
+    }
+  }
+}
+
+// kill -9 at every change of the disk on the way from pending over firing, keeping and met again to resolved.
+TEST_F(AlertStatesTest, KilledAnywhereTheAlertIsTheSameAndResolvedOnce) {
+  constexpr int kSteps = 17;
+  constexpr int kDownUntil = 8;
+  constexpr int kMetAgain = 9;
+  constexpr int kResolves = 12;
+  // Steps that a kill may cost. The step it falls into and the one to the restart do not count for `for`; keeping
+  // begins anew after the step it falls into and the two in which missing data is waited for.
+  constexpr int kFiresLater = 2;
+  constexpr int kResolvesLater = 3;
+  uint64_t cuts = 0;
+  for (bool killed = true; killed;) {
+    ++cuts;
+    SCOPED_TRACE(cuts);
+    testing::MemoryFileSystem files;
+    LivingSink sink(files);
+    fixture_.options.alerts = &sink;
+    fixture_.storage.Clear();
+    start_ = 0;
+    AlertJournalOptions options;
+    options.directory = "/data/alerts";
+    options.segment_bytes = 300;
+    std::unique_ptr<AlertJournal> journal;
+    const auto start = [&] {
+      group_.reset();
+      journal.reset();
+      auto opened = AlertJournal::Open(files, fixture_.clock, options, {});
+      if (!opened) return false;
+      journal = std::move(*opened);
+      fixture_.options.journal = journal.get();
+      Make("{alert: Down, expr: up == 0, for: 3m, keep_firing_for: 2m}");
+      return true;
+    };
+    ASSERT_TRUE(start());
+    files.CutAfter(cuts);
+    killed = false;
+    int first_resolve = kResolves;
+    for (int i = 0; i < kSteps; ++i) {
+      Step(i, i < kDownUntil || i == kMetAgain);
+      if (!files.cut()) continue;
+      killed = true;
+      // What a killed evaluation found may be lost; without it, the alert was never met again.
+      if (i == kMetAgain) first_resolve = kMetAgain + 1;
+      files.Restart(testing::MemoryFileSystem::Loss::kProcess);
+      ASSERT_TRUE(start());
+    }
+    ASSERT_FALSE(sink.heard.empty());
+    const TimestampMs fired_at = *sink.heard[0].fired_at;
+    EXPECT_GE(fired_at, At(3));
+    EXPECT_LE(fired_at, At(3 + kFiresLater));
+    for (const Alert& alert : sink.heard) {
+      EXPECT_EQ(*alert.fired_at, fired_at);
+      if (!alert.resolved_at) continue;
+      EXPECT_GE(*alert.resolved_at, At(first_resolve));
+      EXPECT_LE(*alert.resolved_at, At(kResolves + kResolvesLater));
+      EXPECT_EQ(alert.resolved_at, sink.heard.back().resolved_at);
+    }
+    EXPECT_TRUE(sink.heard.back().resolved_at);
+    EXPECT_EQ(Rule().state(), AlertState::kInactive);
+    group_.reset();
+    fixture_.options.journal = nullptr;
+    fixture_.options.alerts = &fixture_.alerts;
+  }
+  EXPECT_GT(cuts, 10U);  // the last one came after the end
+}
+
+}  // namespace
+}  // namespace epi::rules
