@@ -178,10 +178,7 @@ void Group::EvaluateRule(size_t index, RuleContext context) {
     if (metrics_ != nullptr) metrics_->failures.Increment();
     // A query that was canceled ends with the server; that is no failure to speak of.
     if (samples.error().code() != ErrorCode::kCanceled) {
-      logger_.Warn("Evaluating rule failed", {{"name", settings_.spec.name},
-                                              {"file", settings_.file},
-                                              {"rule", rule.name()},
-                                              {"err", samples.error().message()}});
+      Warn(index, "Evaluating rule failed", {"err", samples.error().message()});
     }
   }
   const double seconds = static_cast<double>(clock.Monotonic() - start) / kNsPerSecond;
@@ -240,26 +237,28 @@ void Group::Store(size_t index, std::vector<RuleSample> samples, const RuleConte
   if (!outcome) {
     rule.SetHealth(RuleHealth::kErr, outcome.error().message());
     if (metrics_ != nullptr) metrics_->failures.Increment();
-    logger_.Warn("Rule sample appending failed", {{"name", settings_.spec.name},
-                                                  {"file", settings_.file},
-                                                  {"rule", rule.name()},
-                                                  {"err", outcome.error().message()}});
+    Warn(index, "Rule sample appending failed", {"err", outcome.error().message()});
     return;
   }
   if (outcome->error.empty()) return;
   rule.SetHealth(RuleHealth::kErr, outcome->error);
-  LogDropped(*outcome);
+  const auto dropped = [&](std::string_view text, uint32_t count) {
+    if (count > 0) Warn(index, text, {"num_dropped", count});
+  };
+  dropped("Error on ingesting out-of-order result from rule evaluation", outcome->out_of_order);
+  dropped("Error on ingesting too old result from rule evaluation", outcome->too_old);
+  dropped("Error on ingesting results from rule evaluation with different value but same timestamp",
+          outcome->duplicate);
+  dropped("Rule evaluation result discarded", outcome->other);
 }
 
-void Group::LogDropped(const WriteOutcome& outcome) const {
-  const auto warn = [this](std::string_view text, uint32_t count) {
-    if (count == 0) return;
-    logger_.Warn(text, {{"name", settings_.spec.name}, {"file", settings_.file}, {"num_dropped", count}});
-  };
-  warn("Error on ingesting out-of-order result from rule evaluation", outcome.out_of_order);
-  warn("Error on ingesting too old result from rule evaluation", outcome.too_old);
-  warn("Error on ingesting results from rule evaluation with different value but same timestamp", outcome.duplicate);
-  warn("Rule evaluation result discarded", outcome.other);
+// The fields by which Prometheus's lines name a rule.
+void Group::Warn(size_t index, std::string_view text, const LogField& detail) const {
+  logger_.Warn(text, {{"file", settings_.file},
+                      {"group", settings_.spec.name},
+                      {"name", rules_[index]->name()},
+                      {"index", index},
+                      detail});
 }
 
 void Group::MarkStale(const std::vector<Labels>& series, TimestampMs now) {

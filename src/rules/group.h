@@ -77,7 +77,7 @@ class Group {
   void Store(size_t index, std::vector<RuleSample> samples, const RuleContext& context);
   void RestoreForState(TimestampMs now);
   void RestoreRule(AlertingRule& rule, const View& view, TimestampMs now);
-  void LogDropped(const WriteOutcome& outcome) const;
+  void Warn(size_t index, std::string_view text, const LogField& detail) const;
 
   GroupSettings settings_;
   std::string key_;

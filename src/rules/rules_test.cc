@@ -58,6 +58,23 @@ TEST_F(GroupTest, RecordingRulesStoreUnderTheirName) {
   EXPECT_EQ(group->rules()[0]->outcome().health, RuleHealth::kOk);
 }
 
+TEST_F(GroupTest, LogLinesNameTheRule) {
+  std::vector<std::string> lines;
+  fixture_.options.logger = Logger::ToFunction(
+      LogLevel::kInfo, LogFormat::kLogfmt,
+      [](void* to, std::string_view line) { static_cast<std::vector<std::string>*>(to)->emplace_back(line); }, &lines);
+  auto group =
+      Make("  rules:\n  - record: fine\n    expr: up\n  - record: twice\n    expr: up\n    labels: {instance: x}\n");
+  Up(kStart, 1);
+  Up(kStart, 2, {{"__name__", "up"}, {"instance", "b"}});
+  group->Iterate(kStart, surroundings_);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NE(lines[0].find("level=WARN"), std::string::npos) << lines[0];
+  EXPECT_NE(lines[0].find("msg=\"Evaluating rule failed\" file=f.yml group=g name=twice index=1 err="),
+            std::string::npos)
+      << lines[0];
+}
+
 // Of a recording rule, of an alerting rule and of a query in one of its templates.
 TEST_F(GroupTest, TheQueryLogNamesTheGroup) {
   testing::MemoryFileSystem files;
