@@ -43,6 +43,10 @@ std::string_view StringOf(const TemplateValue& v) {
 
 bool IsAbsent(const TemplateValue& v) { return v.IsNone() || v.IsNil(); }
 
+tl::unexpected<Error> Incompatible(const TemplateValue& a, const TemplateValue& b) {
+  return BadArgument("incompatible types for comparison: " + a.TypeName() + " and " + b.TypeName());
+}
+
 Result<bool> Equal(const TemplateValue& a, const TemplateValue& b) {
   const Basic ka = BasicKind(a);
   const Basic kb = BasicKind(b);
@@ -51,7 +55,7 @@ Result<bool> Equal(const TemplateValue& a, const TemplateValue& b) {
   if (ka == Basic::kUint && kb == Basic::kInt)
     return IntOf(b) >= 0 && *a.As<uint64_t>() == static_cast<uint64_t>(IntOf(b));
   if (ka != kb) {
-    if (!IsAbsent(a) && !IsAbsent(b)) return BadArgument("incompatible types for comparison");
+    if (!IsAbsent(a) && !IsAbsent(b)) return Incompatible(a, b);
     return false;
   }
   switch (ka) {
@@ -92,7 +96,7 @@ Result<bool> Less(const TemplateValue& a, const TemplateValue& b) {
     return IntOf(a) < 0 || static_cast<uint64_t>(IntOf(a)) < *b.As<uint64_t>();
   if (ka == Basic::kUint && kb == Basic::kInt)
     return IntOf(b) >= 0 && *a.As<uint64_t>() < static_cast<uint64_t>(IntOf(b));
-  if (ka != kb) return BadArgument("incompatible types for comparison");
+  if (ka != kb) return Incompatible(a, b);
   switch (ka) {
     case Basic::kInt:
       return IntOf(a) < IntOf(b);

@@ -185,8 +185,9 @@ TEST(Template, ErrorsArePlacedAsGoPlacesThem) {
   EXPECT_EQ(executed("{{ toUpper 1 }}"), start + "1:11: executing \"t\" at <1>: expected string; found 1");
   EXPECT_EQ(executed("{{ .Value | toUpper }}"),
             start + "1:12: executing \"t\" at <toUpper>: wrong type for value; expected string; got float64");
-  EXPECT_EQ(executed("\n{{ gt .Value 1 }}"),
-            start + "2:3: executing \"t\" at <gt .Value 1>: error calling gt: incompatible types for comparison");
+  EXPECT_EQ(executed("\n{{ gt .Value 1 }}"), start +
+                                                 "2:3: executing \"t\" at <gt .Value 1>: error calling gt: "
+                                                 "incompatible types for comparison: float64 and int");
   EXPECT_EQ(executed("{{ template \"no\" }}"),
             start + "1:12: executing \"t\" at <{{template \"no\"}}>: template \"no\" not defined");
   EXPECT_EQ(executed("{{ humanize }}"),
