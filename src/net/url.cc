@@ -99,26 +99,29 @@ bool IsValidOptionalPort(std::string_view port) {
   return std::all_of(port.begin() + 1, port.end(), IsDigit);
 }
 
+Result<void> CheckHostCharacters(std::string_view host, bool beyond_ascii) {
+  for (const char c : host) {
+    const bool plain = static_cast<unsigned char>(c) >= 0x80 ? beyond_ascii : IsUnreserved(c);
+    if (!plain && std::string_view("!$&'()*+,;=:[]<>\"%").find(c) == std::string_view::npos)
+      return Fail(ErrorCode::kInvalid, "invalid character " + Quoted(std::string_view(&c, 1)) + " in host name");
+  }
+  return {};
+}
+
 Result<std::string> ParseHost(std::string_view host) {
   if (host.starts_with('[')) {
     const auto close = host.rfind(']');
     if (close == std::string_view::npos) return Fail(ErrorCode::kInvalid, "missing ']' in host");
     if (!IsValidOptionalPort(host.substr(close + 1)))
       return Fail(ErrorCode::kInvalid, "invalid port " + Quoted(host.substr(close + 1)) + " after host");
-    for (const char c : host)
-      if (static_cast<unsigned char>(c) >= 0x80)
-        return Fail(ErrorCode::kInvalid, "invalid character " + Quoted(std::string_view(&c, 1)) + " in host name");
+    EPI_TRY(CheckHostCharacters(host, false));
     EPI_TRY(Unescape(host, false));  // a zone stays as it was written, but its escapes are well formed
     return std::string(host);
   }
   const auto colon = host.rfind(':');
   if (colon != std::string_view::npos && !IsValidOptionalPort(host.substr(colon)))
     return Fail(ErrorCode::kInvalid, "invalid port " + Quoted(host.substr(colon)) + " after host");
-  for (const char c : host) {
-    const bool plain = IsUnreserved(c) || static_cast<unsigned char>(c) >= 0x80;
-    if (!plain && std::string_view("!$&'()*+,;=:[]<>\"%").find(c) == std::string_view::npos)
-      return Fail(ErrorCode::kInvalid, "invalid character " + Quoted(std::string_view(&c, 1)) + " in host name");
-  }
+  EPI_TRY(CheckHostCharacters(host, true));
   // Only what no plain character could stand for may be escaped, and '%' itself.
   for (size_t i = 0; i + 2 < host.size(); ++i)
     if (host[i] == '%' && HexDigit(host[i + 1]) < 8 && host.substr(i, 3) != "%25")

@@ -41,6 +41,7 @@ TEST(Url, ErrorsAsGoWordsThem) {
       {"http://h:x/", "parse \"http://h:x/\": invalid port \":x\" after host"},
       {"http://[%]/", "parse \"http://[%]/\": invalid URL escape \"%]\""},
       {"http://[\xe6]/", "parse \"http://[\\xe6]/\": invalid character \"\\xe6\" in host name"},
+      {"http://[t`x]/", "parse \"http://[t`x]/\": invalid character \"`\" in host name"},
       {"http://h/%zz", "parse \"http://h/%zz\": invalid URL escape \"%zz\""},
       {"1:2", "parse \"1:2\": first path segment in URL cannot contain colon"},
       {"http://h/\n", "parse \"http://h/\\n\": net/url: invalid control character in URL"},
