@@ -5,6 +5,7 @@
 #include <tuple>
 #include <vector>
 
+#include "model/histogram_start.h"
 #include "model/histogram_validate.h"
 #include "model/utf8.h"
 #include "net/gunzip.h"
@@ -34,14 +35,6 @@ OtlpAnswer OtlpFailure(int status, std::string text) {
 // What is wrong with the request will stay so; that there was no room for it beside others will pass.
 OtlpAnswer Undecodable(const Error& error) {
   return OtlpFailure(error.code() == ErrorCode::kLimit ? 503 : 400, error.message());
-}
-
-std::shared_ptr<const Histogram> EmptyLike(const Histogram& histogram) {
-  auto out = std::make_shared<Histogram>();
-  out->schema = histogram.schema;
-  out->zero_threshold = histogram.zero_threshold;
-  out->custom_values = histogram.custom_values;
-  return out;
 }
 
 }  // namespace
@@ -99,7 +92,7 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
     const bool began = sample.start_time != 0 && sample.start_time < sample.time;
     if (options_.start_time_zero_samples && began) {
       pending_.push_back({ref, sample.start_time, 0, 0, sample.place, true,
-                          sample.histogram ? EmptyLike(*sample.histogram) : std::shared_ptr<const Histogram>()});
+                          sample.histogram ? ZeroLike(*sample.histogram) : std::shared_ptr<const Histogram>()});
     }
     const TimestampMs start = options_.store_start_times ? sample.start_time : 0;
     pending_.push_back({ref, sample.time, start, sample.value, sample.place, false, std::move(sample.histogram)});
@@ -188,13 +181,13 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
 
   void Judge(const AppendReport& report) {
     for (const auto& refusal : report.refusals) {
-      if (refusal.reason == RejectReason::kExemplar) {
-        owner_.late_exemplars_.Increment();
+      if (ConcernsExemplar(refusal.reason)) {
+        if (refusal.reason == RejectReason::kExemplar) owner_.late_exemplars_.Increment();
         continue;
       }
       const bool hopeless =
           refusal.reason != RejectReason::kSeriesLimit && refusal.reason != RejectReason::kInvalidValue;
-      static_cast<void>(Refuse(PlaceOf(refusal), std::string(RejectReasonText(refusal.reason)), hopeless));
+      static_cast<void>(Refuse(PlaceOf(refusal), std::string(refusal.text()), hopeless));
     }
     answer_ = errors_.empty() ? OtlpAnswer() : Refusal();
   }

@@ -6,7 +6,7 @@ namespace epi {
 namespace {
 // prometheus/prometheus storage/interface.go names these.
 constexpr std::array<std::string_view, kRejectReasons> kTexts = {
-    "duplicate sample for timestamp", "out of order sample", "too old sample",  "out of bounds",
+    "duplicate sample for timestamp", "out of order sample", "too old sample",        "out of bounds",
     "series limit reached",           "invalid histogram",   "out of order exemplar", "exemplar labels too long"};
 }  // namespace
 
