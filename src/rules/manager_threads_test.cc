@@ -142,14 +142,22 @@ class SlowQuerier final : public RuleQuerier {
   testing::SimulatedClock& clock_;
 };
 
-TEST_F(ManagerTest, SlowEvaluationsMissSlotsAndStayOnTheGrid) {
-  manager_.reset();
+class SlowManagerTest : public ManagerTest {
+ protected:
+  // A group of one alert, asked of `querier`.
+  void StartWith(const RuleQuerier& querier) {
+    manager_.reset();
+    fixture_.options.querier = &querier;
+    manager_ = std::make_unique<RuleManager>(fixture_.options);
+    Write("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: vector(1)\n    for: 10m\n");
+    ASSERT_TRUE(manager_->Load(Config()));
+    manager_->Start();
+  }
+};
+
+TEST_F(SlowManagerTest, SlowEvaluationsMissSlotsAndStayOnTheGrid) {
   SlowQuerier slow(fixture_.querier, fixture_.clock);
-  fixture_.options.querier = &slow;
-  manager_ = std::make_unique<RuleManager>(fixture_.options);
-  Write("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: vector(1)\n    for: 10m\n");
-  ASSERT_TRUE(manager_->Load(Config()));
-  manager_->Start();
+  StartWith(slow);
   Pass(kMinute);
   slow.takes_ms = 150'000;  // two and a half intervals
   Pass(kMinute);
@@ -168,14 +176,9 @@ TEST_F(ManagerTest, SlowEvaluationsMissSlotsAndStayOnTheGrid) {
 }
 
 // Every evaluation takes two and a half intervals: what does not fit is missed and counted, nothing piles up.
-TEST_F(ManagerTest, OverloadMissesSlotsAndCountsThem) {
-  manager_.reset();
+TEST_F(SlowManagerTest, OverloadMissesSlotsAndCountsThem) {
   SlowQuerier slow(fixture_.querier, fixture_.clock);
-  fixture_.options.querier = &slow;
-  manager_ = std::make_unique<RuleManager>(fixture_.options);
-  Write("groups:\n- name: g\n  rules:\n  - alert: A\n    expr: vector(1)\n    for: 10m\n");
-  ASSERT_TRUE(manager_->Load(Config()));
-  manager_->Start();
+  StartWith(slow);
   for (int i = 0; i < 10; ++i) {
     slow.takes_ms = 150'000;
     Pass(kMinute);

@@ -123,17 +123,21 @@ void BM_Replay(benchmark::State& state) {
 }
 BENCHMARK(BM_Replay)->Unit(benchmark::kMillisecond)->Iterations(2);
 
+// One sample of every series.
+void WriteOnce(Db& db, benchmark::State& state) {
+  for (auto& target : MakeTargets(db, kTargets, kSeriesPerTarget)) {
+    target.appender->AddMany(target.samples);
+    if (!target.appender->Commit(1'700'000'000'000)) state.SkipWithError("commit");
+  }
+}
+
 // Start with 1M series and one sample each: what definitions alone cost.
 void BM_LoadSeries(benchmark::State& state) {
   testing::TempDir dir;
   {
     auto db = std::move(*Db::Open({.directory = dir.path()}, {PosixFileSystem(), SystemClock(), SystemRandom(), {}}));
     if (!db->Load()) state.SkipWithError("load");
-    auto targets = MakeTargets(*db, kTargets, kSeriesPerTarget);
-    for (auto& target : targets) {
-      target.appender->AddMany(target.samples);
-      if (!target.appender->Commit(1'700'000'000'000)) state.SkipWithError("commit");
-    }
+    WriteOnce(*db, state);
   }
   for (auto _ : state) {
     auto db = std::move(*Db::Open({.directory = dir.path()}, {PosixFileSystem(), SystemClock(), SystemRandom(), {}}));
@@ -218,11 +222,7 @@ void BM_LabelValues(benchmark::State& state) {
   testing::TempDir dir;
   auto db = std::move(*Db::Open({.directory = dir.path()}, {PosixFileSystem(), SystemClock(), SystemRandom(), {}}));
   if (!db->Load()) state.SkipWithError("load");
-  auto targets = MakeTargets(*db, kTargets, kSeriesPerTarget);
-  for (auto& target : targets) {
-    target.appender->AddMany(target.samples);
-    if (!target.appender->Commit(1'700'000'000'000)) state.SkipWithError("commit");
-  }
+  WriteOnce(*db, state);
   const auto& query = queries[state.range(0)];
   Budget budget("bench");
   size_t values = 0;
@@ -233,7 +233,6 @@ void BM_LabelValues(benchmark::State& state) {
     values = found->size();
   }
   state.counters["values"] = static_cast<double>(values);
-  targets.clear();
 }
 BENCHMARK(BM_LabelValues)->DenseRange(0, 7)->Unit(benchmark::kMicrosecond);
 
