@@ -1,8 +1,7 @@
 #include "discovery/aws_credentials.h"
 
-#include <cstdlib>
-
 #include "discovery/aws_query.h"
+#include "discovery/environment.h"
 #include "discovery/json.h"
 #include "discovery/waiting.h"
 
@@ -15,15 +14,10 @@ constexpr int64_t kRenewBeforeMs = 5 * 60'000;
 constexpr int64_t kAssumedForMs = 3600'000;       // STS's default for AssumeRole
 constexpr int64_t kInstanceRoleForMs = 3600'000;  // renewed at least this often, though it lives longer
 
-std::string AwsVariable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
-
 // What is set, else an environment variable of the AWS SDKs, else the usual.
 std::string Chosen(const std::string& set, const char* variable, const std::string& usual) {
   if (!set.empty()) return set;
-  std::string out = AwsVariable(variable);
+  std::string out = EnvironmentVariable(variable);
   while (out.ends_with('/')) out.pop_back();
   return out.empty() ? usual : out;
 }
@@ -59,8 +53,8 @@ AwsCredentials ReadProfile(std::string_view text, std::string_view profile) {
 Result<std::string> AwsCredentialSource::Region(std::stop_token stop) {
   if (!region_.empty()) return region_;
   region_ = settings_.region;
-  if (region_.empty()) region_ = AwsVariable("AWS_REGION");
-  if (region_.empty()) region_ = AwsVariable("AWS_DEFAULT_REGION");
+  if (region_.empty()) region_ = EnvironmentVariable("AWS_REGION");
+  if (region_.empty()) region_ = EnvironmentVariable("AWS_DEFAULT_REGION");
   if (!region_.empty()) return region_;
   auto text = InstanceMetadata("/latest/dynamic/instance-identity/document", stop);
   if (!text) return Fail(text.error().WithContext("could not determine AWS region"));
@@ -110,14 +104,14 @@ Result<AwsCredentials> AwsCredentialSource::BaseCredentials(std::stop_token stop
   out.secret_key = settings_.secret_key;
   if (!out.access_key.empty() && !out.secret_key.empty()) return out;
   if (settings_.profile.empty()) {
-    out.access_key = AwsVariable("AWS_ACCESS_KEY_ID");
-    out.secret_key = AwsVariable("AWS_SECRET_ACCESS_KEY");
-    out.session_token = AwsVariable("AWS_SESSION_TOKEN");
+    out.access_key = EnvironmentVariable("AWS_ACCESS_KEY_ID");
+    out.secret_key = EnvironmentVariable("AWS_SECRET_ACCESS_KEY");
+    out.session_token = EnvironmentVariable("AWS_SESSION_TOKEN");
     if (!out.access_key.empty() && !out.secret_key.empty()) return out;
   }
-  std::string file = AwsVariable("AWS_SHARED_CREDENTIALS_FILE");
-  if (file.empty()) file = AwsVariable("HOME") + "/.aws/credentials";
-  std::string profile = settings_.profile.empty() ? AwsVariable("AWS_PROFILE") : settings_.profile;
+  std::string file = EnvironmentVariable("AWS_SHARED_CREDENTIALS_FILE");
+  if (file.empty()) file = EnvironmentVariable("HOME") + "/.aws/credentials";
+  std::string profile = settings_.profile.empty() ? EnvironmentVariable("AWS_PROFILE") : settings_.profile;
   if (profile.empty()) profile = "default";
   if (const auto text = files_.ReadFile(file, 1 << 20)) {
     out = ReadProfile(*text, profile);

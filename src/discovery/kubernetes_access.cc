@@ -1,10 +1,9 @@
 #include "discovery/kubernetes_access.h"
 
-#include <cstdlib>
-
 #include "config/http_client_config.h"
 #include "config/yaml.h"
 #include "config/yaml_scalar.h"
+#include "discovery/environment.h"
 #include "discovery/target_group.h"
 #include "net/base64.h"
 
@@ -89,11 +88,6 @@ Result<KubernetesAccess> FromKubeconfig(const std::string& path, net::HttpClient
   return out;
 }
 
-std::string ClusterVariable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? std::string() : std::string(value);
-}
-
 std::string Trimmed(std::string text) {
   const size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == std::string::npos) return {};
@@ -101,8 +95,8 @@ std::string Trimmed(std::string text) {
 }
 
 Result<KubernetesAccess> FromServiceAccount(net::HttpClient& http, FileSystem& files) {
-  const std::string host = ClusterVariable("KUBERNETES_SERVICE_HOST");
-  const std::string port = ClusterVariable("KUBERNETES_SERVICE_PORT");
+  const std::string host = EnvironmentVariable("KUBERNETES_SERVICE_HOST");
+  const std::string port = EnvironmentVariable("KUBERNETES_SERVICE_PORT");
   if (host.empty() || port.empty()) {
     return Fail(
         ErrorCode::kUnavailable,

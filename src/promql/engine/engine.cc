@@ -15,8 +15,6 @@ namespace {
 constexpr int64_t kDefaultLookbackMs = 5 * 60 * 1000;
 constexpr int64_t kNsPerMs = 1'000'000;
 
-double Seconds(MonotonicNs from, MonotonicNs to) { return static_cast<double>(to - from) / 1e9; }
-
 int64_t RequestsShare(int64_t max_memory) {
   return max_memory == Budget::kUnlimited ? max_memory : max_memory - max_memory / 4;
 }
@@ -276,9 +274,9 @@ Result<QueryResult> Engine::RunInTurn(const ParsedQuery& query, const QuerySpec&
   EPI_ASSIGN(QueryResult result, RunPlan(*plan, grid, instant, query.text(),
                                          spec.per_step_stats && options_.features.per_step_stats, state));
   const MonotonicNs done = clock.Monotonic();
-  result.stats.timings.exec_queue = Seconds(began, queued);
-  result.stats.timings.eval_total = Seconds(queued, done);
-  result.stats.timings.exec_total = Seconds(began, done);
+  result.stats.timings.exec_queue = SecondsBetween(began, queued);
+  result.stats.timings.eval_total = SecondsBetween(queued, done);
+  result.stats.timings.exec_total = SecondsBetween(began, done);
   result.stats.peak_bytes = budget.peak();
   result.memory.push_back(owner);
   slots_->queue_time.Observe(result.stats.timings.exec_queue);

@@ -11,8 +11,6 @@
 namespace epi::promql {
 namespace {
 
-double SecondsBetween(MonotonicNs from, MonotonicNs to) { return static_cast<double>(to - from) / 1e9; }
-
 class Evaluation {
  public:
   Evaluation(const StepGrid& grid, QueryState& state, bool per_step_stats)

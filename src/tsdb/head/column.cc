@@ -3,16 +3,9 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "tsdb/wrapping.h"
 
 namespace epi::tsdb {
-namespace {
-int64_t WrappedMinus(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
-}
-int64_t WrappedPlus(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
-}
-}  // namespace
 
 void Column::Append(TimestampMs time, uint64_t commit, uint64_t settled) {
   EPI_CHECK(count_ < kMaxColumnEntries && (count_ == 0 || time > last_time_));

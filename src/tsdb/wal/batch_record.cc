@@ -7,6 +7,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include "base/bytes.h"
+#include "tsdb/wrapping.h"
 
 namespace epi::tsdb {
 namespace {
@@ -19,11 +20,6 @@ constexpr double kExactRecordInteger = 9007199254740992.0;  // 2^53
 bool IsExactRecordInteger(double v) {
   return v > -kExactRecordInteger && v < kExactRecordInteger && v == std::trunc(v) && !(v == 0 && std::signbit(v));
 }
-
-int64_t Minus(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
-}
-int64_t Plus(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
 
 // Writes into memory with room: at most 9 bytes a value.
 ValueKind PutValue(double value, double base, char*& to) {
@@ -55,7 +51,7 @@ double GetValue(ByteReader& in, unsigned kind, double base, bool& ok) {
       ok = false;
       return 0;
     }
-    return static_cast<double>(Plus(static_cast<int64_t>(base), step));
+    return static_cast<double>(WrappedPlus(static_cast<int64_t>(base), step));
   }
   const unsigned shape = in.U8();
   const unsigned trailing = shape >> 4;
@@ -165,7 +161,7 @@ void PutFloats(const Batch& batch, uint64_t segment, LayoutChain& chain, std::st
                                                                          : kFullLayout;
   writer.U8(kind);
   writer.Uvarint(++chain.sequence);
-  writer.Varint(kind == kFullLayout ? batch.time : Minus(batch.time, chain.time));
+  writer.Varint(kind == kFullLayout ? batch.time : WrappedMinus(batch.time, chain.time));
   if (kind == kFullLayout) PutIds(writer, batch.series);
   if (kind == kEditedLayout) PutEdits(writer, edits);
   PutValues(batch.values, kind == kFullLayout ? nullptr : batch.bases.data(), out);
@@ -194,8 +190,8 @@ void PutTimed(const std::vector<Batch::Timed>& rows, std::string& out) {
     writer.U8(static_cast<uint8_t>(kind | (same_series ? kSameSeries : 0) | (row.time == last.time ? kSameTime : 0) |
                                    (row.start_time != 0 ? kHasStart : 0)));
     if (!same_series) writer.Varint(int64_t{row.series} - int64_t{last.series});
-    if (row.time != last.time) writer.Varint(Minus(row.time, last.time));
-    if (row.start_time != 0) writer.Varint(Minus(row.time, row.start_time));
+    if (row.time != last.time) writer.Varint(WrappedMinus(row.time, last.time));
+    if (row.start_time != 0) writer.Varint(WrappedMinus(row.time, row.start_time));
     writer.Bytes({value, static_cast<size_t>(end - value)});
     last = row;
   }
@@ -255,7 +251,7 @@ void PutHistograms(const Batch& batch, std::string& out) {
                                    (row.start_time != 0 ? kStartTime : 0)));
     writer.Uvarint(row.series);
     writer.Varint(row.time);
-    if (row.start_time != 0) writer.Varint(Minus(row.time, row.start_time));
+    if (row.start_time != 0) writer.Varint(WrappedMinus(row.time, row.start_time));
     if (row.integer != nullptr) {
       PutHistogram(writer, *row.integer);
     } else {
@@ -335,9 +331,9 @@ class BatchDecoder::Parser {
       const uint8_t flags = in_.U8();
       Batch::Timed row = last;
       row.start_time = 0;
-      if ((flags & kSameSeries) == 0) row.series = Id(Plus(last.series, in_.Varint()));
-      if ((flags & kSameTime) == 0) row.time = Plus(last.time, in_.Varint());
-      if ((flags & kHasStart) != 0) row.start_time = Minus(row.time, in_.Varint());
+      if ((flags & kSameSeries) == 0) row.series = Id(WrappedPlus(last.series, in_.Varint()));
+      if ((flags & kSameTime) == 0) row.time = WrappedPlus(last.time, in_.Varint());
+      if ((flags & kHasStart) != 0) row.start_time = WrappedMinus(row.time, in_.Varint());
       row.value = GetValue(in_, flags & 3, (flags & kSameSeries) != 0 ? last.value : 0.0, ok_);
       if (i > 0 && row.time < last.time) ok_ = false;
       if (!ok()) return;
@@ -353,7 +349,7 @@ class BatchDecoder::Parser {
       Batch::HistogramRow row;
       row.series = Id(static_cast<int64_t>(in_.Uvarint()));
       row.time = in_.Varint();
-      if ((flags & kStartTime) != 0) row.start_time = Minus(row.time, in_.Varint());
+      if ((flags & kStartTime) != 0) row.start_time = WrappedMinus(row.time, in_.Varint());
       const auto hint = static_cast<CounterResetHint>(flags & 3);
       if ((flags & kFloatCounts) != 0) {
         auto h = std::make_shared<FloatHistogram>();
@@ -423,7 +419,7 @@ class BatchDecoder::Parser {
     int64_t next = 0;
     ids.clear();
     while (ok() && ids.size() < count) {
-      next = Plus(next, in_.Varint());
+      next = WrappedPlus(next, in_.Varint());
       const uint64_t length = in_.Uvarint();
       if (length == 0 || length > count - ids.size() || next < 0 || next + static_cast<int64_t>(length) > UINT32_MAX)
         ok_ = false;
@@ -451,7 +447,7 @@ class BatchDecoder::Parser {
       values.insert(values.end(), from.values.begin() + first, from.values.begin() + end);
       at += keep + remove;
       for (uint64_t k = 0; k < insert && ok(); ++k) {
-        last = Id(Plus(last, in_.Varint()));
+        last = Id(WrappedPlus(last, in_.Varint()));
         ids.push_back(static_cast<uint32_t>(last));
         values.push_back(0.0);
       }
@@ -551,7 +547,7 @@ Result<BatchDecoder::Outcome> BatchDecoder::Decode(std::string_view payload, Bat
       return Outcome::kOrphan;
     }
     chain.valid = false;
-    out.time = kind == kFullLayout ? time : Plus(chain.time, time);
+    out.time = kind == kFullLayout ? time : WrappedPlus(chain.time, time);
     if (kind == kFullLayout) {
       parser.Ids(chain.series);
       if (!parser.ok()) return damaged("series");
