@@ -3,8 +3,8 @@
 
 The release build compiles the files of a module in batches, and which files share one changes whenever a file is added. So what
 two files of a module define in their unnamed namespaces has to have two names. Functions may share one when their parameters
-differ; aliases may, because they may say the same. Tests are batched apart from
-what they test, and those for the thread sanitizer again.
+differ; aliases may, because they may say the same. Tests are batched apart from what they test, and those for the thread sanitizer
+again.
 """
 import collections
 import pathlib

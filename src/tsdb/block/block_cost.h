@@ -18,7 +18,7 @@ struct BlockCost {
   std::map<std::string, uint64_t, std::less<>> labels;   // postings and texts of values
 };
 
-// Reads the whole index, once: about a second for a million series.
+// Reads the whole index.
 Result<BlockCost> CostOfBlock(const Block& block);
 
 // Blocks do not change, so each is looked at once. Thread-safe.
