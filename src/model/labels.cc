@@ -76,11 +76,19 @@ uint64_t Labels::Hash() const { return XxHash64(data_); }
 uint64_t Labels::PrometheusHash() const {
   std::string flat;
   flat.reserve(data_.size());
+  ByteWriter writer(flat);
+  const auto append = [&](std::string_view text) {
+    constexpr size_t kLong = 255;
+    if (text.size() < kLong) {
+      writer.U8(static_cast<uint8_t>(text.size()));
+    } else {
+      writer.Little32(static_cast<uint32_t>(text.size() << 8 | kLong));
+    }
+    writer.Bytes(text);
+  };
   for (const auto label : *this) {
-    flat += label.name;
-    flat += '\xff';
-    flat += label.value;
-    flat += '\xff';
+    append(label.name);
+    append(label.value);
   }
   return XxHash64(flat);
 }

@@ -62,8 +62,8 @@ class Labels {
   std::string_view MetricName() const { return Get(kMetricName); }
   // Equal sets have equal hashes. Ours, for tables in memory; see PrometheusHash for the one others can see.
   uint64_t Hash() const;
-  // XXH64 over name 0xff value 0xff …, as Prometheus hashes label sets where the value shows (scrape offsets,
-  // sharding).
+  // XXH64 over all names and values, each behind its length (a byte, or 0xff and three little-endian ones), as
+  // Prometheus's released binaries hash label sets; it shows in the times of scrapes and rule groups.
   uint64_t PrometheusHash() const;
   // Prometheus's text form: {a="1", b="2"}, values quoted as Go's strconv.Quote does; names that are no legacy names
   // quoted.
