@@ -134,7 +134,17 @@ Result<void> CheckRuleFiles(FileSystem& files, const config::Config& config, con
     for (const auto& path : paths) {
       EPI_ASSIGN(const auto text, files.ReadFile(path, kMaxBytes));
       const auto outcome = rules::ParseRuleFile(text, options);
-      if (!outcome.ok()) return Fail(ErrorCode::kInvalid, path + ": " + outcome.errors.front());
+      if (outcome.ok()) continue;
+      std::string message = "parse rules from file ";
+      AppendQuoted(message, path);
+      message += " (pattern: ";
+      AppendQuoted(message, pattern);
+      message += "): ";
+      for (const std::string& error : outcome.errors) {
+        if (&error != &outcome.errors.front()) message += '\n';
+        message += path + ": " + error;
+      }
+      return Fail(ErrorCode::kInvalid, std::move(message));
     }
   }
   return {};
