@@ -70,7 +70,7 @@ void AlertmanagerSet::Sync(const discovery::TargetGroups& groups) {
   for (const auto& group : groups) {
     auto found = AlertmanagersOf(*group, config_);
     if (!found) {
-      logger_.Error("Creating alertmanagers failed", {{"err", found.error().message()}});
+      logger_.Error("Creating discovered Alertmanagers failed", {{"err", found.error().message()}});
       continue;
     }
     urls.insert(found->urls.begin(), found->urls.end());

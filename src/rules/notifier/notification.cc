@@ -13,9 +13,9 @@ void AppendPairs(std::string& out, const RuleLabels& pairs) {
   for (const auto& [name, value] : pairs) {
     if (!first) out += ',';
     first = false;
-    AppendJsonString(out, name);
+    AppendHtmlSafeJsonString(out, name);
     out += ':';
-    AppendJsonString(out, value);
+    AppendHtmlSafeJsonString(out, value);
   }
   out += '}';
 }
@@ -74,7 +74,7 @@ std::string ToJson(std::span<const Notification> notifications) {
     }
     out += "\"endsAt\":\"" + TimeText(notification.ends_at) + "\",\"startsAt\":\"" + TimeText(notification.starts_at);
     out += "\",\"generatorURL\":";
-    AppendJsonString(out, notification.generator_url);
+    AppendHtmlSafeJsonString(out, notification.generator_url);
     out += ",\"labels\":";
     AppendPairs(out, ToRuleLabels(notification.labels));
     out += '}';

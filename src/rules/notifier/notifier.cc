@@ -138,6 +138,8 @@ void Notifier::Stop() {
   {
     const std::lock_guard load_lock(load_mutex_);
     const std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    options_.logger.Info("Stopping notification manager...");
     stopped_ = true;
     sections.swap(sections_);
   }

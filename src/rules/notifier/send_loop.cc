@@ -39,6 +39,7 @@ SendLoop::SendLoop(Settings settings, net::HttpClient& client, MetricRegistry* m
 
 std::shared_ptr<SendLoop> SendLoop::Make(Settings settings, net::HttpClient& client, MetricRegistry* metrics,
                                          Logger logger) {
+  logger.Debug("Starting send loop", {{"alertmanager", settings.url}});
   return std::shared_ptr<SendLoop>(new SendLoop(std::move(settings), client, metrics, std::move(logger)));
 }
 
@@ -162,10 +163,11 @@ void SendLoop::Sent(size_t count, const Origins& origins, const Result<net::Http
 }
 
 void SendLoop::Stop() {
+  logger_.Debug("Stopping send loop", {{"alertmanager", settings_.url}});
   std::unique_lock lock(mutex_);
   stopping_ = true;
-  if (!settings_.limits.drain_on_shutdown && !queue_.empty()) {
-    logger_.Warn("Alert notification queue is not drained, dropping alerts",
+  if (!settings_.limits.drain_on_shutdown) {
+    logger_.Warn("Alert notification queue not drained on shutdown, dropping alerts",
                  {{"alertmanager", settings_.url}, {"count", queue_.size()}});
     DropFirst(queue_, queue_.size(), "dropped: the server ended");
   }
