@@ -1,7 +1,10 @@
 #include "rules/alerting_rule.h"
 
 #include <algorithm>
+#include <span>
 #include <unordered_set>
+
+#include "rules/template/go_format.h"
 
 namespace epi::rules {
 namespace {
@@ -110,8 +113,7 @@ class AlertingRule::Renderer {
     auto result = text.text->Expand(*data_, environment_);
     if (result) return std::move(*result);
     if (rule_.counters_.failures != nullptr) rule_.counters_.failures->Increment();
-    context_.logger.Warn("Expanding alert template failed",
-                         {{"alert", rule_.name()}, {"err", result.error().message()}});
+    LogFailure(result.error());
     return "<error expanding template: " + result.error().message() + ">";
   }
 
@@ -122,6 +124,17 @@ class AlertingRule::Renderer {
   }
 
  private:
+  void LogFailure(const Error& error) const {
+    const TemplateValue data[] = {LabelsValue(sample_.labels), context_.external_labels,
+                                  TemplateValue::Text(context_.external_url), SampleValue(sample_.v, sample_.h)};
+    constexpr size_t kMaxDataBytes = 64 << 10;
+    const auto text =
+        GoSprintf("{Labels:%v ExternalLabels:%v ExternalURL:%v Value:%v}", std::span(data), kMaxDataBytes);
+    context_.logger.Warn(
+        "Expanding alert template failed",
+        {{"alert", rule_.name()}, {"err", error.message()}, {"data", text ? *text : text.error().message()}});
+  }
+
   void Prepare() {
     data_ = AlertTemplateData(sample_.labels, context_.external_labels, context_.external_url,
                               SampleValue(sample_.v, sample_.h));

@@ -3,9 +3,12 @@
 #include <map>
 #include <thread>
 
+#include "model/number_format.h"
 #include "rules/group_metrics.h"
 #include "rules/journal/alert_journal.h"
+#include "rules/log_text.h"
 #include "rules/recording_rule.h"
+#include "rules/template/go_time.h"
 #include "storage/view.h"
 
 namespace epi::rules {
@@ -84,12 +87,16 @@ Result<std::unique_ptr<Group>> Group::Make(GroupSettings settings, const RuleOpt
   return group;
 }
 
-int64_t Group::SlotNs(int64_t now_ns) const {
+int64_t Group::SlotOffsetNs() const {
   const int64_t interval = settings_.interval_ms * 1'000'000;
   const Labels identity{{"name", settings_.spec.name}, {"file", settings_.file}};
-  const auto offset = static_cast<int64_t>(identity.PrometheusHash() % static_cast<uint64_t>(interval));
+  return static_cast<int64_t>(identity.PrometheusHash() % static_cast<uint64_t>(interval));
+}
+
+int64_t Group::SlotNs(int64_t now_ns) const {
+  const int64_t offset = SlotOffsetNs();
   const int64_t shifted = now_ns - offset;
-  return shifted - shifted % interval + offset;
+  return shifted - shifted % (settings_.interval_ms * 1'000'000) + offset;
 }
 
 void Group::CountMissed(int64_t slots) {
@@ -178,7 +185,8 @@ void Group::EvaluateRule(size_t index, RuleContext context) {
     if (metrics_ != nullptr) metrics_->failures.Increment();
     // A query that was canceled ends with the server; that is no failure to speak of.
     if (samples.error().code() != ErrorCode::kCanceled) {
-      Warn(index, "Evaluating rule failed", {"err", samples.error().message()});
+      LogRule(LogLevel::kWarn, index, "Evaluating rule failed",
+              {{"rule", RuleYaml(rule)}, {"err", samples.error().message()}});
     }
   }
   const double seconds = static_cast<double>(clock.Monotonic() - start) / kNsPerSecond;
@@ -237,34 +245,62 @@ void Group::Store(size_t index, std::vector<RuleSample> samples, const RuleConte
   if (!outcome) {
     rule.SetHealth(RuleHealth::kErr, outcome.error().message());
     if (metrics_ != nullptr) metrics_->failures.Increment();
-    Warn(index, "Rule sample appending failed", {"err", outcome.error().message()});
+    LogRule(LogLevel::kWarn, index, "Rule sample appending failed", {{"err", outcome.error().message()}});
     return;
   }
-  if (outcome->error.empty()) return;
-  rule.SetHealth(RuleHealth::kErr, outcome->error);
-  const auto dropped = [&](std::string_view text, uint32_t count) {
-    if (count > 0) Warn(index, text, {"num_dropped", count});
-  };
-  dropped("Error on ingesting out-of-order result from rule evaluation", outcome->out_of_order);
-  dropped("Error on ingesting too old result from rule evaluation", outcome->too_old);
-  dropped("Error on ingesting results from rule evaluation with different value but same timestamp",
-          outcome->duplicate);
-  dropped("Rule evaluation result discarded", outcome->other);
+  if (outcome->discarded.empty()) return;
+  rule.SetHealth(RuleHealth::kErr, outcome->discarded.back().error);
+  LogDiscarded(index, *outcome);
 }
 
-// The fields by which Prometheus's lines name a rule.
-void Group::Warn(size_t index, std::string_view text, const LogField& detail) const {
-  logger_.Warn(text, {{"file", settings_.file},
-                      {"group", settings_.spec.name},
-                      {"name", rules_[index]->name()},
-                      {"index", index},
-                      detail});
+// What is expected now and then is told in one line, each sample only to who debugs.
+void Group::LogDiscarded(size_t index, const WriteOutcome& outcome) const {
+  struct Expected {
+    RejectReason reason;
+    std::string_view text;
+    uint32_t count = 0;
+  };
+  Expected expected[] = {
+      {RejectReason::kOutOfOrder, "Error on ingesting out-of-order result from rule evaluation"},
+      {RejectReason::kTooOld, "Error on ingesting too old result from rule evaluation"},
+      {RejectReason::kDuplicate,
+       "Error on ingesting results from rule evaluation with different value but same timestamp"},
+  };
+  for (const WriteOutcome::Discarded& discarded : outcome.discarded) {
+    LogLevel level = LogLevel::kWarn;
+    for (Expected& kind : expected) {
+      if (discarded.reason != kind.reason) continue;
+      ++kind.count;
+      level = LogLevel::kDebug;
+    }
+    if (!logger_.enabled(level)) continue;
+    LogRule(level, index, "Rule evaluation result discarded",
+            {{"err", discarded.error}, {"sample", SampleText(*discarded.sample)}});
+  }
+  for (const Expected& kind : expected) {
+    if (kind.count > 0) LogRule(LogLevel::kWarn, index, kind.text, {{"num_dropped", kind.count}});
+  }
+}
+
+void Group::Log(LogLevel level, std::string_view text, std::initializer_list<LogField> details) const {
+  std::vector<LogField> fields{{"file", settings_.file}, {"group", settings_.spec.name}};
+  fields.insert(fields.end(), details.begin(), details.end());
+  logger_.Write(level, text, fields);
+}
+
+void Group::LogRule(LogLevel level, size_t index, std::string_view text,
+                    std::initializer_list<LogField> details) const {
+  std::vector<LogField> fields{{"name", rules_[index]->name()}, {"index", index}};
+  fields.insert(fields.end(), details.begin(), details.end());
+  fields.insert(fields.begin(), {{"file", settings_.file}, {"group", settings_.spec.name}});
+  logger_.Write(level, text, fields);
 }
 
 void Group::MarkStale(const std::vector<Labels>& series, TimestampMs now) {
   const std::lock_guard lock(write_mutex_);
   if (auto marked = writer_.MarkStale(series, now - settings_.query_offset_ms); !marked) {
-    logger_.Warn("Stale sample appending for previous configuration failed", {{"err", marked.error().message()}});
+    Log(LogLevel::kWarn, "Stale sample appending for previous configuration failed",
+        {{"err", marked.error().message()}});
   }
 }
 
@@ -316,6 +352,7 @@ void Group::RestoreIfDue() {
   restore_ = false;
   const double seconds = static_cast<double>(options_.clock->Monotonic() - start) / kNsPerSecond;
   if (metrics_ != nullptr) metrics_->last_restore_duration.Set(seconds);
+  Log(LogLevel::kDebug, "'for' state restoration completed", {{"duration_seconds", FormatFloatGeneral(seconds)}});
 }
 
 void Group::RestoreForState(TimestampMs now) {
@@ -328,7 +365,7 @@ void Group::RestoreForState(TimestampMs now) {
       if (view == nullptr) {
         auto opened = options_.storage->OpenView({now - options_.outage_tolerance_ms, now});
         if (!opened) {
-          logger_.Error("Failed to get Querier", {{"stage", "restore"}, {"err", opened.error().message()}});
+          Log(LogLevel::kError, "Failed to get Querier", {{"err", opened.error().message()}});
           return;
         }
         view = std::move(*opened);
@@ -340,6 +377,9 @@ void Group::RestoreForState(TimestampMs now) {
 }
 
 namespace {
+
+// Go's layout of that name.
+constexpr std::string_view kRfc850 = "Monday, 02-Jan-06 15:04:05 MST";
 
 // The last float of a series, when it has one that is no stale marker.
 struct LastSample {
@@ -355,9 +395,13 @@ void Group::RestoreRule(AlertingRule& rule, const View& view, TimestampMs now) {
   SelectHints hints;
   hints.range = {now - options_.outage_tolerance_ms, now};
   Budget budget("restore");
+  const auto failed = [&](std::string_view stage, const Error& error) {
+    Log(LogLevel::kError, "Failed to restore 'for' state",
+        {{"alertname", rule.name()}, {"stage", stage}, {"err", error.message()}});
+  };
   const auto selection = view.Select(matchers, hints, budget);
   if (!selection) {
-    logger_.Error("Failed to restore 'for' state", {{"alertname", rule.name()}, {"err", selection.error().message()}});
+    failed("Select", selection.error());
     return;
   }
   std::map<Labels, LastSample> found;
@@ -365,7 +409,7 @@ void Group::RestoreRule(AlertingRule& rule, const View& view, TimestampMs now) {
   for (size_t first = 0; first < (*selection)->size(); first += SeriesBatch::kMaxSeries) {
     const size_t count = std::min(SeriesBatch::kMaxSeries, (*selection)->size() - first);
     if (auto read = (*selection)->Read(first, count, batch); !read) {
-      logger_.Error("Failed to restore 'for' state", {{"alertname", rule.name()}, {"err", read.error().message()}});
+      failed("Iterator", read.error());
       return;
     }
     for (size_t i = 0; i < count; ++i) {
@@ -374,6 +418,10 @@ void Group::RestoreRule(AlertingRule& rule, const View& view, TimestampMs now) {
       const Labels labels = epi::ToLabels((*selection)->labels(first + i), view.symbols()).Without(kMetricName);
       found[labels] = {samples.t.back(), samples.v.back()};
     }
+  }
+  if (found.empty()) {
+    Log(LogLevel::kDebug, "No series found to restore the 'for' state of the alert rule", {{"alertname", rule.name()}});
+    return;
   }
   rule.ForEachAlert([&](Alert& alert) {
     const auto series = found.find(alert.labels);
@@ -390,7 +438,10 @@ void Group::RestoreRule(AlertingRule& rule, const View& view, TimestampMs now) {
       active_at += now - down_at;  // the outage does not count
     }
     alert.active_at = active_at;
-    logger_.Debug("'for' state restored", {{"alertname", rule.name()}, {"restored_time", active_at}});
+    Log(LogLevel::kDebug, "'for' state restored",
+        {{"alertname", rule.name()},
+         {"restored_time", FormatTime({active_at / 1000, 0}, kRfc850)},
+         {"labels", alert.labels.ToString()}});
   });
 }
 

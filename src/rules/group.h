@@ -49,6 +49,7 @@ class Group {
 
   // The latest evaluation time at or before `now_ns`: multiples of the interval, shifted by the group's place in it.
   int64_t SlotNs(int64_t now_ns) const;
+  int64_t SlotOffsetNs() const;  // the group's place in its interval
 
   // One iteration for the slot. By one thread at a time.
   void Iterate(TimestampMs slot, const GroupSurroundings& surroundings);
@@ -74,10 +75,13 @@ class Group {
   void EvaluateRule(size_t index, RuleContext context);
   void RestoreFromJournal(TimestampMs slot);
   void NoteEvents(const Rule& rule, RuleHealth before, TimestampMs time, std::vector<AlertEvent> events);
+  void LogDiscarded(size_t index, const WriteOutcome& outcome) const;
   void Store(size_t index, std::vector<RuleSample> samples, const RuleContext& context);
   void RestoreForState(TimestampMs now);
   void RestoreRule(AlertingRule& rule, const View& view, TimestampMs now);
-  void Warn(size_t index, std::string_view text, const LogField& detail) const;
+  // Lines that name the group, or a rule of it, in Prometheus's fields.
+  void Log(LogLevel level, std::string_view text, std::initializer_list<LogField> details) const;
+  void LogRule(LogLevel level, size_t index, std::string_view text, std::initializer_list<LogField> details) const;
 
   GroupSettings settings_;
   std::string key_;

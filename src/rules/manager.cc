@@ -166,6 +166,8 @@ void RuleManager::Start() {
 void RuleManager::Stop() {
   {
     const std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    options_.logger.Info("Stopping rule manager...");
     stopping_ = true;
     wake_.notify_all();
   }
@@ -176,6 +178,7 @@ void RuleManager::Stop() {
   running_ = false;
   lock.unlock();
   pool_.reset();
+  options_.logger.Info("Rule manager stopped");
 }
 
 void RuleManager::Loop() {
@@ -266,6 +269,7 @@ std::vector<GroupStatus> RuleManager::Groups() const {
     status.name = group.settings().spec.name;
     status.file = group.settings().file;
     status.interval_ms = group.settings().interval_ms;
+    status.slot_offset_ns = group.SlotOffsetNs();
     status.limit = group.settings().spec.limit;
     status.evaluation_seconds = group.status().evaluation_seconds;
     status.evaluated_ns = group.status().evaluated_ns;

@@ -58,23 +58,6 @@ TEST_F(GroupTest, RecordingRulesStoreUnderTheirName) {
   EXPECT_EQ(group->rules()[0]->outcome().health, RuleHealth::kOk);
 }
 
-TEST_F(GroupTest, LogLinesNameTheRule) {
-  std::vector<std::string> lines;
-  fixture_.options.logger = Logger::ToFunction(
-      LogLevel::kInfo, LogFormat::kLogfmt,
-      [](void* to, std::string_view line) { static_cast<std::vector<std::string>*>(to)->emplace_back(line); }, &lines);
-  auto group =
-      Make("  rules:\n  - record: fine\n    expr: up\n  - record: twice\n    expr: up\n    labels: {instance: x}\n");
-  Up(kStart, 1);
-  Up(kStart, 2, {{"__name__", "up"}, {"instance", "b"}});
-  group->Iterate(kStart, surroundings_);
-  ASSERT_EQ(lines.size(), 1u);
-  EXPECT_NE(lines[0].find("level=WARN"), std::string::npos) << lines[0];
-  EXPECT_NE(lines[0].find("msg=\"Evaluating rule failed\" file=f.yml group=g name=twice index=1 err="),
-            std::string::npos)
-      << lines[0];
-}
-
 // Of a recording rule, of an alerting rule and of a query in one of its templates.
 TEST_F(GroupTest, TheQueryLogNamesTheGroup) {
   testing::MemoryFileSystem files;
@@ -314,6 +297,9 @@ TEST_F(GroupTest, SlotsKeepTheirPlaceInTheInterval) {
   EXPECT_LE(slot, kStart * 1'000'000);
   EXPECT_GT(slot + kMinute * 1'000'000, kStart * 1'000'000);
   EXPECT_EQ(group->SlotNs(slot), slot);
+  // The place is the hash of the group's name and file.
+  EXPECT_EQ(group->SlotOffsetNs(), static_cast<int64_t>(Labels{{"file", "f.yml"}, {"name", "g"}}.PrometheusHash() %
+                                                        uint64_t{kMinute * 1'000'000}));
   EXPECT_EQ(group->SlotNs(slot + kMinute * 1'000'000 - 1), slot);
 }
 

@@ -13,24 +13,6 @@ void Queue(BatchAppender& appender, SeriesRef ref, const RuleSample& sample) {
   }
 }
 
-void Count(RejectReason reason, WriteOutcome& outcome) {
-  outcome.error = std::string(RejectReasonText(reason));
-  switch (reason) {
-    case RejectReason::kOutOfOrder:
-      ++outcome.out_of_order;
-      break;
-    case RejectReason::kTooOld:
-      ++outcome.too_old;
-      break;
-    case RejectReason::kDuplicate:
-      ++outcome.duplicate;
-      break;
-    default:
-      ++outcome.other;
-      break;
-  }
-}
-
 }  // namespace
 
 SampleWriter::SampleWriter(Storage& storage, std::string key) : storage_(storage), key_(std::move(key)) {}
@@ -56,14 +38,14 @@ Result<WriteOutcome> SampleWriter::Write(const std::vector<RuleSample>& samples,
   constexpr int kAttempts = 2;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     current.clear();
+    outcome.discarded.clear();
     for (const RuleSample& sample : samples) {
       const auto known = previous.find(sample.labels);
       SeriesRef ref = known != previous.end() && attempt == 0 ? known->second : kNoSeries;
       if (ref == kNoSeries) {
         auto made = appender->Intern(sample.labels);
         if (!made) {
-          ++outcome.other;
-          outcome.error = made.error().message();
+          outcome.discarded.push_back({&sample, std::nullopt, made.error().message()});
           continue;
         }
         ref = *made;
@@ -76,9 +58,11 @@ Result<WriteOutcome> SampleWriter::Write(const std::vector<RuleSample>& samples,
     }
     EPI_ASSIGN(const AppendReport report, appender->Commit(stale_time));
     // Looked up only when something went wrong.
-    std::unordered_map<SeriesRef, const Labels*> by_ref;
+    std::unordered_map<SeriesRef, const RuleSample*> by_ref;
     if (!report.dead.empty() || !report.refusals.empty()) {
-      for (const auto& [labels, ref] : current) by_ref.emplace(ref, &labels);
+      for (const RuleSample& sample : samples) {
+        if (const auto made = current.find(sample.labels); made != current.end()) by_ref.emplace(made->second, &sample);
+      }
     }
     const bool current_died =
         std::any_of(report.dead.begin(), report.dead.end(), [&](SeriesRef dead) { return by_ref.contains(dead); });
@@ -86,10 +70,9 @@ Result<WriteOutcome> SampleWriter::Write(const std::vector<RuleSample>& samples,
     for (const AppendReport::Refusal& refusal : report.refusals) {
       const auto series = by_ref.find(refusal.ref);
       if (series == by_ref.end()) continue;  // a stale marker: nothing is lost
-      Count(refusal.reason, outcome);
-      const auto stored = current.find(*series->second);
+      outcome.discarded.push_back({series->second, refusal.reason, std::string(refusal.text())});
+      current.erase(series->second->labels);
       by_ref.erase(series);
-      if (stored != current.end()) current.erase(stored);
     }
     break;
   }

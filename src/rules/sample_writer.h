@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -18,11 +19,12 @@ using SeriesSet = std::unordered_map<Labels, SeriesRef>;
 
 // What storage said to one rule's samples.
 struct WriteOutcome {
-  uint32_t out_of_order = 0;
-  uint32_t too_old = 0;
-  uint32_t duplicate = 0;
-  uint32_t other = 0;
-  std::string error;  // Prometheus's text for the first refusal of the last kind met; empty when all went in
+  struct Discarded {
+    const RuleSample* sample = nullptr;  // of those written
+    std::optional<RejectReason> reason;  // none: no series could be made for it
+    std::string error;                   // Prometheus's text
+  };
+  std::vector<Discarded> discarded;
 };
 
 // One group's way into storage. Not thread-safe.

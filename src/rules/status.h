@@ -30,6 +30,7 @@ struct GroupStatus {
   std::string file;
   std::vector<RuleStatus> rules;
   int64_t interval_ms = 0;
+  int64_t slot_offset_ns = 0;  // evaluations are at multiples of the interval and so much more
   int64_t limit = 0;
   double evaluation_seconds = 0;
   int64_t evaluated_ns = INT64_MIN;  // wall clock; INT64_MIN: never
