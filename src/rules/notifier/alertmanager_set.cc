@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "net/url.h"
+
 namespace epi::rules {
 namespace {
 
@@ -11,9 +13,12 @@ constexpr std::string_view kScheme = "__scheme__";
 constexpr std::string_view kPath = "__alerts_path__";
 
 std::string UrlOf(const LabelsBuilder& labels) {
-  std::string path(labels.Get(kPath));
-  if (!path.empty() && path.front() != '/') path.insert(0, 1, '/');
-  return std::string(labels.Get(kScheme)) + "://" + std::string(labels.Get(kAddress)) + path;
+  net::Url url;
+  url.scheme.assign(labels.Get(kScheme));
+  url.has_authority = true;
+  url.host.assign(labels.Get(kAddress));
+  url.path.assign(labels.Get(kPath));
+  return url.ToString();
 }
 
 }  // namespace
@@ -26,7 +31,7 @@ Result<FoundAlertmanagers> AlertmanagersOf(const discovery::TargetGroup& group,
     labels.Set(kScheme, config.scheme);
     labels.Set(kPath, AlertsPath(config.path_prefix, config.api_version));
     for (const LabelView& label : group.labels) {
-      if (labels.Get(label.name).empty()) labels.Set(label.name, label.value);
+      if (!target.Has(label.name)) labels.Set(label.name, label.value);
     }
     std::string before = UrlOf(labels);
     if (!Relabel(config.relabel_configs, labels)) {

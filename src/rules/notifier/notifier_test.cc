@@ -196,6 +196,21 @@ TEST_F(NotifierTest, StaticAlertmanagersGetRelabeledAlerts) {
   EXPECT_EQ(json::parse(requests[0].body)[0].at("labels").at("cluster"), "c");
 }
 
+// A group's labels win over the section's scheme and path, a target's own labels over its group's.
+TEST(AlertmanagersOf, LabelsSayWhereToPost) {
+  discovery::TargetGroup group;
+  group.targets = {Labels{{"__address__", "a:1"}}, Labels{{"__address__", "b:1"}, {"team", "own"}}};
+  group.labels = Labels{{"__alerts_path__", "odd path/here"}, {"__scheme__", "https"}, {"team", "group"}};
+  config::AlertmanagerConfig section;
+  section.path_prefix = "/am";
+  section.relabel_configs =
+      RelabelOf(json::parse(R"json([{"source_labels": ["team"], "regex": "own", "action": "drop"}])json"));
+  const auto found = AlertmanagersOf(group, section);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->urls, (std::vector<std::string>{"https://a:1/odd%20path/here"}));
+  EXPECT_EQ(found->dropped, (std::vector<std::string>{"https://b:1/odd%20path/here"}));
+}
+
 TEST_F(NotifierTest, SectionsThatGoAwayLoseTheirAlertmanagers) {
   Notifier notifier(options_);
   ASSERT_TRUE(notifier.Load(
