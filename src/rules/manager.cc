@@ -49,7 +49,9 @@ Result<std::vector<GroupSettings>> RuleManager::ReadFiles(const RuleConfig& conf
       RuleFileOutcome outcome = ParseRuleFile(*text, file_options);
       for (const std::string& error : outcome.errors) fail(path + ": " + error);
       if (outcome.file.has_more_documents) {
-        options_.logger.Warn("rule file has several documents, only the first is used", {{"file", path}});
+        options_.logger.Warn(
+            "Multiple document yaml rules files are not supported, only the first document is processed",
+            {{"file", path}});
       }
       for (RuleGroupSpec& spec : outcome.file.groups) {
         GroupSettings settings;
