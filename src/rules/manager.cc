@@ -183,13 +183,30 @@ void RuleManager::Stop() {
   options_.logger.Info("Rule manager stopped");
 }
 
+int64_t RuleManager::SyncJournal() {
+  if (options_.journal == nullptr || syncing_) return kLookAgainNs;
+  const MonotonicNs due = options_.journal->sync_due();
+  const MonotonicNs now = options_.clock->Monotonic();
+  if (due > now) return std::min(kLookAgainNs, due - now);
+  syncing_ = true;
+  pool_->Submit([this] {
+    options_.journal->Sync();
+    const std::lock_guard lock(mutex_);
+    syncing_ = false;
+    changed_ = true;
+    wake_.notify_all();
+  });
+  return kLookAgainNs;
+}
+
 void RuleManager::Loop() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     changed_ = false;
+    int64_t wait = SyncJournal();
     const int64_t now = options_.clock->NowNs();
     if (due_.empty() || due_.front().at_ns > now) {
-      const int64_t wait = due_.empty() ? kLookAgainNs : std::min(kLookAgainNs, due_.front().at_ns - now);
+      if (!due_.empty()) wait = std::min(wait, due_.front().at_ns - now);
       idle_.notify_all();
       options_.clock->WaitUntil(lock, wake_, options_.clock->Monotonic() + wait,
                                 [this] { return changed_ || stopping_; });
@@ -240,7 +257,8 @@ void RuleManager::AwaitQuiet() {
   changed_ = true;
   wake_.notify_all();
   idle_.wait(lock, [this] {
-    return stopping_ || (busy_ == 0 && !changed_ && (due_.empty() || due_.front().at_ns > options_.clock->NowNs()));
+    return stopping_ ||
+           (busy_ == 0 && !syncing_ && !changed_ && (due_.empty() || due_.front().at_ns > options_.clock->NowNs()));
   });
 }
 

@@ -78,6 +78,7 @@ class RuleManager {
   void StopRunner(const RunnerPtr& runner, std::unique_lock<std::mutex>& lock);
   void Retire(const RunnerPtr& runner);  // with mutex_ held
   void Loop();
+  int64_t SyncJournal();  // with mutex_ held; how long it need not be called again, in nanoseconds
   void Run(const Due& due);
 
   RuleOptions options_;
@@ -93,6 +94,7 @@ class RuleManager {
   bool loaded_ = false;                                    // guarded by mutex_: some Load succeeded
   bool running_ = false;                                   // guarded by mutex_
   bool stopping_ = false;                                  // guarded by mutex_
+  bool syncing_ = false;                                   // guarded by mutex_: the journal
   bool changed_ = false;                                   // guarded by mutex_: due_ has a new top
   std::unique_ptr<ThreadPool> pool_;
   std::thread thread_;

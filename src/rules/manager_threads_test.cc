@@ -4,6 +4,8 @@
 
 #include <atomic>
 
+#include "rules/journal/alert_journal.h"
+#include "testing/memory_file_system.h"
 #include "testing/rules_fixture.h"
 #include "testing/temp_dir.h"
 
@@ -71,6 +73,34 @@ TEST_F(ManagerTest, ReloadKeepsWhatIsTheSameAndTheStateOfWhatChanged) {
   const auto groups = manager_->Groups();
   ASSERT_EQ(groups.at(0).rules.size(), 2u);
   EXPECT_EQ(groups.at(0).rules.at(1).alerts.at(0).active_at, active_at);
+}
+
+// The alerts of one iteration are on the device a second later, though nothing else happens that minute.
+TEST_F(ManagerTest, TheJournalIsSyncedASecondAfterAnIteration) {
+  testing::MemoryFileSystem files;
+  AlertJournalOptions options;
+  options.directory = "/alerts";
+  auto journal = AlertJournal::Open(files, fixture_.clock, options, {});
+  ASSERT_TRUE(journal);
+  fixture_.options.journal = journal->get();
+  manager_ = std::make_unique<RuleManager>(fixture_.options);
+  Write("groups:\n- name: g\n  rules:\n  - {alert: A, expr: vector(1)}\n  - {alert: B, expr: vector(1)}\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Start();
+  Pass(kMinute);
+  EXPECT_NE((*journal)->sync_due(), INT64_MAX);
+  Pass(1000);
+  EXPECT_EQ((*journal)->sync_due(), INT64_MAX);
+  files.Restart(testing::MemoryFileSystem::Loss::kPower);
+  auto again = AlertJournal::Open(files, fixture_.clock, options, {});
+  ASSERT_TRUE(again);
+  for (const char* name : {"A", "B"}) {
+    const RuleId id{GroupKey(Path(), "g"), name, std::string(name) + "{}"};
+    const auto state = (*again)->StateOf(id);
+    ASSERT_EQ(state.size(), 1U) << name;
+    EXPECT_EQ(state[0].state, AlertState::kFiring);
+  }
+  manager_->Stop();
 }
 
 TEST_F(ManagerTest, BadFilesChangeNothing) {

@@ -225,7 +225,7 @@ void AlertJournal::Begin() {
   file_ = std::move(*opened);
   state_bytes_ = text.size();
   begun_ = synced_ = clock_.Monotonic();
-  dirty_ = false;
+  sync_due_ = INT64_MAX;
   RemoveOld();
 }
 
@@ -261,10 +261,12 @@ void AlertJournal::Append(const std::string& records) {
     file_.reset();  // what lies behind half a record would be lost
     return;
   }
-  dirty_ = true;
-  if (now - synced_ < kJournalSyncEveryNs) return;
+  if (now - synced_ < kJournalSyncEveryNs) {
+    sync_due_ = synced_ + kJournalSyncEveryNs;
+    return;
+  }
   synced_ = now;
-  dirty_ = false;
+  sync_due_ = INT64_MAX;
   if (auto synced = file_->Sync(); !synced) {
     logger_.Error("Alert journal cannot be synced", {{"err", synced.error().message()}});
     file_.reset();
@@ -326,10 +328,13 @@ void AlertJournal::Delivered(DeliveryRecord delivery) {
 
 void AlertJournal::Sync() {
   const std::lock_guard lock(mutex_);
-  if (file_ == nullptr || !dirty_) return;
-  dirty_ = false;
+  if (sync_due_ == INT64_MAX) return;
+  sync_due_ = INT64_MAX;
+  if (file_ == nullptr) return;
+  synced_ = clock_.Monotonic();
   if (auto synced = file_->Sync(); !synced) {
     logger_.Error("Alert journal cannot be synced", {{"err", synced.error().message()}});
+    file_.reset();  // what reached the device is not known: the next segment begins with the whole state
   }
 }
 

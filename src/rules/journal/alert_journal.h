@@ -1,10 +1,12 @@
 // What happened to alerts, on disk: the state that a restart goes on from, and the history of how it came about.
 //
 // Every change is written (to the system, not yet to the device) before anybody is told of the alert, so that a killed
-// process forgets nothing; once a second it is synced. Each segment begins with the state of all alerts, so the newest
-// one is enough to go on from and older ones are history only.
+// process forgets nothing; the device has it a second later, when whoever owns the journal heeds sync_due(). Each
+// segment begins with the state of all alerts, so the newest one is enough to go on from and older ones are history
+// only.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -76,6 +78,8 @@ class AlertJournal final : public DeliveryObserver {
   // Answers that say the same as the one before about the same phase of an alert are not written again.
   void Delivered(DeliveryRecord delivery) override;
   void Sync();
+  // When Sync() is to be called; INT64_MAX while there is nothing to sync. Does not wait for a sync under way.
+  MonotonicNs sync_due() const { return sync_due_.load(std::memory_order_relaxed); }
 
   // The oldest first. Reads all segments of the range; memory is that of the answer.
   Result<std::vector<HistoryEntry>> History(const HistoryQuery& query) const;
@@ -106,16 +110,16 @@ class AlertJournal final : public DeliveryObserver {
   State before_;  // what was found
 
   mutable std::mutex mutex_;
-  State state_;                          // guarded by mutex_
-  std::optional<TimestampMs> alive_;     // guarded by mutex_
-  std::unique_ptr<File> file_;           // guarded by mutex_; null when it could not be written
-  uint64_t number_ = 0;                  // guarded by mutex_; of the newest segment
-  uint64_t state_bytes_ = 0;             // guarded by mutex_; at the beginning of the segment
-  MonotonicNs begun_ = 0;                // guarded by mutex_
-  MonotonicNs synced_ = 0;               // guarded by mutex_
-  MonotonicNs noted_alive_ = INT64_MIN;  // guarded by mutex_
-  bool dirty_ = false;                   // guarded by mutex_
-  bool failing_ = false;                 // guarded by mutex_: the failure was logged
+  State state_;                                    // guarded by mutex_
+  std::optional<TimestampMs> alive_;               // guarded by mutex_
+  std::unique_ptr<File> file_;                     // guarded by mutex_; null when it could not be written
+  uint64_t number_ = 0;                            // guarded by mutex_; of the newest segment
+  uint64_t state_bytes_ = 0;                       // guarded by mutex_; at the beginning of the segment
+  MonotonicNs begun_ = 0;                          // guarded by mutex_
+  MonotonicNs synced_ = 0;                         // guarded by mutex_
+  MonotonicNs noted_alive_ = INT64_MIN;            // guarded by mutex_
+  std::atomic<MonotonicNs> sync_due_ = INT64_MAX;  // written with mutex_ held
+  bool failing_ = false;                           // guarded by mutex_: the failure was logged
 };
 
 }  // namespace epi::rules
