@@ -3,28 +3,22 @@
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
-#include <prometheus/summary.h>
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <variant>
 
+#include "base/clock.h"
 #include "base/file_system.h"
 #include "telemetry/native_buckets.h"
 #include "telemetry/process_metrics.h"
+#include "telemetry/summary_window.h"
 
 namespace epi {
 namespace {
-
-// A summary's quantiles look back this far, in this many steps, as client_golang's defaults.
-constexpr std::chrono::minutes kSummaryAge{10};
-constexpr int kSummarySteps = 5;
-constexpr double kSummaryError =
-    0.001;  // client_golang allows 0.05 at the median and less outside; this is never worse
 
 class CounterHandle final : public Counter {
  public:
@@ -79,23 +73,18 @@ class HistogramHandle final : public Observer {
 
 class SummaryHandle final : public Observer {
  public:
-  explicit SummaryHandle(const std::vector<double>& quantiles)
-      : summary_(WithErrors(quantiles), kSummaryAge, kSummarySteps) {}
-  void Observe(double value) override { summary_.Observe(value); }
+  explicit SummaryHandle(const std::vector<double>& quantiles) : quantiles_(quantiles), window_(quantiles) {}
+  void Observe(double value) override { window_.Observe(value, SystemClock().Monotonic()); }
   void Collect(MetricPoint& point) const {
-    const auto collected = summary_.Collect().summary;
-    point.sample_count = collected.sample_count;
-    point.sample_sum = collected.sample_sum;
-    for (const auto& quantile : collected.quantile) point.quantiles.emplace_back(quantile.quantile, quantile.value);
+    const auto shown = window_.Show(SystemClock().Monotonic());
+    point.sample_count = shown.count;
+    point.sample_sum = shown.sum;
+    for (size_t i = 0; i < quantiles_.size(); ++i) point.quantiles.emplace_back(quantiles_[i], shown.quantiles[i]);
   }
 
  private:
-  static prometheus::Summary::Quantiles WithErrors(const std::vector<double>& quantiles) {
-    prometheus::Summary::Quantiles out;
-    for (const double quantile : quantiles) out.emplace_back(quantile, kSummaryError);
-    return out;
-  }
-  mutable prometheus::Summary summary_;
+  const std::vector<double> quantiles_;
+  mutable SummaryWindow window_;
 };
 
 using AnyHandle = std::variant<std::unique_ptr<CounterHandle>, std::unique_ptr<GaugeHandle>,
