@@ -21,6 +21,7 @@
 #include "tsdb/head/column.h"
 #include "tsdb/head/run.h"
 #include "tsdb/head/series_table.h"
+#include "tsdb/head/unspilled_groups.h"
 #include "tsdb/wal/batch.h"
 
 namespace epi::tsdb {
@@ -133,7 +134,8 @@ struct GroupCounts {
 // readers whose view includes the announced number wait; others go on.
 class Group {
  public:
-  Group(uint32_t id, GroupIdentity identity, SeriesTable& series, const GroupOptions& options);
+  Group(uint32_t id, GroupIdentity identity, SeriesTable& series, UnspilledGroups& unspilled,
+        const GroupOptions& options);
 
   uint32_t id() const { return id_; }
   // Guarded by the head's creation lock.
@@ -196,12 +198,10 @@ class Group {
   // For whoever has the turn: series without a sample at or after `time` are forgotten and named in `gone`. Series that
   // never had a sample are left alone the first time.
   void CollectGone(TimestampMs time, std::vector<uint32_t>& gone);
-  // Runs that are in memory only, when there may be some.
-  std::vector<std::shared_ptr<const Run>> InMemoryRuns();
+  // Runs that are in memory only. Whenever there come to be some, the group is added to the unspilled ones.
+  std::vector<std::shared_ptr<const Run>> InMemoryRuns() const;
   // Puts the spilled form of a run in its place, unless it is gone.
   void ReplaceRun(const Run* in_memory, std::shared_ptr<const Run> spilled);
-  // InMemoryRuns has some again: spilling failed.
-  void KeepInMemoryRuns() { has_in_memory_runs_.store(true, std::memory_order_release); }
   // Deletions that still hide something.
   void AppendTombstones(std::vector<Batch::TombstoneRow>& rows) const;
   // --- for the snapshot of the head (docs/formats/snapshot.md) ---
@@ -294,6 +294,7 @@ class Group {
   const uint32_t id_;
   GroupIdentity identity_;
   SeriesTable& series_;
+  UnspilledGroups& unspilled_;
   const GroupOptions options_;
 
   mutable std::shared_mutex lock_;
@@ -320,8 +321,7 @@ class Group {
 
   mutable std::mutex turn_mutex_;
   mutable std::condition_variable turn_;
-  bool busy_ = false;  // guarded by turn_mutex_
-  std::atomic<bool> has_in_memory_runs_{false};
+  bool busy_ = false;                   // guarded by turn_mutex_
   std::atomic<uint64_t> announced_{0};  // set under lock_; 0 = nothing under way
 };
 

@@ -280,8 +280,8 @@ class Group::ImageReader {
         EPI_ASSIGN(auto run, Run::Open(std::string(in_.UvarintString())));
         if (run->group() != group_.id_) return BadImage("a run is another group's");
         if (InBlocks(run->range().max, run->last_lsn())) continue;
-        group_.has_in_memory_runs_.store(true, std::memory_order_release);
         group_.runs_.push_back({std::move(run), nullptr});
+        group_.unspilled_.Add(group_.id_);
         continue;
       }
       EPI_ASSIGN(const Run::Reference reference, Run::ReadReference(in_));
@@ -407,7 +407,6 @@ void Group::Forget() {
   phase_limit_ = FirstPhaseLimit();
   stale_series_ = phase_series_ = 0;
   newest_time_ = phase_newest_ = kNoTime;
-  has_in_memory_runs_.store(false, std::memory_order_release);
 }
 
 }  // namespace epi::tsdb

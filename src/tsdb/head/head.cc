@@ -69,7 +69,7 @@ Group& Head::PlaceForGroup(uint32_t id, const GroupIdentity& identity) {
   if (id < groups_.size()) {
     groups_[id]->Adopt(identity);
   } else {
-    groups_.Append(std::make_unique<Group>(id, identity, series_, options_.group));
+    groups_.Append(std::make_unique<Group>(id, identity, series_, unspilled_, options_.group));
   }
   return *groups_[id];
 }
@@ -264,8 +264,8 @@ Result<void> Head::RestoreGroup(uint32_t id, const GroupIdentity& identity) {
     return Fail(ErrorCode::kDataLoss, "group " + std::to_string(id) + " is out of range");
   // A lost definition leaves a group without a writer.
   while (groups_.size() < id)
-    groups_.Append(
-        std::make_unique<Group>(static_cast<uint32_t>(groups_.size()), GroupIdentity{}, series_, options_.group));
+    groups_.Append(std::make_unique<Group>(static_cast<uint32_t>(groups_.size()), GroupIdentity{}, series_, unspilled_,
+                                           options_.group));
   bool clean = true;
   const bool known_before = id < groups_.size() && groups_[id]->identity() == identity;
   if (id < groups_.size() && !known_before) {

@@ -204,6 +204,7 @@ class Head {
   const PostingsIndex& postings() const { return postings_; }
   Group& group(uint32_t id) const { return *groups_[id]; }
   size_t group_count() const { return groups_.size(); }
+  UnspilledGroups& unspilled_groups() { return unspilled_; }
   HeadCounters& mutable_counters() { return counters_; }
   // The series with these labels, made in `group` when it is new.
   Result<SeriesRef> Intern(Group& group, const Labels& labels);
@@ -254,6 +255,7 @@ class Head {
   SymbolTable symbols_;
   LabelStore labels_;
   SeriesTable series_;
+  UnspilledGroups unspilled_;
   LabelHashTable by_labels_;
   PostingsIndex postings_;
   ExemplarRing exemplars_;

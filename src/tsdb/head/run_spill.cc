@@ -67,12 +67,13 @@ Result<std::shared_ptr<const Run>> RunSpill::Write(const Run& run) {
 }
 
 Result<void> RunSpill::SpillAll(Head& head) {
-  for (size_t i = 0; i < head.group_count(); ++i) {
-    Group& group = head.group(static_cast<uint32_t>(i));
+  const std::vector<uint32_t> unspilled = head.unspilled_groups().Take();
+  for (size_t i = 0; i < unspilled.size(); ++i) {
+    Group& group = head.group(unspilled[i]);
     for (const auto& run : group.InMemoryRuns()) {
       auto spilled = Write(*run);
       if (!spilled) {
-        group.KeepInMemoryRuns();
+        for (; i < unspilled.size(); ++i) head.unspilled_groups().Add(unspilled[i]);
         return Fail(spilled.error().WithContext("spilling sealed samples"));
       }
       group.ReplaceRun(run.get(), std::move(*spilled));
