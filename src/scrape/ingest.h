@@ -11,51 +11,16 @@
 #include <vector>
 
 #include "base/result.h"
-#include "model/label_names.h"
-#include "model/relabel.h"
+#include "model/labels.h"
 #include "scrape/metadata_cache.h"
-#include "scrape/parse/exposition.h"
 #include "scrape/parse/format.h"
+#include "scrape/sample_rules.h"
 #include "scrape/series_cache.h"
 #include "scrape/start_synthesis.h"
 #include "scrape/timed_series.h"
 #include "storage/appender.h"
 
 namespace epi::scrape {
-
-// What a scrape pool's configuration says about samples. Shared by the pool's targets; immutable while in use.
-struct SampleRules {
-  bool honor_labels = false;
-  bool honor_timestamps = true;
-  bool track_timestamps_staleness = false;
-  NameScheme name_scheme = NameScheme::kUtf8;
-  std::vector<RelabelConfig> metric_relabel;
-  // 0 = no limit.
-  uint64_t sample_limit = 0;
-  uint64_t label_limit = 0;
-  uint64_t label_name_length_limit = 0;
-  uint64_t label_value_length_limit = 0;
-  uint64_t native_histogram_bucket_limit = 0;
-  double native_histogram_min_bucket_factor = 0;
-  // Past sample_limit known series go on and only new ones are refused, instead of failing the scrape. A new series
-  // gets a place only where the last stored body left one free, wherever it stands in the page.
-  bool drop_new_over_limit = false;
-  bool exemplars = false;           // storage keeps exemplars
-  bool start_timestamps = false;    // start timestamps are stored beside the samples
-  bool start_zero_samples = false;  // a new start timestamp puts a sample of zero there, before the sample itself
-  bool synthesize_starts = false;   // cumulative series without a start timestamp get one, see start_synthesis.h
-  bool append_metadata = false;     // metadata goes to storage with new series and on change
-  bool type_and_unit_labels = false;
-  bool validate_histograms = true;  // a native histogram that does not add up fails the scrape
-};
-
-// What the target itself decides (its __…__ labels may override the pool).
-struct HistogramRules {
-  bool scrape_native = false;
-  bool keep_classic = false;
-  bool convert_classic = false;
-  friend bool operator==(const HistogramRules&, const HistogramRules&) = default;
-};
 
 // Outcome of one body.
 struct IngestResult {
@@ -117,10 +82,5 @@ class SampleIngest {
   uint64_t last_appended_ = 0;  // against sample_limit, in the last body that was stored
   const std::shared_ptr<MetadataCache> metadata_;
 };
-
-// How exposed labels and target labels are brought together, before relabeling. `exposes_empty(name)`: the sample
-// carries the label with an empty value.
-Labels AttachTargetLabels(const Labels& exposed, const Labels& target_labels, bool honor_labels,
-                          const ExpositionParser& parser);
 
 }  // namespace epi::scrape
