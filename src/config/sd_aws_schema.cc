@@ -1,34 +1,7 @@
-#include <algorithm>
-
 #include "config/sd_other_configs.h"
 #include "config/sd_schema.h"
 
 namespace epi::config {
-
-template <>
-struct SdName<AwsSdConfig> {
-  static constexpr std::string_view kName = "aws";
-};
-template <>
-struct SdName<EcsSdConfig> {
-  static constexpr std::string_view kName = "ecs";
-};
-template <>
-struct SdName<ElasticacheSdConfig> {
-  static constexpr std::string_view kName = "elasticache";
-};
-template <>
-struct SdName<LightsailSdConfig> {
-  static constexpr std::string_view kName = "lightsail";
-};
-template <>
-struct SdName<MskSdConfig> {
-  static constexpr std::string_view kName = "msk";
-};
-template <>
-struct SdName<RdsSdConfig> {
-  static constexpr std::string_view kName = "rds";
-};
 
 EPI_SD_SCHEMA(AwsSdConfig, "aws.plain");
 EPI_SD_SCHEMA(EcsSdConfig, "aws.plain");
@@ -41,10 +14,7 @@ namespace {
 
 constexpr std::string_view kAwsRoles[] = {"ec2", "ecs", "elasticache", "lightsail", "msk", "rds"};
 
-Result<void> CheckAwsRole(std::string& role) {
-  if (std::find(std::begin(kAwsRoles), std::end(kAwsRoles), role) != std::end(kAwsRoles)) return {};
-  return InvalidSd("unknown AWS SD role " + SdQuoted(role));
-}
+Result<void> CheckAwsRole(std::string& role) { return CheckSdWord(role, kAwsRoles, "unknown AWS SD role "); }
 
 // Kinds that look for clusters.
 template <typename T>
@@ -67,6 +37,21 @@ std::span<const FieldSpec> ClusterFields() {
 }
 
 }  // namespace
+
+void AwsFiltersCodec::Read(YamlReader& reader, const YamlNode& node, std::vector<NamedFilter>& out) {
+  out.clear();
+  if (node.IsNull()) return;
+  if (!node.IsSequence()) return reader.WrongType(node, "[]*aws.Filter");
+  for (const YamlNode& item : node.items()) {
+    NamedFilter& filter = out.emplace_back();
+    if (item.IsNull()) continue;
+    if (item.IsMapping()) {
+      ReadFields(reader, item, &filter, Schema<NamedFilter>::Fields(), "aws.Filter");
+    } else {
+      reader.WrongType(item, "aws.Filter");
+    }
+  }
+}
 
 std::span<const FieldSpec> Schema<AwsSdConfig>::Fields() {
   using T = AwsSdConfig;

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "config/kubernetes_selector.h"
 #include "model/case_mapping.h"
-#include "net/url.h"
 
 namespace epi::config {
 
@@ -12,46 +10,12 @@ EPI_SD_SCHEMA(FileSdConfig, "file.plain");
 EPI_SD_SCHEMA(HttpSdConfig, "http.plain");
 EPI_SD_SCHEMA(DnsSdConfig, "dns.plain");
 EPI_SD_SCHEMA(ConsulSdConfig, "consul.plain");
-EPI_SD_SCHEMA(KubernetesSdConfig, "kubernetes.plain");
 EPI_SD_SCHEMA(DockerSdConfig, "moby.plain");
 EPI_SD_SCHEMA(DockerSwarmSdConfig, "moby.plain");
 EPI_SD_SCHEMA(NomadSdConfig, "nomad.plain");
 EPI_SD_SCHEMA(Ec2SdConfig, "aws.plain");
 
-template <>
-struct Schema<KubernetesNamespaces> {
-  static constexpr std::string_view kGoType = "kubernetes.plain";
-  static std::span<const FieldSpec> Fields();
-};
-template <>
-struct Schema<KubernetesSelector> {
-  static constexpr std::string_view kGoType = "kubernetes.SelectorConfig";
-  static constexpr std::string_view kGoListType = "[]kubernetes.SelectorConfig";
-  static std::span<const FieldSpec> Fields();
-};
-template <>
-struct Schema<KubernetesAttachMetadata> {
-  static constexpr std::string_view kGoType = "kubernetes.AttachMetadataConfig";
-  static std::span<const FieldSpec> Fields();
-};
-template <>
-struct Schema<StaticGroup> {
-  static constexpr std::string_view kGoType =
-      "struct { Targets []string \"yaml:\\\"targets\\\"\"; Labels model.LabelSet \"yaml:\\\"labels\\\"\" }";
-  static std::span<const FieldSpec> Fields();
-  static void SetDirectory(StaticGroup&, std::string_view) {}
-};
-
 namespace {
-
-constexpr char kNullGroup[] = "nil target group item found";
-constexpr std::string_view kKubernetesRoles[] = {"node", "pod", "service", "endpoints", "endpointslice", "ingress"};
-
-Result<void> CheckKubernetesRole(std::string& role) {
-  if (std::find(std::begin(kKubernetesRoles), std::end(kKubernetesRoles), role) != std::end(kKubernetesRoles))
-    return {};
-  return InvalidSd("unknown Kubernetes SD role " + SdQuoted(role));
-}
 
 // ^[^*]*(\*[^/]*)?\.(json|yml|yaml|JSON|YML|YAML)$
 bool IsFileSdPath(std::string_view path) {
@@ -64,156 +28,11 @@ bool IsFileSdPath(std::string_view path) {
   return star == std::string_view::npos || path.find('/', star) == std::string_view::npos;
 }
 
-struct RoleSelectors {
-  std::string_view role;
-  std::vector<std::string_view> selectors;
-};
-
-Result<void> CheckKubernetesSelectors(const KubernetesSdConfig& config) {
-  static const auto* const kAllowed = new std::vector<RoleSelectors>{
-      {"pod", {"pod", "node"}},
-      {"service", {"service"}},
-      {"endpointslice", {"pod", "service", "endpointslice"}},
-      {"endpoints", {"pod", "service", "endpoints"}},
-      {"node", {"node"}},
-      {"ingress", {"ingress"}},
-  };
-  std::vector<std::string_view> seen;
-  for (const auto& selector : config.selectors) {
-    if (std::find(seen.begin(), seen.end(), selector.role) != seen.end()) {
-      return InvalidSd("duplicated selector role: " + selector.role);
-    }
-    seen.push_back(selector.role);
-    for (const auto& row : *kAllowed) {
-      if (row.role != config.role) continue;
-      if (std::find(row.selectors.begin(), row.selectors.end(), selector.role) != row.selectors.end()) continue;
-      std::string list;
-      for (const auto& name : row.selectors) list += (list.empty() ? "" : ", ") + std::string(name);
-      return InvalidSd(config.role + " role supports only " + list + " selectors");
-    }
-    EPI_TRY(CheckFieldSelector(selector.field));
-    EPI_TRY(CheckLabelSelector(selector.label));
-  }
-  return {};
-}
-
-constexpr SdKind kBuiltKinds[] = {
-    MakeSdKind<ConsulSdConfig>("consul", "consul_sd_configs", true),
-    MakeSdKind<DnsSdConfig>("dns", "dns_sd_configs", true),
-    MakeSdKind<DockerSdConfig>("docker", "docker_sd_configs", true),
-    MakeSdKind<DockerSwarmSdConfig>("dockerswarm", "dockerswarm_sd_configs", true),
-    MakeSdKind<Ec2SdConfig>("ec2", "ec2_sd_configs", true),
-    MakeSdKind<FileSdConfig>("file", "file_sd_configs", true),
-    MakeSdKind<HttpSdConfig>("http", "http_sd_configs", true),
-    MakeSdKind<KubernetesSdConfig>("kubernetes", "kubernetes_sd_configs", true),
-    MakeSdKind<NomadSdConfig>("nomad", "nomad_sd_configs", true),
-};
-
-// The items of static_configs are read one by one and make up one configuration; this row is for the list as a whole.
-constexpr SdKind kStaticKind = {"static",
-                                "static_configs",
-                                true,
-                                nullptr,
-                                [](const void* config, const WriteOptions& options) {
-                                  return Codec<StaticSdConfig>::Write(*static_cast<const StaticSdConfig*>(config),
-                                                                      options);
-                                },
-                                [](void*, std::string_view) {}};
-
-std::vector<SdKind> MakeTable() {
-  std::vector<SdKind> out(std::begin(kBuiltKinds), std::end(kBuiltKinds));
-  out.push_back(kStaticKind);
-  for (const auto& kind : AwsSdKinds()) out.push_back(kind);
-  for (const auto& kind : OtherSdKinds()) out.push_back(kind);
-  std::sort(out.begin(), out.end(), [](const SdKind& a, const SdKind& b) { return a.key < b.key; });
-  return out;
-}
-
-bool ComesBefore(const SdConfig& a, const SdConfig& b) { return a.kind().key < b.kind().key; }
-
-// What Go calls a kind's configuration: SDConfig in a package of its name, but for some.
-std::string GoTypeOf(const SdKind& kind) {
-  static constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
-      {"docker", "moby.DockerSDConfig"},
-      {"dockerswarm", "moby.DockerSwarmSDConfig"},
-      {"ec2", "aws.EC2SDConfig"},
-      {"ecs", "aws.ECSSDConfig"},
-      {"elasticache", "aws.ElasticacheSDConfig"},
-      {"kuma", "xds.KumaSDConfig"},
-      {"lightsail", "aws.LightsailSDConfig"},
-      {"msk", "aws.MSKSDConfig"},
-      {"nerve", "zookeeper.NerveSDConfig"},
-      {"rds", "aws.RDSSDConfig"},
-      {"serverset", "zookeeper.ServersetSDConfig"},
-      {"static", "targetgroup.Group"},
-  };
-  for (const auto& [name, type] : kOthers) {
-    if (name == kind.name) return std::string(type);
-  }
-  return std::string(kind.name) + ".SDConfig";
-}
-
-void ReadStaticGroups(YamlReader& reader, const YamlNode& list, const SdKind& kind, SdConfigs& out) {
-  auto groups = std::make_shared<StaticSdConfig>();
-  for (const YamlNode& item : list.items()) Codec<StaticGroup>::Read(reader, item, groups->emplace_back());
-  if (!groups->empty()) out.emplace_back(kind, std::move(groups));
-}
-
 }  // namespace
-
-std::string SdQuoted(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
-  return out;
-}
-
-Result<void> CheckSdUrl(std::string_view text) {
-  const auto url = net::ParseUrl(text);
-  if (!url) return Fail(url.error());
-  return {};
-}
-
-Result<void> CheckSdHttpUrl(const std::string& text) {
-  if (text.empty()) return InvalidSd("URL is missing");
-  EPI_ASSIGN(const auto url, net::ParseUrl(text));
-  if (url.scheme != "http" && url.scheme != "https") return InvalidSd("URL scheme must be 'http' or 'https'");
-  if (url.host.empty()) return InvalidSd("host is missing in URL");
-  return {};
-}
-
-Result<void> CheckSdServerUrl(const std::string& text, std::string complaint) {
-  EPI_ASSIGN(const auto url, net::ParseUrl(text));
-  if (url.scheme.empty() || url.host.empty()) return InvalidSd(std::move(complaint));
-  return {};
-}
 
 std::span<const FieldSpec> Schema<NamedFilter>::Fields() {
   using T = NamedFilter;
   static constexpr FieldSpec kFields[] = {Key<T, &T::name>("name"), Key<T, &T::values>("values")};
-  return kFields;
-}
-
-void AwsFiltersCodec::Read(YamlReader& reader, const YamlNode& node, std::vector<NamedFilter>& out) {
-  out.clear();
-  if (node.IsNull()) return;
-  if (!node.IsSequence()) return reader.WrongType(node, "[]*aws.Filter");
-  for (const YamlNode& item : node.items()) {
-    NamedFilter& filter = out.emplace_back();
-    if (item.IsNull()) continue;
-    if (item.IsMapping()) {
-      ReadFields(reader, item, &filter, Schema<NamedFilter>::Fields(), "aws.Filter");
-    } else {
-      reader.WrongType(item, "aws.Filter");
-    }
-  }
-}
-
-std::span<const FieldSpec> Schema<StaticGroup>::Fields() {
-  using T = StaticGroup;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::targets>("targets"),
-      Key<T, &T::labels, LabelSetCodec>("labels", Omit::kEmpty),
-  };
   return kFields;
 }
 
@@ -327,73 +146,6 @@ void Schema<ConsulSdConfig>::SetDirectory(ConsulSdConfig& config, std::string_vi
   config::SetDirectory(config.http, d);
 }
 
-std::span<const FieldSpec> Schema<KubernetesNamespaces>::Fields() {
-  using T = KubernetesNamespaces;
-  static constexpr FieldSpec kFields[] = {Key<T, &T::own_namespace>("own_namespace"), Key<T, &T::names>("names")};
-  return kFields;
-}
-
-std::span<const FieldSpec> Schema<KubernetesSelector>::Fields() {
-  using T = KubernetesSelector;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::role, CheckedString<CheckKubernetesRole>>("role", Omit::kEmpty),
-      Key<T, &T::label>("label", Omit::kEmpty),
-      Key<T, &T::field>("field", Omit::kEmpty),
-  };
-  return kFields;
-}
-
-std::span<const FieldSpec> Schema<KubernetesAttachMetadata>::Fields() {
-  using T = KubernetesAttachMetadata;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::node>("node"), Key<T, &T::name_space>("namespace"), Key<T, &T::deployment>("deployment"),
-      Key<T, &T::job>("job"),   Key<T, &T::cronjob>("cronjob"),
-  };
-  return kFields;
-}
-
-std::span<const FieldSpec> Schema<KubernetesSdConfig>::Fields() {
-  using T = KubernetesSdConfig;
-  static constexpr FieldSpec kFields[] = {
-      Key<T, &T::api_server, Given<UrlCodec>>("api_server", Omit::kEmpty),
-      Key<T, &T::role, CheckedString<CheckKubernetesRole>>("role"),
-      Key<T, &T::kubeconfig_file>("kubeconfig_file"),
-      Inline<T, &T::http>(),
-      Key<T, &T::namespaces>("namespaces", Omit::kEmpty),
-      Key<T, &T::selectors>("selectors", Omit::kEmpty),
-      Key<T, &T::attach_metadata>("attach_metadata", Omit::kEmpty),
-  };
-  return kFields;
-}
-
-Result<void> Schema<KubernetesSdConfig>::Validate(KubernetesSdConfig& config) {
-  if (config.role.empty())
-    return InvalidSd("role missing (one of: pod, service, endpoints, endpointslice, node, ingress)");
-  EPI_TRY(ValidateHttpClientConfig(config.http));
-  const bool has_server = config.api_server.has_value();
-  const bool has_kubeconfig = !config.kubeconfig_file.empty();
-  const bool has_http = config.http != HttpClientConfig();
-  if (has_server && has_kubeconfig) return InvalidSd("cannot use 'kubeconfig_file' and 'api_server' simultaneously");
-  if (has_kubeconfig && has_http) {
-    return InvalidSd("cannot use a custom HTTP client configuration together with 'kubeconfig_file'");
-  }
-  if (!has_server && has_http) {
-    return InvalidSd("to use custom HTTP client configuration please provide the 'api_server' URL explicitly");
-  }
-  if (has_server && config.namespaces.own_namespace) {
-    return InvalidSd("cannot use 'api_server' and 'namespaces.own_namespace' simultaneously");
-  }
-  if (has_kubeconfig && config.namespaces.own_namespace) {
-    return InvalidSd("cannot use 'kubeconfig_file' and 'namespaces.own_namespace' simultaneously");
-  }
-  return CheckKubernetesSelectors(config);
-}
-
-void Schema<KubernetesSdConfig>::SetDirectory(KubernetesSdConfig& config, std::string_view directory) {
-  config::SetDirectory(config.http, directory);
-  config.kubeconfig_file = JoinDirectory(directory, config.kubeconfig_file);
-}
-
 std::span<const FieldSpec> Schema<DockerSdConfig>::Fields() {
   using T = DockerSdConfig;
   static constexpr FieldSpec kFields[] = {
@@ -496,90 +248,18 @@ void Schema<Ec2SdConfig>::SetDirectory(Ec2SdConfig& config, std::string_view d) 
   config::SetDirectory(config.http, d);
 }
 
-std::span<const SdKind> SdKinds() {
-  static const auto* const kTable = new std::vector<SdKind>(MakeTable());
-  return *kTable;
-}
-
-const SdKind* FindSdKind(std::string_view name) {
-  for (const auto& kind : SdKinds()) {
-    if (kind.name == name) return &kind;
-  }
-  return nullptr;
-}
-
-std::string SdConfig::Fingerprint() const {
-  std::string out(kind_->name);
-  return out + '\n' + Write({.redact = false}).Text();
-}
-
-bool ReadSdSection(YamlReader& reader, const YamlEntry& entry, SdConfigs& out) {
-  const auto kinds = SdKinds();
-  const auto kind =
-      std::find_if(kinds.begin(), kinds.end(), [&](const SdKind& row) { return row.key == entry.key.text(); });
-  if (kind == kinds.end()) return false;
-  if (entry.value.IsNull()) return true;
-  if (!entry.value.IsSequence()) {
-    reader.WrongType(entry.value, "[]*" + GoTypeOf(*kind));
-    return true;
-  }
-  for (const YamlNode& item : entry.value.items()) {
-    if (!item.IsNull()) continue;
-    reader.Refuse(Error(ErrorCode::kInvalid, "empty or null section in " + std::string(kind->key)));
-    return true;
-  }
-  if (kind->read == nullptr) {
-    ReadStaticGroups(reader, entry.value, *kind, out);
-  } else {
-    for (const YamlNode& item : entry.value.items()) out.emplace_back(*kind, kind->read(reader, item));
-  }
-  std::stable_sort(out.begin(), out.end(), ComesBefore);
-  return true;
-}
-
-void WriteSdSections(const SdConfigs& configs, const WriteOptions& options, YamlValue& mapping) {
-  for (size_t i = 0; i < configs.size();) {
-    const SdKind& kind = configs[i].kind();
-    if (kind.read == nullptr) {
-      mapping.Set(std::string(kind.key), configs[i++].Write(options));
-      continue;
-    }
-    YamlValue list = YamlValue::Sequence();
-    for (; i < configs.size() && &configs[i].kind() == &kind; ++i) list.Add(configs[i].Write(options));
-    mapping.Set(std::string(kind.key), std::move(list));
-  }
-}
-
-void SetDirectory(SdConfigs& configs, std::string_view directory) {
-  for (auto& config : configs) config.SetDirectory(directory);
-}
-
-Result<void> CheckStaticTargets(const SdConfigs& configs) {
-  for (const auto& config : configs) {
-    const auto* groups = config.Get<StaticSdConfig>();
-    if (groups == nullptr) continue;
-    for (const auto& group : *groups) {
-      for (const auto& target : group.targets) {
-        if (target.find('/') != std::string::npos) return InvalidSd(SdQuoted(target) + " is not a valid hostname");
-      }
-    }
-  }
-  return {};
-}
-
-Result<StaticGroup> ParseStaticGroup(std::string_view yaml) {
-  StaticGroup out;
-  EPI_TRY(ReadDocument(yaml, out));
-  return out;
-}
-
-Result<std::vector<StaticGroup>> ParseStaticGroups(std::string_view yaml) {
-  EPI_ASSIGN(const YamlDocument document, YamlDocument::Parse(yaml, DuplicateKeys::kKeep));
-  YamlReader reader;
-  std::vector<StaticGroup> out;
-  NoNullItems<kNullGroup>::Read(reader, document.root(), out);
-  EPI_TRY(reader.Finish());
-  return out;
+std::span<const SdKind> CommonSdKinds() {
+  static constexpr SdKind kKinds[] = {
+      MakeSdKind<ConsulSdConfig>("consul", "consul_sd_configs", true),
+      MakeSdKind<DnsSdConfig>("dns", "dns_sd_configs", true),
+      MakeSdKind<DockerSdConfig>("docker", "docker_sd_configs", true),
+      MakeSdKind<DockerSwarmSdConfig>("dockerswarm", "dockerswarm_sd_configs", true),
+      MakeSdKind<Ec2SdConfig>("ec2", "ec2_sd_configs", true),
+      MakeSdKind<FileSdConfig>("file", "file_sd_configs", true),
+      MakeSdKind<HttpSdConfig>("http", "http_sd_configs", true),
+      MakeSdKind<NomadSdConfig>("nomad", "nomad_sd_configs", true),
+  };
+  return kKinds;
 }
 
 }  // namespace epi::config

@@ -1,6 +1,8 @@
 // What the schemas of service discoveries share.
 #pragma once
 
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,9 @@ std::string SdQuoted(std::string_view text);
 Result<void> CheckSdUrl(std::string_view text);
 // http or https with a host, in the words of the http and puppetdb discoveries.
 Result<void> CheckSdHttpUrl(const std::string& text);
+// One of the words, or `complaint` and what it is instead.
+Result<void> CheckSdWord(const std::string& value, std::span<const std::string_view> words, std::string_view complaint);
+Result<void> RequireOneSdSecret(const std::string& secret, const std::string& file);
 // Scheme and host are there; else `text`, or Go's error when it is no URL.
 Result<void> CheckSdServerUrl(const std::string& url, std::string text);
 
@@ -62,8 +67,12 @@ constexpr SdKind MakeSdKind(std::string_view name, std::string_view key, bool bu
   return out;
 }
 
-// The rows of sd_aws_schema.cc and of sd_other_schema.cc.
+// The rows of each sd_*_schema.cc.
+std::span<const SdKind> CommonSdKinds();
+std::span<const SdKind> KubernetesSdKinds();
 std::span<const SdKind> AwsSdKinds();
-std::span<const SdKind> OtherSdKinds();
+std::span<const SdKind> CloudSdKinds();
+std::span<const SdKind> HosterSdKinds();
+std::span<const SdKind> RegistrySdKinds();
 
 }  // namespace epi::config
