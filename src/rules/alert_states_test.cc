@@ -179,6 +179,81 @@ TEST_F(AlertStatesTest, EvaluationsThatComeADayLateFindTheTimePassed) {
   }
 }
 
+// The clock is set back an hour in each state, with and without a restart. Times in the future are waited for; what
+// fires goes on firing.
+TEST_F(AlertStatesTest, AnHourBackNothingIsResolvedThatIsMet) {
+  constexpr int kBack = -60;
+  for (const bool restart : {false, true}) {
+    for (const int jump_after : {1, 2, 4}) {  // pending, firing, kept firing
+      SCOPED_TRACE(std::to_string(jump_after) + (restart ? " restarted" : ""));
+      fixture_.storage.Clear();
+      start_ = 0;
+      testing::MemoryFileSystem files;
+      AlertJournalOptions options;
+      options.directory = "/alerts";
+      auto journal = *AlertJournal::Open(files, fixture_.clock, options, {});
+      fixture_.options.journal = journal.get();
+      const std::string rule = "{alert: Down, expr: up == 0, for: 2m, keep_firing_for: 5m}";
+      Make(rule);
+      for (int i = 0; i <= jump_after; ++i) Step(i, i < 3);
+      Sent();
+      const auto before = Rule().ActiveAlerts().at(0);
+      EXPECT_EQ(before.state, jump_after < 2 ? AlertState::kPending : AlertState::kFiring);
+      fixture_.clock.StepWallMs(kBack * kStepMs);
+      fixture_.storage.Clear();
+      if (restart) {
+        group_.reset();
+        journal.reset();
+        journal = *AlertJournal::Open(files, fixture_.clock, options, {});
+        fixture_.options.journal = journal.get();
+        Make(rule);
+      }
+      for (int i = 1; i < 4; ++i) {
+        Step(jump_after + kBack + i, true);
+        const auto alerts = Rule().ActiveAlerts();
+        ASSERT_EQ(alerts.size(), 1U);
+        EXPECT_EQ(alerts[0].state, before.state);
+        EXPECT_EQ(alerts[0].active_at, before.active_at);
+        EXPECT_EQ(alerts[0].fired_at, before.fired_at);
+        EXPECT_EQ(Sent().find("resolved"), std::string::npos);
+      }
+      // The clock is right again, an hour and some minutes later.
+      Step(10, true);
+      EXPECT_EQ(Rule().ActiveAlerts().at(0).state, AlertState::kFiring);
+      Sent();
+      Step(11, false);
+      Step(16, false);
+      EXPECT_EQ(Sent(), "resolved");
+      EXPECT_EQ(Rule().state(), AlertState::kInactive);
+      group_.reset();
+      fixture_.options.journal = nullptr;
+    }
+  }
+}
+
+// A resolution is sent once, and again while it is remembered, also when the clock is set back behind it or far ahead.
+TEST_F(AlertStatesTest, ResolvedAlertsStayResolvedWhereverTheClockGoes) {
+  for (const int jump : {-60, 60 * 24}) {
+    SCOPED_TRACE(jump);
+    fixture_.storage.Clear();
+    start_ = 0;
+    Make("{alert: Down, expr: up == 0}");
+    Step(0, true);
+    Step(1, false);
+    EXPECT_EQ(Sent(), "firingresolved");
+    fixture_.storage.Clear();
+    fixture_.clock.StepWallMs(jump * kStepMs);
+    for (int i = 2; i < 5; ++i) {
+      Step(jump + i, false);
+      EXPECT_EQ(Rule().state(), AlertState::kInactive);
+      EXPECT_EQ(Sent(), "");
+    }
+    Step(jump + 5, true);
+    EXPECT_EQ(Rule().ActiveAlerts().at(0).active_at, At(jump + 5));
+    EXPECT_EQ(Sent(), "firing");
+  }
+}
+
 // The process is killed, or the power goes, at every change of the disk on the way from pending over firing, keeping
 // and met again to resolved.
 class CutAnywhere : public AlertStatesTest, public ::testing::WithParamInterface<testing::MemoryFileSystem::Loss> {};

@@ -205,9 +205,11 @@ void AlertingRule::AppendSamples(const Alert& alert, TimestampMs t, std::vector<
   out.push_back({std::move(for_state), t, static_cast<double>(seconds), nullptr});
 }
 
-// For an alert that fires although `for` has not passed: it was raised meanwhile.
+// For an alert that fires although `for` has not passed: it was raised meanwhile. Or it is the time before it fired,
+// because the clock was set back; then it fires on.
 void AlertingRule::ReturnToPendingIfDue(Alert& alert, const RuleContext& context) const {
   if (alert.state != AlertState::kFiring || context.time - alert.active_at >= hold_ms_) return;
+  if (alert.fired_at && context.time < *alert.fired_at) return;
   alert.state = AlertState::kPending;
   alert.fired_at.reset();
   alert.last_sent_at.reset();

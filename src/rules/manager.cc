@@ -11,6 +11,7 @@ namespace {
 
 // The wall clock may be set while we wait for it; at least this often it is looked at again.
 constexpr int64_t kLookAgainNs = 10'000'000'000;
+constexpr int64_t kManagerNsPerMs = 1'000'000;
 
 bool Later(int64_t a, int64_t b) { return a > b; }
 
@@ -134,10 +135,27 @@ void RuleManager::Schedule(Due due) {
   wake_.notify_all();
 }
 
+int64_t RuleManager::NextSlotNs(const Runner& runner, int64_t now_ns) const {
+  return runner.group->SlotNs(now_ns) + IntervalNs(runner);
+}
+
+void RuleManager::FollowClock(int64_t now_ns) {
+  latest_ns_ = std::max(latest_ns_, now_ns);
+  if (latest_ns_ - now_ns <= options_.outage_tolerance_ms * kManagerNsPerMs) return;
+  options_.logger.Warn("The clock was set back, rules are evaluated from its new time on",
+                       {{"seconds", (latest_ns_ - now_ns) / (1000 * kManagerNsPerMs)}});
+  latest_ns_ = now_ns;
+  for (Due& due : due_) {
+    due.at_ns =
+        std::min(due.at_ns, due.leftover ? now_ns + 2 * IntervalNs(*due.runner) : NextSlotNs(*due.runner, now_ns));
+    if (!due.leftover) due.runner->slot_ns = due.at_ns;
+  }
+  std::make_heap(due_.begin(), due_.end(), [](const Due& a, const Due& b) { return Later(a.at_ns, b.at_ns); });
+}
+
 void RuleManager::StartRunner(const RunnerPtr& runner) {
   runner->started = true;
-  const int64_t interval = runner->group->settings().interval_ms * 1'000'000;
-  runner->slot_ns = runner->group->SlotNs(options_.clock->NowNs()) + interval;
+  runner->slot_ns = NextSlotNs(*runner, options_.clock->NowNs());
   Schedule({runner->slot_ns, runner, false});
 }
 
@@ -153,7 +171,7 @@ void RuleManager::Retire(const RunnerPtr& runner) {
   runner->metrics.reset();
   if (runner->leftover.empty()) return;
   runner->gone_at = options_.clock->NowMs();
-  Schedule({options_.clock->NowNs() + 2 * runner->group->settings().interval_ms * 1'000'000, runner, true});
+  Schedule({options_.clock->NowNs() + 2 * IntervalNs(*runner), runner, true});
 }
 
 void RuleManager::Start() {
@@ -205,6 +223,7 @@ void RuleManager::Loop() {
     changed_ = false;
     int64_t wait = SyncJournal();
     const int64_t now = options_.clock->NowNs();
+    FollowClock(now);
     if (due_.empty() || due_.front().at_ns > now) {
       if (!due_.empty()) wait = std::min(wait, due_.front().at_ns - now);
       idle_.notify_all();
@@ -235,17 +254,20 @@ void RuleManager::Run(const Due& due) {
     runner->leftover.clear();
   } else {
     // The slot was set when the last iteration ended; later ones may have passed meanwhile.
-    const int64_t interval = group.settings().interval_ms * 1'000'000;
+    const int64_t interval = IntervalNs(*runner);
     const int64_t missed = (options_.clock->NowNs() - runner->slot_ns) / interval;
     if (missed > 0) {
       group.CountMissed(missed);
       runner->slot_ns += missed * interval;
     }
-    group.Iterate(runner->slot_ns / 1'000'000, *surroundings);
+    group.Iterate(runner->slot_ns / kManagerNsPerMs, *surroundings);
     group.RestoreIfDue();
     runner->slot_ns += interval;
   }
   const std::lock_guard lock(mutex_);
+  const int64_t now = options_.clock->NowNs();
+  FollowClock(now);
+  if (latest_ns_ == now) runner->slot_ns = std::min(runner->slot_ns, NextSlotNs(*runner, now));
   runner->busy = false;
   --busy_;
   if (!runner->stopped && !stopping_) Schedule({runner->slot_ns, runner, false});

@@ -28,6 +28,10 @@ struct RuleConfig {
 
 // Thread-safe. One thread watches the time, `threads` others evaluate groups; a group is never evaluated twice at a
 // time.
+//
+// When the wall clock is set back, the time that has been evaluated already is waited for: storage would refuse what
+// rules give, and alerts would be judged by the data of before. After a step of more than the outage tolerance it is
+// the time before the step that is taken to be wrong, and evaluation goes on from the new time.
 class RuleManager {
  public:
   explicit RuleManager(RuleOptions options);
@@ -65,6 +69,7 @@ class RuleManager {
     TimestampMs gone_at = 0;
   };
   using RunnerPtr = std::shared_ptr<Runner>;
+  static int64_t IntervalNs(const Runner& runner) { return runner.group->settings().interval_ms * 1'000'000; }
   struct Due {
     int64_t at_ns = 0;  // wall clock
     RunnerPtr runner;
@@ -78,7 +83,9 @@ class RuleManager {
   void StopRunner(const RunnerPtr& runner, std::unique_lock<std::mutex>& lock);
   void Retire(const RunnerPtr& runner);  // with mutex_ held
   void Loop();
-  int64_t SyncJournal();  // with mutex_ held; how long it need not be called again, in nanoseconds
+  int64_t NextSlotNs(const Runner& runner, int64_t now_ns) const;
+  void FollowClock(int64_t now_ns);  // with mutex_ held
+  int64_t SyncJournal();             // with mutex_ held; how long it need not be called again, in nanoseconds
   void Run(const Due& due);
 
   RuleOptions options_;
@@ -94,6 +101,7 @@ class RuleManager {
   bool loaded_ = false;                                    // guarded by mutex_: some Load succeeded
   bool running_ = false;                                   // guarded by mutex_
   bool stopping_ = false;                                  // guarded by mutex_
+  int64_t latest_ns_ = INT64_MIN;                          // guarded by mutex_: of the wall clock, since its last step
   bool syncing_ = false;                                   // guarded by mutex_: the journal
   bool changed_ = false;                                   // guarded by mutex_: due_ has a new top
   std::unique_ptr<ThreadPool> pool_;

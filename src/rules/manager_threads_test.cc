@@ -75,6 +75,33 @@ TEST_F(ManagerTest, ReloadKeepsWhatIsTheSameAndTheStateOfWhatChanged) {
   EXPECT_EQ(groups.at(0).rules.at(1).alerts.at(0).active_at, active_at);
 }
 
+// A small step back is waited for, as the samples of that time are there already; after a large one the new time
+// counts.
+TEST_F(ManagerTest, WhenTheClockIsSetBackAlertsFireOn) {
+  Write("groups:\n- name: g\n  rules:\n  - {alert: A, expr: vector(1), for: 2m}\n");
+  ASSERT_TRUE(manager_->Load(Config()));
+  manager_->Start();
+  for (int i = 0; i < 3; ++i) Pass(kMinute);
+  EXPECT_EQ(manager_->Groups().at(0).rules.at(0).state, AlertState::kFiring);
+  EXPECT_EQ(fixture_.alerts.Take().size(), 1U);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_total"), 3);
+
+  fixture_.clock.StepWallMs(-10 * kMinute);
+  for (int i = 0; i < 10; ++i) Pass(kMinute);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_total"), 3);
+  Pass(kMinute);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_total"), 4);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_missed_total"), 0);
+
+  fixture_.clock.StepWallMs(-120 * kMinute);
+  manager_->AwaitQuiet();  // it looks at the clock
+  for (int i = 0; i < 3; ++i) Pass(kMinute);
+  EXPECT_EQ(Metric("prometheus_rule_group_iterations_total"), 7);
+  EXPECT_LE(manager_->Groups().at(0).evaluated_ns / 1'000'000, fixture_.clock.NowMs());
+  EXPECT_EQ(manager_->Groups().at(0).rules.at(0).state, AlertState::kFiring);
+  for (const Alert& alert : fixture_.alerts.Take()) EXPECT_FALSE(alert.resolved_at);
+}
+
 // The alerts of one iteration are on the device a second later, though nothing else happens that minute.
 TEST_F(ManagerTest, TheJournalIsSyncedASecondAfterAnIteration) {
   testing::MemoryFileSystem files;
