@@ -4,7 +4,8 @@
     alertmanager.py SERVER_BINARY
 
 Groups are evaluated every second. The value of the alert's expression comes from this script's own target. Between pending and firing
-the server is killed with SIGKILL and started again: `for` goes on where it was. The history of the alert tells all of it at the end.
+the server is killed with SIGKILL and started again: `for` goes on where it was. The history of the alert tells all of it. At the end
+another alert is resolved while Alertmanager is down and the server is killed before it can say so: Alertmanager hears of it later.
 """
 import json
 import os
@@ -26,6 +27,8 @@ groups:
     for: %ds
     labels: {severity: page}
     annotations: {summary: '{{ $labels.part }} is broken: {{ $value }}', empty: ''}
+  - alert: Flash
+    expr: flash > 0
   - alert: Quiet
     expr: vector(0) > 1
 """ % FOR_SECONDS
@@ -54,12 +57,13 @@ class Target(HttpTarget):
 
     def __init__(self):
         self.broken = 1
+        self.flash = 0
         self.pages = []
         super().__init__()
 
     def answer(self, request):
         if request.command == "GET":
-            return f'broken{{part="a"}} {self.broken}\nbroken{{part="b"}} {self.broken}\n'
+            return f'broken{{part="a"}} {self.broken}\nbroken{{part="b"}} {self.broken}\nflash{{part="f"}} {self.flash}\n'
         body = json.loads(request.body)
         self.pages.append((body["status"], sorted(a["labels"]["part"] for a in body["alerts"] if a["status"] == body["status"])))
         return b""
@@ -90,9 +94,14 @@ def main():
         with open(rules, "w") as out:
             out.write(RULES)
         config = CONFIG % (rules, target.port, am_port)
-        with Process([alertmanager, f"--config.file={am_config}", f"--storage.path={folder}/am", "--cluster.listen-address=",
-                      f"--web.listen-address=127.0.0.1:{am_port}"], os.path.join(folder, "am.log")):
+
+        def start_alertmanager():
+            process = Process([alertmanager, f"--config.file={am_config}", f"--storage.path={folder}/am", "--cluster.listen-address=",
+                               f"--web.listen-address=127.0.0.1:{am_port}"], os.path.join(folder, "am.log"))
             wait_until("Alertmanager is up", lambda: fetch(am_port, "/api/v2/status"))
+            return process
+
+        with start_alertmanager() as first:
             flags = ["--rules.alert.resend-delay=1s"]
             with Server(binary, config, folder, *flags) as server:
                 server.wait_ready()
@@ -138,6 +147,17 @@ def main():
                 assert any(n["accepted"] and n["status"] == "firing" for n in events[2]["notifications"]), events[2]
                 assert any(n["accepted"] and n["status"] == "resolved" for n in events[4]["notifications"]), events[4]
                 assert events[2]["annotations"] == {"empty": "", "summary": "a is broken: 1"}, events[2]
+
+                target.flash = 1
+                wait_until("somebody is paged of the flash", lambda: ("firing", ["f"]) in target.pages)
+                assert first.stop() == 0
+                target.flash = 0
+                wait_until("the flash is over", lambda: states(server) == [])
+                server.kill()
+            assert ("resolved", ["f"]) not in target.pages
+            with start_alertmanager(), Server(binary, config, folder, *flags, port=port) as server:
+                wait_until("Alertmanager hears of it after all", lambda: ("resolved", ["f"]) in target.pages)
+                assert target.pages.count(("firing", ["f"])) == 1, target.pages
                 assert server.stop() == 0
     print(f"ok: fired after {took:.1f} s of {FOR_SECONDS}, pages {target.pages}")
 
