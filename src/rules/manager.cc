@@ -120,6 +120,7 @@ Result<void> RuleManager::Load(const RuleConfig& config) {
     options_.journal->KeepRules(ids);
   }
   runners_ = std::move(next);
+  config_ = config;
   loaded_ = true;
   for (const auto& entry : runners_) {
     if (running_ && !entry.second->started) StartRunner(entry.second);
@@ -295,6 +296,11 @@ std::vector<RuleManager::RunnerPtr> RuleManager::Ordered() const {
     return a->group->settings().spec.name < b->group->settings().spec.name;
   });
   return runners;
+}
+
+RuleConfig RuleManager::config() const {
+  const std::lock_guard lock(mutex_);
+  return config_;
 }
 
 std::vector<GroupSettings> RuleManager::Settings() const {

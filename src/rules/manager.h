@@ -50,6 +50,8 @@ class RuleManager {
 
   // By file, then by name.
   std::vector<GroupStatus> Groups() const;
+  // As last loaded.
+  RuleConfig config() const;
   // What the groups are made of, in the same order.
   std::vector<GroupSettings> Settings() const;
   // For tests: returns when everything that is due by now has been evaluated.
@@ -97,6 +99,7 @@ class RuleManager {
   std::map<std::string, RunnerPtr> runners_;               // by group key; guarded by mutex_
   std::vector<Due> due_;                                   // a heap, the earliest on top; guarded by mutex_
   std::shared_ptr<const GroupSurroundings> surroundings_;  // guarded by mutex_
+  RuleConfig config_;                                      // guarded by mutex_
   size_t busy_ = 0;                                        // guarded by mutex_
   bool loaded_ = false;                                    // guarded by mutex_: some Load succeeded
   bool running_ = false;                                   // guarded by mutex_

@@ -440,10 +440,18 @@ class PartRun {
   TemplateValue surroundings_;
 };
 
-uint64_t CountEvaluations(const std::vector<std::unique_ptr<Group>>& groups, TimestampMs start, TimestampMs end) {
+// Evaluation times are computed in nanoseconds of 64 bits, with room for intervals beside them.
+constexpr TimestampMs kFarthestTime = INT64_MAX / (2 * kBacktestNsPerMs);
+
+Result<uint64_t> CountEvaluations(const std::vector<std::unique_ptr<Group>>& groups, TimestampMs start, TimestampMs end,
+                                  uint64_t most) {
   uint64_t total = 0;
   for (const auto& group : groups) {
     total += static_cast<uint64_t>((end - start) / group->settings().interval_ms + 1) * group->rules().size();
+    if (total > most) {
+      return Fail(ErrorCode::kInvalid, "the rules would be evaluated more than " + std::to_string(most) +
+                                           " times: choose a shorter range, longer intervals or fewer rules");
+    }
   }
   return total;
 }
@@ -453,6 +461,9 @@ uint64_t CountEvaluations(const std::vector<std::unique_ptr<Group>>& groups, Tim
 Result<std::vector<BacktestRule>> RunBacktest(const std::vector<GroupSettings>& settings, TimestampMs start,
                                               TimestampMs end, const BacktestOptions& options) {
   if (end < start) return Fail(ErrorCode::kInvalid, "end of the backtest before its start");
+  if (start < -kFarthestTime || end > kFarthestTime) {
+    return Fail(ErrorCode::kInvalid, "rules can be evaluated between the years 1824 and 2116 only");
+  }
   // Groups are made for their rules; they are never iterated, so nothing is written.
   OverlayStorage unused(*options.storage);
   const StepQuerier parser(*options.engine, unused, options.stop);
@@ -475,7 +486,7 @@ Result<std::vector<BacktestRule>> RunBacktest(const std::vector<GroupSettings>& 
   }
   const BacktestPlan plan = PlanBacktest(groups);
   BacktestShared shared{options, start, end};
-  shared.total = CountEvaluations(groups, start, end);
+  EPI_ASSIGN(shared.total, CountEvaluations(groups, start, end, options.max_evaluations));
   std::mutex mutex;
   Result<void> outcome;
   const auto run = [&](size_t i) {

@@ -37,6 +37,7 @@ struct BacktestOptions {
   // thread at a time. An error ends the run. Null: nobody wants them.
   std::function<Result<void>(const RuleSample&)> record;
   uint64_t max_events = 1'000'000;         // kLimit beyond
+  uint64_t max_evaluations = 100'000'000;  // of all rules together; kInvalid beyond
   uint64_t max_bytes = uint64_t{1} << 30;  // of what recording rules give and others read; kLimit beyond
 };
 
@@ -53,7 +54,8 @@ struct BacktestRule {
 };
 
 // Every evaluation with start <= time <= end, beginning without any alert. In the order of the groups and their rules.
-// kInvalid for an expression that does not parse, kCanceled when stopped.
+// kInvalid for an expression that does not parse and for times or a number of evaluations out of bounds, kCanceled when
+// stopped.
 Result<std::vector<BacktestRule>> RunBacktest(const std::vector<GroupSettings>& groups, TimestampMs start,
                                               TimestampMs end, const BacktestOptions& options);
 

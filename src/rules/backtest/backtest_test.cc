@@ -202,6 +202,50 @@ groups:
 )");
 }
 
+// Templates read what other rules write, in other groups and behind them in the file.
+TEST_F(BacktestTest, QueriesOfTemplatesGiveWhatLiveEvaluationGives) {
+  ExpectLikeLive(R"yaml(
+groups:
+- name: asks
+  rules:
+  - alert: Down
+    expr: up == 0
+    labels: {busiest: '{{ with query "topk(1, job:requests:rate5m)" }}{{ . | first | label "job" }}{{ end }}'}
+    annotations:
+      sum: '{{ range query (printf "in_all:%s{job=%q}" "requests" $labels.job) }}{{ .Value }}{{ end }}'
+      others: '{{ query "count(ALERTS{alertname=\"Few\"})" | len }} {{ query "up == 0" | len }}'
+- name: records
+  rules:
+  - record: job:requests:rate5m
+    expr: sum by (job) (rate(requests_total[5m]))
+- name: later
+  rules:
+  - alert: Few
+    expr: sum by (job) (up) < 2
+    annotations: {rate: '{{ query "job:requests:rate5m offset 1m" | len }}'}
+)yaml");
+}
+
+TEST_F(BacktestTest, LimitsAndKeepingGiveWhatLiveEvaluationGives) {
+  ExpectLikeLive(R"yaml(
+groups:
+- name: limited
+  limit: 3
+  query_offset: 1m
+  rules:
+  - record: down
+    expr: up == 0
+  - alert: Down
+    expr: up == 0
+    for: 1m
+    keep_firing_for: 4m
+  - alert: Recorded
+    expr: down
+    keep_firing_for: 2m
+    annotations: {v: '{{ $value }}'}
+)yaml");
+}
+
 TEST_F(BacktestTest, PlansPutReadersBehindWhatTheyRead) {
   std::vector<std::unique_ptr<Group>> groups;
   for (const GroupSettings& one : SettingsOf(R"(

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "model/number_format.h"
+#include "net/url.h"
 #include "promql/engine/engine.h"
 #include "rules/backtest/backtest.h"
 #include "rules/manager.h"
@@ -19,12 +20,10 @@ namespace epi::web {
 namespace {
 
 constexpr int64_t kBacktestNsPerMs = 1'000'000;
-constexpr int64_t kDefaultIntervalMs = 60'000;
 
 // The groups of a rule file in the request, or the loaded ones that the parameters choose.
 Result<std::vector<rules::GroupSettings>> GroupsOf(Services& services, const net::Request& request) {
   std::vector<rules::GroupSettings> out;
-  const int64_t interval = services.engine == nullptr ? kDefaultIntervalMs : services.engine->default_step_ms();
   if (const std::string_view text = request.FormValue("rules"); !text.empty()) {
     rules::RuleFileOptions options;
     options.parser = services.parse_options;
@@ -32,21 +31,25 @@ Result<std::vector<rules::GroupSettings>> GroupsOf(Services& services, const net
     if (!outcome.ok()) {
       return Fail(InvalidParameter("rules", Error(ErrorCode::kInvalid, outcome.errors.front())));
     }
+    const rules::RuleConfig config =
+        services.rule_manager == nullptr ? rules::RuleConfig() : services.rule_manager->config();
     for (rules::RuleGroupSpec& spec : outcome.file.groups) {
       rules::GroupSettings& settings = out.emplace_back();
       settings.file = "backtest";
-      settings.interval_ms = spec.interval_ms == 0 ? interval : spec.interval_ms;
-      settings.query_offset_ms = spec.query_offset_ms.value_or(0);
+      settings.interval_ms = spec.interval_ms == 0 ? config.interval_ms : spec.interval_ms;
+      settings.query_offset_ms = spec.query_offset_ms.value_or(config.query_offset_ms);
       settings.spec = std::move(spec);
     }
     return out;
   }
-  if (services.rule_manager == nullptr) return out;
   const auto names = request.FormValues("rule_group[]");
-  for (rules::GroupSettings& settings : services.rule_manager->Settings()) {
+  std::vector<rules::GroupSettings> loaded;
+  if (services.rule_manager != nullptr) loaded = services.rule_manager->Settings();
+  for (rules::GroupSettings& settings : loaded) {
     const bool wanted = names.empty() || std::find(names.begin(), names.end(), settings.spec.name) != names.end();
     if (wanted) out.push_back(std::move(settings));
   }
+  if (out.empty() && !names.empty()) return Fail(ErrorCode::kNotFound, "no rule group is loaded under that name");
   return out;
 }
 
@@ -127,6 +130,7 @@ Result<void> ServeRulesBacktest(Services& services, const net::Request& request,
   options.storage = services.storage;
   options.pool = services.pool;
   options.external_url = services.options.external_url;
+  if (const auto external = net::ParseUrl(options.external_url)) options.path_prefix = external->path;
   if (services.external_labels) options.external_labels = services.external_labels();
   options.logger = services.logger;
   options.stop = request.stop;

@@ -1,7 +1,9 @@
 // Backtest, backfill and history of alerts through the API.
 #include <gtest/gtest.h>
 
+#include "rules/engine_querier.h"
 #include "rules/journal/alert_journal.h"
+#include "rules/manager.h"
 #include "testing/temp_dir.h"
 #include "testing/web_fixture.h"
 
@@ -65,6 +67,48 @@ TEST_F(RulesEndpointsTest, BacktestRefusesNonsense) {
   EXPECT_EQ(Ask("POST", "/api/v1/rules/backtest", "start=5&end=1").status, 400);
   EXPECT_EQ(Ask("POST", "/api/v1/rules/backtest", "rules=groups%3A%20%5B%7Bx%3A%201%7D%5D").status, 400);
   EXPECT_EQ(Ask("GET", "/api/v1/rules/backtest").status, 405);
+  const auto error = [this](const std::string& form) {
+    const Answer answer = Ask("POST", "/api/v1/rules/backtest", form);
+    return std::to_string(answer.status) + " " + answer.Json().value("error", "");
+  };
+  EXPECT_EQ(error("rule_group[]=nosuch"), "404 no rule group is loaded under that name");
+  const std::string rules = "&rules=" + net::EscapeQuery(kSlowRule);
+  EXPECT_EQ(
+      error("start=0&end=4000000000" + rules),
+      "400 the rules would be evaluated more than 100000000 times: choose a shorter range, longer intervals or fewer "
+      "rules");
+  for (const char* range : {"start=0&end=1e18", "start=-1e18&end=0", "start=-1e300&end=1e300"}) {
+    EXPECT_EQ(error(range + rules), "400 rules can be evaluated between the years 1824 and 2116 only") << range;
+  }
+}
+
+// Rules in the request are evaluated as they would be when loaded.
+TEST_F(RulesEndpointsTest, BacktestedRulesFollowTheConfiguration) {
+  const promql::Engine engine{promql::EngineOptions()};
+  const rules::EngineQuerier querier(engine, storage);
+  rules::RuleOptions options;
+  options.storage = &storage;
+  options.querier = &querier;
+  options.files = &PosixFileSystem();
+  options.clock = &clock;
+  rules::RuleManager manager(options);
+  rules::RuleConfig config;
+  config.interval_ms = 120'000;
+  config.query_offset_ms = 60'000;
+  ASSERT_TRUE(manager.Load(config));
+  services.rule_manager = &manager;
+  services.options.external_url = "http://localhost/under";
+  const std::string form =
+      "start=60&end=900&rules=" +
+      net::EscapeQuery(
+          "groups: [{name: g, rules: [{alert: A, expr: 'time()', annotations: {at: '{{ now }}', of: "
+          "'{{ $value }}', under: '{{ pathPrefix }}'}}]}]");
+  const json rule = Data(Ask("POST", "/api/v1/rules/backtest", form))["rules"][0];
+  EXPECT_EQ(rule["evaluations"], 7);
+  const json annotations = rule["events"][0]["annotations"];
+  EXPECT_EQ(std::stod(annotations["at"].get<std::string>()) - std::stod(annotations["of"].get<std::string>()), 60);
+  EXPECT_EQ(annotations["under"], "/under");
+  services.rule_manager = nullptr;
 }
 
 TEST_F(RulesEndpointsTest, BackfillNeedsTheAdminApi) {
