@@ -51,14 +51,14 @@ Result<FoundAlertmanagers> AlertmanagersOf(const discovery::TargetGroup& group,
 
 AlertmanagerSet::AlertmanagerSet(const config::AlertmanagerConfig& config,
                                  std::shared_ptr<const net::HttpProfile> profile, net::HttpClient& client,
-                                 NotifierLimits limits, MetricRegistry* metrics, Logger logger,
-                                 DeliveryObserver* observer, const Clock* clock,
+                                 NotifierLimits limits, std::shared_ptr<AlertmanagerMetricsTable> metrics,
+                                 Logger logger, DeliveryObserver* observer, const Clock* clock,
                                  std::unique_ptr<discovery::AwsSigner> signer)
     : config_(config),
       profile_(std::move(profile)),
       client_(client),
       limits_(limits),
-      metrics_(metrics),
+      metrics_(std::move(metrics)),
       logger_(std::move(logger)),
       observer_(observer),
       clock_(clock),
@@ -96,9 +96,12 @@ void AlertmanagerSet::Sync(const discovery::TargetGroups& groups) {
   }
   Forget();
   for (const std::string& url : urls) {
-    if (loops_.contains(url)) continue;
+    if (loops_.contains(url)) {
+      logger_.Debug("Alertmanager already has send loop running, skipping", {{"alertmanager", url}});
+      continue;
+    }
     SendLoop::Settings settings{url, profile_, config_.timeout, limits_, observer_, clock_, signer_.get()};
-    loops_.emplace(url, SendLoop::Make(std::move(settings), client_, metrics_, logger_));
+    loops_.emplace(url, SendLoop::Make(std::move(settings), client_, metrics_->Of(url), logger_));
   }
 }
 

@@ -28,8 +28,8 @@ class AlertmanagerSet {
  public:
   // `client` outlives it. `signer` is there when requests have to be signed for AWS.
   AlertmanagerSet(const config::AlertmanagerConfig& config, std::shared_ptr<const net::HttpProfile> profile,
-                  net::HttpClient& client, NotifierLimits limits, MetricRegistry* metrics, Logger logger,
-                  DeliveryObserver* observer = nullptr, const Clock* clock = nullptr,
+                  net::HttpClient& client, NotifierLimits limits, std::shared_ptr<AlertmanagerMetricsTable> metrics,
+                  Logger logger, DeliveryObserver* observer = nullptr, const Clock* clock = nullptr,
                   std::unique_ptr<discovery::AwsSigner> signer = nullptr);
   ~AlertmanagerSet();
   // All groups there are now. Loops of Alertmanagers that stay go on undisturbed.
@@ -48,7 +48,7 @@ class AlertmanagerSet {
   std::shared_ptr<const net::HttpProfile> profile_;
   net::HttpClient& client_;
   NotifierLimits limits_;
-  MetricRegistry* metrics_;
+  const std::shared_ptr<AlertmanagerMetricsTable> metrics_;
   Logger logger_;
   DeliveryObserver* observer_;
   const Clock* clock_;

@@ -20,6 +20,7 @@ std::string FingerprintOf(const config::AlertmanagerConfig& section) {
 
 Notifier::Notifier(NotifierOptions options)
     : options_(std::move(options)),
+      metrics_(AlertmanagerMetricsTable::Make(*options_.metrics)),
       discovered_(options_.metrics->AddGauge("prometheus_notifications_alertmanagers_discovered",
                                              "The number of alertmanagers discovered and active.")),
       discoveries_(*options_.metrics, "notify") {
@@ -50,7 +51,7 @@ Result<std::unique_ptr<Notifier::Section>> Notifier::MakeSection(const config::A
   auto section = std::make_unique<Section>();
   section->fingerprint = std::move(fingerprint);
   section->set =
-      std::make_shared<AlertmanagerSet>(config, std::move(profile), *options_.client, options_.limits, options_.metrics,
+      std::make_shared<AlertmanagerSet>(config, std::move(profile), *options_.client, options_.limits, metrics_,
                                         options_.logger, options_.deliveries, options_.clock, std::move(signer));
   const discovery::DiscoveryParts parts{*options_.client,        *options_.files,   *options_.clock,
                                         options_.logger,         *options_.metrics, name,

@@ -59,6 +59,7 @@ class Notifier final : public AlertSink {
   void CountDiscovered();
 
   NotifierOptions options_;
+  const std::shared_ptr<AlertmanagerMetricsTable> metrics_;
   Gauge& discovered_;
   discovery::ManagerMetrics discoveries_;
   std::mutex load_mutex_;  // one Load at a time; taken before mutex_

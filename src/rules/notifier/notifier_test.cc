@@ -89,7 +89,7 @@ class NotifierTest : public ::testing::Test {
     options_.external_url = "http://host";
   }
   std::shared_ptr<SendLoop> Loop(NotifierLimits limits = {}) {
-    return SendLoop::Make({kUrl, nullptr, 10'000, limits}, client_, &registry_, {});
+    return SendLoop::Make({kUrl, nullptr, 10'000, limits}, client_, metrics_->Of(kUrl), {});
   }
   double Metric(const std::string& name) { return registry_.AddCounter(name, "", {{"alertmanager", kUrl}}).Value(); }
   // How many requests were timed, by the summary and by the histogram.
@@ -112,6 +112,7 @@ class NotifierTest : public ::testing::Test {
   testing::SimulatedClock clock_;
   testing::FakeHttpClient client_;
   MetricRegistry registry_;
+  std::shared_ptr<AlertmanagerMetricsTable> metrics_ = AlertmanagerMetricsTable::Make(registry_);
   NotifierOptions options_;
 };
 
@@ -209,6 +210,26 @@ TEST(AlertmanagersOf, LabelsSayWhereToPost) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->urls, (std::vector<std::string>{"https://a:1/odd%20path/here"}));
   EXPECT_EQ(found->dropped, (std::vector<std::string>{"https://b:1/odd%20path/here"}));
+}
+
+// The section changes, its Alertmanager does not: its metrics stay in sight, whichever of the two loops comes first.
+TEST_F(NotifierTest, ReplacedSectionsKeepTheMetricsInSight) {
+  client_.Script(kUrl, "");
+  const auto shown = [&] {
+    return registry_.Expose(MetricRegistry::Format::kText004)
+               .find("prometheus_notifications_sent_total{alertmanager=\"" + std::string(kUrl)) != std::string::npos;
+  };
+  auto before = Loop();
+  auto after = Loop();
+  before->Add({Named("1")});
+  before->Stop();
+  before.reset();
+  EXPECT_TRUE(shown());
+  after->Add({Named("2")});
+  EXPECT_EQ(Metric("prometheus_notifications_sent_total"), 2);
+  after->Stop();
+  after.reset();
+  EXPECT_FALSE(shown());
 }
 
 TEST_F(NotifierTest, SectionsThatGoAwayLoseTheirAlertmanagers) {

@@ -3,44 +3,14 @@
 #include <algorithm>
 
 namespace epi::rules {
-namespace {
+SendLoop::SendLoop(Settings settings, net::HttpClient& client, std::shared_ptr<AlertmanagerMetrics> metrics,
+                   Logger logger)
+    : settings_(std::move(settings)), client_(client), logger_(std::move(logger)), metrics_(std::move(metrics)) {}
 
-constexpr const char* kSent = "prometheus_notifications_sent_total";
-constexpr const char* kErrors = "prometheus_notifications_errors_total";
-constexpr const char* kDropped = "prometheus_notifications_dropped_total";
-constexpr const char* kLatency = "prometheus_notifications_latency_seconds";
-constexpr const char* kLatencyHistogram = "prometheus_notifications_latency_histogram_seconds";
-constexpr const char* kQueueLength = "prometheus_notifications_queue_length";
-
-}  // namespace
-
-AlertmanagerMetrics::AlertmanagerMetrics(MetricRegistry& metric_registry, const std::string& url)
-    : registry(metric_registry),
-      labels{{"alertmanager", url}},
-      sent(registry.AddCounter(kSent, "Total number of alerts sent.", labels)),
-      errors(registry.AddCounter(kErrors, "Total number of sent alerts affected by errors.", labels)),
-      dropped(registry.AddCounter(
-          kDropped, "Total number of alerts dropped due to errors when sending to Alertmanager.", labels)),
-      latency(registry.AddSummary(kLatency, "Latency quantiles for sending alert notifications.", {0.5, 0.9, 0.99},
-                                  labels)),
-      latency_histogram(registry.AddNativeHistogram(
-          kLatencyHistogram, "Latency histogram for sending alert notifications.", {.01, .1, 1, 10}, labels)),
-      queue_length(registry.AddGauge(kQueueLength, "The number of alert notifications in the queue.", labels)) {}
-
-AlertmanagerMetrics::~AlertmanagerMetrics() {
-  for (const char* name : {kSent, kErrors, kDropped, kLatency, kLatencyHistogram, kQueueLength})
-    registry.Remove(name, labels);
-}
-
-SendLoop::SendLoop(Settings settings, net::HttpClient& client, MetricRegistry* metrics, Logger logger)
-    : settings_(std::move(settings)), client_(client), logger_(std::move(logger)) {
-  if (metrics != nullptr) metrics_ = std::make_unique<AlertmanagerMetrics>(*metrics, settings_.url);
-}
-
-std::shared_ptr<SendLoop> SendLoop::Make(Settings settings, net::HttpClient& client, MetricRegistry* metrics,
-                                         Logger logger) {
+std::shared_ptr<SendLoop> SendLoop::Make(Settings settings, net::HttpClient& client,
+                                         std::shared_ptr<AlertmanagerMetrics> metrics, Logger logger) {
   logger.Debug("Starting send loop", {{"alertmanager", settings.url}});
-  return std::shared_ptr<SendLoop>(new SendLoop(std::move(settings), client, metrics, std::move(logger)));
+  return std::shared_ptr<SendLoop>(new SendLoop(std::move(settings), client, std::move(metrics), std::move(logger)));
 }
 
 void SendLoop::Drop(size_t count) {

@@ -12,9 +12,9 @@
 #include "discovery/aws_signer.h"
 #include "net/http_client.h"
 #include "rules/journal/alert_journal.h"
+#include "rules/notifier/alertmanager_metrics.h"
 #include "rules/notifier/notification.h"
 #include "telemetry/log.h"
-#include "telemetry/metrics.h"
 
 namespace epi::rules {
 
@@ -22,22 +22,6 @@ struct NotifierLimits {
   size_t queue_capacity = 10'000;  // alerts for one Alertmanager; the oldest make room
   size_t batch_size = 256;         // alerts in one request
   bool drain_on_shutdown = true;   // what is queued is sent before the end, not dropped
-};
-
-// Of one Alertmanager; removed with it.
-struct AlertmanagerMetrics {
-  AlertmanagerMetrics(MetricRegistry& metric_registry, const std::string& url);
-  ~AlertmanagerMetrics();
-  AlertmanagerMetrics(const AlertmanagerMetrics&) = delete;
-  AlertmanagerMetrics& operator=(const AlertmanagerMetrics&) = delete;
-  MetricRegistry& registry;
-  MetricLabels labels;
-  Counter& sent;
-  Counter& errors;
-  Counter& dropped;
-  Observer& latency;
-  Observer& latency_histogram;
-  Gauge& queue_length;
 };
 
 // Thread-safe. Held by shared pointers: a request in flight holds one too.
@@ -55,8 +39,8 @@ class SendLoop : public std::enable_shared_from_this<SendLoop> {
     discovery::AwsSigner* signer = nullptr;
   };
   // `client` outlives it. `metrics` may be null.
-  static std::shared_ptr<SendLoop> Make(Settings settings, net::HttpClient& client, MetricRegistry* metrics,
-                                        Logger logger);
+  static std::shared_ptr<SendLoop> Make(Settings settings, net::HttpClient& client,
+                                        std::shared_ptr<AlertmanagerMetrics> metrics, Logger logger);
 
   void Add(std::vector<Notification> notifications);
   // Nothing is taken any more; what is queued is sent or dropped. Returns at once.
@@ -67,7 +51,7 @@ class SendLoop : public std::enable_shared_from_this<SendLoop> {
   const std::string& url() const { return settings_.url; }
 
  private:
-  SendLoop(Settings settings, net::HttpClient& client, MetricRegistry* metrics, Logger logger);
+  SendLoop(Settings settings, net::HttpClient& client, std::shared_ptr<AlertmanagerMetrics> metrics, Logger logger);
   void SendNext(std::unique_lock<std::mutex>& lock);
   using Origins = std::vector<std::shared_ptr<const NotificationOrigin>>;
   void Sent(size_t count, const Origins& origins, const Result<net::HttpResponse>& result);
@@ -80,7 +64,7 @@ class SendLoop : public std::enable_shared_from_this<SendLoop> {
   Settings settings_;
   net::HttpClient& client_;
   Logger logger_;
-  std::unique_ptr<AlertmanagerMetrics> metrics_;
+  const std::shared_ptr<AlertmanagerMetrics> metrics_;
   mutable std::mutex mutex_;
   std::condition_variable idle_;
   std::deque<Notification> queue_;  // guarded by mutex_
