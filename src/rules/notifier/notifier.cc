@@ -1,6 +1,7 @@
 #include "rules/notifier/notifier.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "config/config_schema.h"
 
@@ -16,7 +17,34 @@ std::string FingerprintOf(const config::AlertmanagerConfig& section) {
   return config::Codec<config::Config>::Write(whole, options).Text();
 }
 
+std::string NameOfSection(size_t place) { return "config-" + std::to_string(place); }
+
 }  // namespace
+
+// How many targets the discoveries of a section have found, under the name of its place in the configuration: a reload
+// may move it. Thread-safe.
+class Notifier::TargetCount {
+ public:
+  TargetCount(discovery::ManagerMetrics& metrics, const Clock& clock, std::string name)
+      : metrics_(metrics), clock_(clock), name_(std::move(name)) {}
+  void Set(size_t targets) {
+    const std::lock_guard lock(mutex_);
+    targets_ = targets;
+    metrics_.Report(name_, targets, clock_.NowMs());
+  }
+  void MoveTo(std::string name) {
+    const std::lock_guard lock(mutex_);
+    name_ = std::move(name);
+    if (targets_) metrics_.Report(name_, *targets_, clock_.NowMs());
+  }
+
+ private:
+  discovery::ManagerMetrics& metrics_;
+  const Clock& clock_;
+  std::mutex mutex_;
+  std::string name_;               // guarded by mutex_
+  std::optional<size_t> targets_;  // guarded by mutex_; none: nothing was found yet
+};
 
 Notifier::Notifier(NotifierOptions options)
     : options_(std::move(options)),
@@ -50,6 +78,7 @@ Result<std::unique_ptr<Notifier::Section>> Notifier::MakeSection(const config::A
   }
   auto section = std::make_unique<Section>();
   section->fingerprint = std::move(fingerprint);
+  section->target_count = std::make_shared<TargetCount>(discoveries_, *options_.clock, name);
   section->set =
       std::make_shared<AlertmanagerSet>(config, std::move(profile), *options_.client, options_.limits, metrics_,
                                         options_.logger, options_.deliveries, options_.clock, std::move(signer));
@@ -57,11 +86,12 @@ Result<std::unique_ptr<Notifier::Section>> Notifier::MakeSection(const config::A
                                         options_.logger,         *options_.metrics, name,
                                         options_.resolver_config};
   section->discovery = std::make_unique<DiscoveryRunner>(
-      config.service_discovery, parts, [this, name, set = section->set](const discovery::TargetGroups& groups) {
+      config.service_discovery, parts,
+      [this, count = section->target_count, set = section->set](const discovery::TargetGroups& groups) {
         size_t targets = 0;
         for (const auto& group : groups) targets += group->targets.size();
         discoveries_.received.Increment();
-        discoveries_.Report(name, targets, options_.clock->NowMs());
+        count->Set(targets);
         discoveries_.sent.Increment();
         set->Sync(groups);
         CountDiscovered();
@@ -89,20 +119,23 @@ Result<void> Notifier::Load(const config::AlertingConfig& config, const Labels& 
       continue;
     }
     EPI_ASSIGN(std::shared_ptr<Section> made,
-               MakeSection(config.alertmanagers[i], "config-" + std::to_string(i), std::move(fingerprint)));
+               MakeSection(config.alertmanagers[i], NameOfSection(i), std::move(fingerprint)));
     next.push_back(std::move(made));
   }
   {
     const std::lock_guard lock(mutex_);
-    sections_ = std::move(next);
+    sections_ = next;
     relabel_configs_ = config.alert_relabel_configs;
     external_labels_ = external_labels;
   }
   CountDiscovered();
-  for (size_t i = config.alertmanagers.size(); i < old.size(); ++i) discoveries_.Forget("config-" + std::to_string(i));
+  for (const auto& section : old) {
+    if (section != nullptr) section->discovery.reset();
+  }
+  for (size_t i = 0; i < next.size(); ++i) next[i]->target_count->MoveTo(NameOfSection(i));
+  for (size_t i = next.size(); i < old.size(); ++i) discoveries_.Forget(NameOfSection(i));
   for (const auto& section : old) {
     if (section == nullptr) continue;
-    section->discovery.reset();
     section->set->Stop();
     section->set->AwaitEnd();
   }

@@ -48,8 +48,10 @@ class Notifier final : public AlertSink {
   std::vector<std::string> DroppedAlertmanagers() const;
 
  private:
+  class TargetCount;
   struct Section {
     std::string fingerprint;
+    std::shared_ptr<TargetCount> target_count;
     std::shared_ptr<AlertmanagerSet> set;
     std::unique_ptr<DiscoveryRunner> discovery;  // calls into `set`, so it goes first
   };

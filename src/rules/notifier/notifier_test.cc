@@ -232,6 +232,34 @@ TEST_F(NotifierTest, ReplacedSectionsKeepTheMetricsInSight) {
   EXPECT_FALSE(shown());
 }
 
+TEST_F(NotifierTest, DiscoveredTargetsAreCountedUnderThePlaceOfTheirSection) {
+  Notifier notifier(options_);
+  const auto sections = [](const std::vector<std::string>& targets) {
+    std::string out = "  alertmanagers:\n";
+    for (const std::string& one : targets) out += "  - static_configs: [{targets: [" + one + "]}]\n";
+    return Alerting(out);
+  };
+  const auto counted = [&] {
+    std::string out;
+    const std::string text = registry_.Expose(MetricRegistry::Format::kText004);
+    const std::string start = "prometheus_sd_discovered_targets{config=\"config-";
+    for (size_t at = text.find(start); at != std::string::npos; at = text.find(start, at + 1)) {
+      const size_t end = text.find('\n', at);
+      out += text.substr(at + start.size(), 1) + ":" + text.substr(end - 1, 1) + " ";
+    }
+    return out;
+  };
+  const auto await = [&](const std::string& want) {
+    while (counted() != want) std::this_thread::yield();
+  };
+  ASSERT_TRUE(notifier.Load(sections({"'a:1', 'b:1'", "'c:1'"}), {}));
+  await("0:2 1:1 ");
+  ASSERT_TRUE(notifier.Load(sections({"'c:1'"}), {}));
+  EXPECT_EQ(counted(), "0:1 ");
+  ASSERT_TRUE(notifier.Load(sections({"'d:1', 'e:1', 'f:1'", "'c:1'"}), {}));
+  await("0:3 1:1 ");
+}
+
 TEST_F(NotifierTest, SectionsThatGoAwayLoseTheirAlertmanagers) {
   Notifier notifier(options_);
   ASSERT_TRUE(notifier.Load(
