@@ -5,6 +5,7 @@
 
 #include "model/labels.h"
 #include "rules/template/template_functions.h"
+#include "rules/template/value_text.h"
 #include "telemetry/go_text.h"
 
 namespace epi::rules {
@@ -126,17 +127,11 @@ class Executor {
 
   Result<void> Print(const TemplateNode& node, const Value& value) {
     at_ = &node;
-    const size_t limit = environment_.max_output_bytes;
-    // An action prints what a pointer points to; the functions that print show the pointer.
-    if (const auto* record = value.As<StructValue>(); record != nullptr && record->pointer) {
-      StructValue target = *record;
-      target.pointer = false;
-      return Print(node, Value(std::move(target)));
-    }
-    if (mode_ == TemplateMode::kText) return Write(ValueText(value, limit));
+    const std::string text = ValueText(Printable(value), environment_.max_output_bytes);
+    if (mode_ == TemplateMode::kText) return Write(text);
     if (value.IsNone()) return {};
     if (const auto* html = value.As<SafeHtmlValue>()) return Write(html->text);
-    return Write(EscapeHtml(ValueText(value, limit)));
+    return Write(EscapeHtml(text));
   }
 
   Result<Flow> Branch(const Value& dot, const TemplateNode& node) {
@@ -199,7 +194,7 @@ class Executor {
         if (!more) break;
       }
     } else if (!value.IsNone() && !value.IsNil()) {
-      return Wrong("range can't iterate over " + ValueText(value, 1000));
+      return Wrong("range can't iterate over " + ValueText(Printable(value), 1000));
     }
     Result<Flow> flow = Flow::kNext;
     if (!any) flow = WalkList(dot, node.otherwise);
@@ -319,7 +314,9 @@ class Executor {
     Value receiver = dot;
     size_t from = 0;
     if (node.kind == Kind::kVariable) {
-      receiver = Lookup(node.names.front());
+      const Value* variable = Lookup(node.names.front());
+      if (variable == nullptr) return Wrong("undefined variable: " + node.names.front());
+      receiver = *variable;
       from = 1;
       if (node.names.size() == 1) {
         if (operands != nullptr) EPI_TRY(NotAFunction(*operands, final));
@@ -347,11 +344,12 @@ class Executor {
     return receiver.As<StructValue>() != nullptr && name == "Value";
   }
 
-  Value Lookup(const std::string& name) const {
+  // Null while the pipeline that declares the variable is being evaluated.
+  const Value* Lookup(const std::string& name) const {
     for (auto it = variables_.rbegin(); it != variables_.rend(); ++it) {
-      if (it->first == name) return it->second;
+      if (it->first == name) return &it->second;
     }
-    return {};
+    return nullptr;
   }
 
   Result<Value> Field(const Value& dot, const std::string& name, const TemplateNode& node,
@@ -426,8 +424,21 @@ class Executor {
     if (node.text == "and" || node.text == "or") return ShortCircuit(dot, node.text, operands, final);
     EPI_ASSIGN(const std::vector<Value> args,
                Arguments(dot, node.text, function->parameters, function->variadic, operands, final));
+    if (node.text == "call") return Checked(CallOf(args.front(), operands), node.text, place);
     if (function->html_only) return NamedTemplate(*args[0].As<std::string>(), args[1], place);
     return Checked(function->call(environment_, args), node.text, place);
+  }
+
+  // No value of a template is a function. Go names what was written, or the text that was piped in.
+  static Result<Value> CallOf(const Value& callee, const std::vector<TemplateNodePtr>* operands) {
+    if (callee.IsNone() || callee.IsNil()) return Fail(ErrorCode::kInvalid, "call of nil");
+    std::string name = "<" + callee.TypeName() + " Value>";
+    if (operands != nullptr && operands->size() > 1) {
+      name = (*operands)[1]->ToString();
+    } else if (const auto* text = callee.As<std::string>()) {
+      name = *text;
+    }
+    return Fail(ErrorCode::kInvalid, "non-function " + name + " of type " + callee.TypeName());
   }
 
   Result<Value> ShortCircuit(const Value& dot, const std::string& name, const std::vector<TemplateNodePtr>* operands,

@@ -5,6 +5,7 @@
 #include "net/url.h"
 #include "rules/template/go_format.h"
 #include "rules/template/template_functions.h"
+#include "rules/template/value_text.h"
 #include "telemetry/go_text.h"
 
 namespace epi::rules {
@@ -47,6 +48,26 @@ tl::unexpected<Error> Incompatible(const TemplateValue& a, const TemplateValue& 
   return BadArgument("incompatible types for comparison: " + a.TypeName() + " and " + b.TypeName());
 }
 
+// What Go's values without an order are made of. Only two of a kind can be compared.
+enum class Shape : unsigned char { kList, kMap, kStruct, kPointer };
+Shape ShapeOf(const TemplateValue& v) {
+  if (v.As<ListValue>() != nullptr) return Shape::kList;
+  if (v.As<MapValue>() != nullptr) return Shape::kMap;
+  const auto* record = v.As<StructValue>();
+  const auto* time = v.As<TimeValue>();
+  const bool is_struct = record != nullptr ? !record->pointer : time != nullptr && !time->pointer;
+  return is_struct ? Shape::kStruct : Shape::kPointer;
+}
+
+constexpr size_t kMaxShown = 1000;  // bytes of a value in an error text
+
+// As %s prints it.
+std::string AsString(const TemplateValue& v) {
+  std::string text;
+  WriteValue(text, v, 's', FormatFlags(), kMaxShown);
+  return text;
+}
+
 Result<bool> Equal(const TemplateValue& a, const TemplateValue& b) {
   const Basic ka = BasicKind(a);
   const Basic kb = BasicKind(b);
@@ -76,9 +97,15 @@ Result<bool> Equal(const TemplateValue& a, const TemplateValue& b) {
       break;
   }
   if (IsAbsent(a) || IsAbsent(b)) return IsAbsent(a) && IsAbsent(b);
-  if (a.As<ListValue>() != nullptr || a.As<MapValue>() != nullptr) {
-    return BadArgument("non-comparable type " + ValueText(a, 1000) + ": " + a.TypeName());
+  if (ShapeOf(a) != ShapeOf(b)) {
+    return BadArgument("non-comparable types " + AsString(a) + ": " + a.TypeName() + ", " + b.TypeName() + ": " +
+                       ValueText(b, kMaxShown));
   }
+  const auto* record = b.As<StructValue>();
+  if (b.As<ListValue>() != nullptr || b.As<MapValue>() != nullptr || (record != nullptr && !record->pointer)) {
+    return BadArgument("non-comparable type " + AsString(b) + ": " + b.TypeName());
+  }
+  if (record != nullptr) return a.As<StructValue>()->fields == record->fields;
   const auto* da = a.As<DurationValue>();
   const auto* db = b.As<DurationValue>();
   if (da != nullptr && db != nullptr) return da->nanoseconds == db->nanoseconds;
@@ -129,7 +156,9 @@ Result<size_t> Position(const TemplateValue& index, size_t limit) {
 
 std::string ArgsText(const TemplateEnvironment& environment, TemplateArgs args) {
   if (args.size() == 1 && args[0].As<std::string>() != nullptr) return *args[0].As<std::string>();
-  return GoSprint(args, environment.max_output_bytes);
+  TemplateList printable;
+  for (const TemplateValue& arg : args) printable.push_back(Printable(arg.IsNil() ? TemplateValue() : arg));
+  return GoSprint(printable, environment.max_output_bytes);
 }
 
 TemplateValue TextValue(std::string text) { return TemplateValue::Text(std::move(text)); }
@@ -152,7 +181,7 @@ Result<TemplateValue> Len(const TemplateEnvironment&, TemplateArgs args) {
   } else if (IsAbsent(v)) {
     return BadArgument("reflect: call of reflect.Value.Type on zero Value");
   } else {
-    return BadArgument("len of type " + v.TypeName());
+    return BadArgument("len of type " + Pointee(v).TypeName());
   }
   return TemplateValue::Int(static_cast<int64_t>(length));
 }
@@ -184,7 +213,7 @@ Result<TemplateValue> Index(const TemplateEnvironment&, TemplateArgs args) {
     } else if (IsAbsent(item)) {
       return BadArgument("index of nil pointer");
     } else {
-      return BadArgument("can't index item of type " + item.TypeName());
+      return BadArgument("can't index item of type " + Pointee(item).TypeName());
     }
   }
   return item;
@@ -197,7 +226,7 @@ Result<TemplateValue> Slice(const TemplateEnvironment&, TemplateArgs args) {
   if (indexes.size() > 3) return BadArgument("too many slice indexes: " + std::to_string(indexes.size()));
   const auto* text = item.As<std::string>();
   const auto* list = item.As<ListValue>();
-  if (text == nullptr && list == nullptr) return BadArgument("can't slice item of type " + item.TypeName());
+  if (text == nullptr && list == nullptr) return BadArgument("can't slice item of type " + Pointee(item).TypeName());
   if (text != nullptr && indexes.size() == 3) return BadArgument("cannot 3-index slice a string");
   const size_t size = text != nullptr ? text->size() : list->items->size();
   size_t bounds[3] = {0, size, size};
@@ -214,11 +243,6 @@ Result<TemplateValue> Slice(const TemplateEnvironment&, TemplateArgs args) {
   TemplateList part(list->items->begin() + static_cast<int64_t>(bounds[0]),
                     list->items->begin() + static_cast<int64_t>(bounds[1]));
   return TemplateValue::List(std::move(part), list->go_type);
-}
-
-Result<TemplateValue> Call(const TemplateEnvironment&, TemplateArgs args) {
-  if (IsAbsent(args[0])) return BadArgument("call of nil");
-  return BadArgument("non-function of type " + args[0].TypeName());
 }
 
 Result<TemplateValue> Printf(const TemplateEnvironment& environment, TemplateArgs args) {

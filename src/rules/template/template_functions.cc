@@ -14,6 +14,7 @@
 #include "model/utf8.h"
 #include "net/url.h"
 #include "rules/template/go_time.h"
+#include "rules/template/value_text.h"
 
 namespace epi::rules {
 namespace {
@@ -326,7 +327,7 @@ Result<TemplateValue> SortByLabel(const Env&, TemplateArgs args) {
   return TemplateValue::List(std::move(sorted), list->go_type);
 }
 
-// tmpl and the two short-circuit operators are evaluated by the executor.
+// call, tmpl and the two short-circuit operators are evaluated by the executor.
 Result<TemplateValue> EvaluatedElsewhere(const Env&, TemplateArgs) { return TemplateValue(); }
 
 using P = ParameterType;
@@ -345,7 +346,7 @@ constexpr std::span<const P> kNone{};
 constexpr TemplateFunction kFunctions[] = {
     {"and", kAny2, true, EvaluatedElsewhere},
     {"args", kAny1, true, ArgsFunction},
-    {"call", kAny2, true, builtin::Call},
+    {"call", kAny2, true, EvaluatedElsewhere},
     {"eq", kAny2, true, builtin::Eq},
     {"externalURL", kNone, false, ExternalUrl},
     {"first", kResult1, false, First},

@@ -26,7 +26,8 @@ struct TemplateFunction {
   bool html_only = false;
 };
 
-// Null when there is none. `and`, `or` are here for their names alone: evaluating them stops early.
+// Null when there is none. `and`, `or`, `call` and `tmpl` are here for their names and parameters: the executor
+// evaluates them.
 const TemplateFunction* FindTemplateFunction(std::string_view name);
 
 // Methods of times and durations. Null when the value has none of that name.
@@ -45,7 +46,6 @@ Result<TemplateValue> Not(const TemplateEnvironment&, TemplateArgs args);
 Result<TemplateValue> Len(const TemplateEnvironment&, TemplateArgs args);
 Result<TemplateValue> Index(const TemplateEnvironment&, TemplateArgs args);
 Result<TemplateValue> Slice(const TemplateEnvironment&, TemplateArgs args);
-Result<TemplateValue> Call(const TemplateEnvironment&, TemplateArgs args);
 Result<TemplateValue> Printf(const TemplateEnvironment& environment, TemplateArgs args);
 Result<TemplateValue> Print(const TemplateEnvironment&, TemplateArgs args);
 Result<TemplateValue> Println(const TemplateEnvironment&, TemplateArgs args);

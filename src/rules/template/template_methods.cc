@@ -5,6 +5,7 @@
 #include "model/duration.h"
 #include "rules/template/go_time.h"
 #include "rules/template/template_functions.h"
+#include "rules/template/value_text.h"
 
 namespace epi::rules {
 namespace {

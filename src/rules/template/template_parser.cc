@@ -215,10 +215,12 @@ class TemplateParser {
     std::vector<std::string> outer;
     outer.swap(variables_);
     variables_.push_back("$");
+    const int32_t action_line = std::exchange(action_line_, 0);  // the body of a block is in no action
     std::vector<TemplateNodePtr> body;
     const Kind end = List(body);
     if (!Broken() && end != Kind::kEnd) FailWith("unexpected {{else}} in " + std::string(context));
     variables_.swap(outer);
+    action_line_ = action_line;
     if (!Broken()) AddTemplate(name, std::move(body));
   }
 

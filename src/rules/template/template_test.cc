@@ -162,6 +162,52 @@ TEST(Template, PrintsAsGoDoes) {
             "{map[instance:a] 11}|&{map[instance:a] 11}|&{map[instance:a] 11}");
 }
 
+TEST(Template, PrintfTakesFlagsIntoWhatTheVerbDoesNotFit) {
+  const auto printed = [](std::string_view args) { return Expanded("{{ printf " + std::string(args) + " }}"); };
+  EXPECT_EQ(printed(R"("%8.3d|%+.1z|%08z|%.2t" "abcdef" 12 -5 7)"),
+            "%!d(string=     abc)|%!z(int=+12)|%!z(int=-0000005)|%!t(int=07)");
+  EXPECT_EQ(printed(R"("%6.q|% s|%-8o|%08t|%+o" 1435.25 1.5 1.5 true 1.5)"),
+            "%!q(float64= 1e+03)|%!s(float64= 1.5)|%!o(float64=1.5     )|0000true|%!o(float64=+1.5)");
+  EXPECT_EQ(printed(R"("%-6c|%w|%p" $labels $labels $labels)"),
+            "map[%!c(string=instance):%!c(string=a     ) %!c(string=job   ):%!c(string=j     )]|"
+            "%!w(map[string]string=map[instance:a job:j])|%!p(map[string]string=map[instance:a job:j])");
+  EXPECT_EQ(printed(R"("%t|%v|%s" nil nil (args nil))"), "%!t(<nil>)|<nil>|map[arg0:<nil>]");
+  EXPECT_EQ(printed(R"("%t" ((toTime 0).Sub (toTime 1).UTC))"), "%!t(time.Duration=-1000000000)");
+}
+
+TEST(Template, PrintfReachesIntoStructs) {
+  TemplateEnvironment environment;
+  environment.query = [](const std::string&) -> Result<std::vector<TemplateSample>> {
+    return std::vector<TemplateSample>{{Labels{{"a", "b"}}, 11, nullptr}};
+  };
+  const auto printed = [&](std::string_view args) {
+    return Expanded("{{ printf " + std::string(args) + " }}", environment);
+  };
+  EXPECT_EQ(printed(R"("%x|%.2f" (query "m" | first) (query "m" | first))"),
+            "&{map[61:62] 0x1.6p+03}|&{map[%!f(string=a):%!f(string=b)] 11.00}");
+  EXPECT_EQ(printed(R"("%+v" (query "m" | first))"), "&{Labels:map[a:b] Value:11}");
+  EXPECT_EQ(printed(R"("%#v" (query "m" | first))"),
+            "&template.sample{Labels:map[string]string{\"a\":\"b\"}, Value:11}");
+  EXPECT_EQ(printed(R"("%s" (query "m"))"), "[%!s(*template.sample=&{map[a:b] 11})]");
+  EXPECT_NE(Expanded("{{ len (query \"m\" | first) }}", environment).find("len of type template.sample"),
+            std::string::npos);
+  EXPECT_EQ(Expanded("{{ html (query \"m\" | first) nil }}", environment), "{map[a:b] 11}&lt;no value&gt;");
+}
+
+TEST(Template, PrintfReadsIndexesSizesAndSharpsAsGoDoes) {
+  const auto printed = [](std::string_view args) { return Expanded("{{ printf " + std::string(args) + " }}"); };
+  EXPECT_EQ(printed(R"("%[3]*.[2]*[1]f|%[2]2d|%[5]d|%[x]d" 12.0 2 6)"),
+            " 12.00|%!d(BADINDEX)|%!d(BADINDEX)|%!d(BADINDEX)");
+  EXPECT_EQ(printed(R"("%*d|%-*d|%.*d" "x" 1 4 2 -1 3)"), "%!(BADWIDTH)1|2   |%!(BADPREC)3");
+  EXPECT_EQ(printed(R"("%3." 1)"), "%!.(int=  1)");
+  EXPECT_EQ(printed(R"("%99999999d" 1)"), "%!(NOVERB)%!(EXTRA int=1)");
+  EXPECT_EQ(printed(R"("%#o %#o %#x %#b %#.3g %#.0f %#g %#g" 0 8 255 5 1.0 2.0 0.0 1e9)"),
+            "0 010 0xff 0b101 1.00 2. 0.00000 1.00000e+09");
+  EXPECT_EQ(printed(R"("[%4.0d][%+.0d]" 0 0)"), "[    ][]");
+  EXPECT_EQ(printed(R"("%+q %#q %#q %+q %#U %.6U" "é" "a" "a`" 'é' 'é' 'é')"),
+            "\"\\u00e9\" `a` \"a`\" '\\u00e9' U+00E9 'é' U+0000E9");
+}
+
 TEST(Template, ErrorsArePlacedAsGoPlacesThem) {
   EXPECT_EQ(ParseErrorOf("{{ foo }}"), "error parsing template t: template: t:1: function \"foo\" not defined");
   EXPECT_EQ(ParseErrorOf("{{ $x }}"), "error parsing template t: template: t:1: undefined variable \"$x\"");
@@ -245,6 +291,20 @@ TEST(Template, RarerErrorsAreGosToo) {
   EXPECT_EQ(after("{{ index \"abc\" 3 }}"),
             "<index \"abc\" 3>: error calling index: reflect: string index out of range");
   EXPECT_EQ(after("{{ len nil }}"), "<len nil>: error calling len: reflect: call of reflect.Value.Type on zero Value");
+  EXPECT_EQ(after("{{ call \"x\" }}"), "<call \"x\">: error calling call: non-function \"x\" of type string");
+  EXPECT_EQ(after("{{ \"x\" | call }}"), "<call>: error calling call: non-function x of type string");
+  EXPECT_EQ(after("{{ 1 | call }}"), "<call>: error calling call: non-function <int Value> of type int");
+  EXPECT_EQ(after("{{ $x := $x }}"), "<$x>: undefined variable: $x");
+  EXPECT_EQ(
+      after("{{ eq $labels (args 1) }}"),
+      "<eq $labels (args 1)>: error calling eq: non-comparable type map[arg0:%!s(int=1)]: map[string]interface {}");
+  EXPECT_EQ(
+      after("{{ eq $externalLabels (toTime 0) }}"),
+      "<eq $externalLabels (toTime 0)>: error calling eq: non-comparable types map[cluster:c]: map[string]string, "
+      "*time.Time: 1970-01-01 00:00:00 +0000 UTC");
+  EXPECT_EQ(after("{{ eq . . }}").substr(0, 70),
+            "<eq . .>: error calling eq: non-comparable type {map[instance:a job:j]");
+  EXPECT_EQ(ParseErrorOf("{{ block \"b\" 1 }}\n{{/* c"), "error parsing template t: template: t:2: unclosed comment");
   EXPECT_EQ(after("{{ lt (toDuration 1) (toDuration 2) }}"),
             "<lt (toDuration 1) (toDuration 2)>: error calling lt: invalid type for comparison");
   EXPECT_EQ(after("{{ and nil }}|{{ sortByLabel \"a\" nil }}|{{ toDuration 1e300 }}|{{ (toTime 0).IsDST }}"),

@@ -1,10 +1,5 @@
 #include "rules/template/value.h"
 
-#include "model/duration.h"
-#include "model/histogram_format.h"
-#include "model/number_format.h"
-#include "rules/template/go_time.h"
-
 namespace epi::rules {
 namespace {
 
@@ -59,63 +54,6 @@ std::string TemplateValue::TypeName() const {
           [](const StructValue& v) { return (v.pointer ? "*" : "") + std::string(v.go_type); },
           [](const HistogramPointer&) { return std::string("*histogram.FloatHistogram"); }},
       data_);
-}
-
-void AppendValue(std::string& out, const TemplateValue& value, size_t limit) {
-  if (out.size() > limit) return;
-  std::visit(Overloaded{[&](const NoValue&) { out += "<no value>"; }, [&](const NilValue&) { out += "<nil>"; },
-                        [&](bool v) { out += v ? "true" : "false"; }, [&](int64_t v) { out += std::to_string(v); },
-                        [&](uint64_t v) { out += std::to_string(v); }, [&](double v) { AppendFloatGeneral(out, v); },
-                        [&](const ComplexValue& v) {
-                          out += '(';
-                          AppendFloatGeneral(out, v.real);
-                          const std::string imaginary = FormatFloatGeneral(v.imaginary);
-                          if (imaginary.front() != '-' && imaginary.front() != '+') out += '+';
-                          out += imaginary + "i)";
-                        },
-                        [&](const std::string& v) { out += v; }, [&](const SafeHtmlValue& v) { out += v.text; },
-                        [&](const TimeValue& v) { out += FormatTime(v, kGoDefaultTimeLayout); },
-                        [&](const DurationValue& v) { out += FormatGoDuration(v.nanoseconds); },
-                        [&](const MonthValue& v) { out += MonthName(v.number); },
-                        [&](const WeekdayValue& v) { out += WeekdayName(v.number); },
-                        [&](const ListValue& v) {
-                          char separator = '[';
-                          if (v.items->empty()) out += '[';
-                          for (const TemplateValue& item : *v.items) {
-                            out += separator;
-                            separator = ' ';
-                            AppendValue(out, item, limit);
-                          }
-                          out += ']';
-                        },
-                        [&](const MapValue& v) {
-                          out += "map[";
-                          std::string_view separator;
-                          for (const auto& [key, item] : *v.entries) {
-                            out.append(separator).append(key).append(":");
-                            separator = " ";
-                            AppendValue(out, item, limit);
-                          }
-                          out += ']';
-                        },
-                        [&](const StructValue& v) {
-                          out += v.pointer ? "&{" : "{";
-                          std::string_view separator;
-                          for (const auto& field : *v.fields) {
-                            out += separator;
-                            separator = " ";
-                            AppendValue(out, field.second, limit);
-                          }
-                          out += '}';
-                        },
-                        [&](const HistogramPointer& v) { out += v == nullptr ? "<nil>" : HistogramToString(*v); }},
-             value.data());
-}
-
-std::string ValueText(const TemplateValue& value, size_t limit) {
-  std::string out;
-  AppendValue(out, value, limit);
-  return out;
 }
 
 }  // namespace epi::rules

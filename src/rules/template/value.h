@@ -96,9 +96,4 @@ class TemplateValue {
   Data data_ = NoValue{};
 };
 
-// As fmt's %v and Print write a value. Stops once `out` is longer than `limit`: values can share parts, and so print as
-// far more than they hold.
-void AppendValue(std::string& out, const TemplateValue& value, size_t limit = SIZE_MAX);
-std::string ValueText(const TemplateValue& value, size_t limit = SIZE_MAX);
-
 }  // namespace epi::rules
