@@ -3,17 +3,14 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 
 #include "model/case_mapping.h"
 #include "model/duration.h"
 #include "model/label_names.h"
-#include "model/number_format.h"
 #include "model/printable.h"
 #include "model/search_regex.h"
 #include "model/utf8.h"
 #include "net/url.h"
-#include "rules/template/go_time.h"
 #include "rules/template/value_text.h"
 
 namespace epi::rules {
@@ -26,110 +23,6 @@ TemplateValue Text(std::string text) { return TemplateValue::Text(std::move(text
 const std::string& StringArg(TemplateArgs args, size_t i) { return *args[i].As<std::string>(); }
 
 constexpr std::string_view kNilPointer = "runtime error: invalid memory address or nil pointer dereference";
-
-// What a number argument may be, as Prometheus converts it.
-Result<double> ToFloat(const TemplateValue& v) {
-  if (const auto* f = v.As<double>()) return *f;
-  if (const auto* i = v.As<int64_t>()) return static_cast<double>(*i);
-  if (const auto* u = v.As<uint64_t>()) return static_cast<double>(*u);
-  if (const auto* s = v.As<std::string>()) return ParseGoFloatOrError(*s);
-  if (const auto* d = v.As<DurationValue>()) return static_cast<double>(d->nanoseconds) / 1e9;
-  return Bad("can't convert " + v.TypeName() + " to float");
-}
-
-std::string FourDigits(double v) { return FormatFloatPrecision(v, 'g', 4); }
-bool IsSpecial(double v) { return std::isnan(v) || std::isinf(v); }
-
-constexpr std::array<std::string_view, 8> kLargePrefixes{"k", "M", "G", "T", "P", "E", "Z", "Y"};
-constexpr std::array<std::string_view, 8> kSmallPrefixes{"m", "u", "n", "p", "f", "a", "z", "y"};
-constexpr std::array<std::string_view, 8> kBinaryPrefixes{"ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"};
-
-std::string ScaledUp(double v, double step, const std::array<std::string_view, 8>& prefixes) {
-  std::string_view prefix;
-  for (const std::string_view next : prefixes) {
-    if (std::fabs(v) < step) break;
-    prefix = next;
-    v /= step;
-  }
-  return FourDigits(v) + std::string(prefix);
-}
-std::string ScaledDown(double v) {
-  std::string_view prefix;
-  for (const std::string_view next : kSmallPrefixes) {
-    if (std::fabs(v) >= 1) break;
-    prefix = next;
-    v *= 1000;
-  }
-  return FourDigits(v) + std::string(prefix);
-}
-
-Result<TemplateValue> Humanize(const Env&, TemplateArgs args) {
-  EPI_ASSIGN(const double v, ToFloat(args[0]));
-  if (v == 0 || IsSpecial(v)) return Text(FourDigits(v));
-  return Text(std::fabs(v) >= 1 ? ScaledUp(v, 1000, kLargePrefixes) : ScaledDown(v));
-}
-
-Result<TemplateValue> Humanize1024(const Env&, TemplateArgs args) {
-  EPI_ASSIGN(const double v, ToFloat(args[0]));
-  if (std::fabs(v) <= 1 || IsSpecial(v)) return Text(FourDigits(v));
-  return Text(ScaledUp(v, 1024, kBinaryPrefixes));
-}
-
-Result<TemplateValue> HumanizeDuration(const Env&, TemplateArgs args) {
-  EPI_ASSIGN(double v, ToFloat(args[0]));
-  if (IsSpecial(v)) return Text(FourDigits(v));
-  if (v == 0) return Text(FourDigits(v) + "s");
-  if (std::fabs(v) < 1) return Text(ScaledDown(v) + "s");
-  std::string out = v < 0 ? "-" : "";
-  v = std::fabs(v);
-  // Too large a number becomes the smallest integer, as on the machines Prometheus mostly runs on.
-  const int64_t whole = v < 0x1p63 ? static_cast<int64_t>(v) : INT64_MIN;
-  const auto part = [&out](int64_t count, char unit) { out += std::to_string(count) + unit; };
-  const int64_t days = whole / 86'400;
-  const int64_t hours = whole / 3600 % 24;
-  const int64_t minutes = whole / 60 % 60;
-  if (days != 0) {
-    part(days, 'd');
-    out += ' ';
-  }
-  if (days != 0 || hours != 0) {
-    part(hours, 'h');
-    out += ' ';
-  }
-  if (days == 0 && hours == 0 && minutes == 0) return Text(out + FourDigits(v) + "s");
-  part(minutes, 'm');
-  out += ' ';
-  part(whole % 60, 's');
-  return Text(std::move(out));
-}
-
-Result<TemplateValue> HumanizePercentage(const Env&, TemplateArgs args) {
-  EPI_ASSIGN(const double v, ToFloat(args[0]));
-  return Text(FourDigits(v * 100) + "%");
-}
-
-Result<TemplateValue> HumanizeTimestamp(const Env&, TemplateArgs args) {
-  EPI_ASSIGN(const double v, ToFloat(args[0]));
-  if (IsSpecial(v)) return Text(FourDigits(v));
-  EPI_ASSIGN(const TimeValue time, TimeFromSeconds(v));
-  return Text(FormatTime(time, kGoDefaultTimeLayout));
-}
-
-Result<TemplateValue> ToTime(const Env&, TemplateArgs args) {
-  EPI_ASSIGN(const double v, ToFloat(args[0]));
-  if (IsSpecial(v)) return Bad("value is NaN or Inf");
-  EPI_ASSIGN(TimeValue time, TimeFromSeconds(v));
-  time.pointer = true;
-  return TemplateValue(TemplateValue::Data(time));
-}
-
-Result<TemplateValue> ToDuration(const Env&, TemplateArgs args) {
-  EPI_ASSIGN(const double v, ToFloat(args[0]));
-  const double ns = v * 1e9;
-  // What does not fit becomes the smallest integer, as on the machines Prometheus mostly runs on.
-  const bool fits = ns < 0x1p63 && ns >= -0x1p63;
-  return TemplateValue(TemplateValue::Data(DurationValue{fits ? static_cast<int64_t>(ns) : INT64_MIN, true}));
-}
 
 Result<TemplateValue> Now(const Env& env, TemplateArgs) {
   return TemplateValue::Float(static_cast<double>(env.now_ms) / 1000.0);
@@ -354,11 +247,11 @@ constexpr TemplateFunction kFunctions[] = {
     {"graphLink", kString1, false, GraphLink},
     {"gt", kAny2, false, builtin::Gt},
     {"html", kAny1, true, builtin::Html},
-    {"humanize", kAny1, false, Humanize},
-    {"humanize1024", kAny1, false, Humanize1024},
-    {"humanizeDuration", kAny1, false, HumanizeDuration},
-    {"humanizePercentage", kAny1, false, HumanizePercentage},
-    {"humanizeTimestamp", kAny1, false, HumanizeTimestamp},
+    {"humanize", kAny1, false, number::Humanize},
+    {"humanize1024", kAny1, false, number::Humanize1024},
+    {"humanizeDuration", kAny1, false, number::HumanizeDuration},
+    {"humanizePercentage", kAny1, false, number::HumanizePercentage},
+    {"humanizeTimestamp", kAny1, false, number::HumanizeTimestamp},
     {"index", kAny2, true, builtin::Index},
     {"js", kAny1, true, builtin::Js},
     {"label", kStringSample, false, Label},
@@ -386,9 +279,9 @@ constexpr TemplateFunction kFunctions[] = {
     {"tableLink", kString1, false, TableLink},
     {"title", kString1, false, Title},
     {"tmpl", kStringAny, false, EvaluatedElsewhere, true},
-    {"toDuration", kAny1, false, ToDuration},
+    {"toDuration", kAny1, false, number::ToDuration},
     {"toLower", kString1, false, ToLower},
-    {"toTime", kAny1, false, ToTime},
+    {"toTime", kAny1, false, number::ToTime},
     {"toUpper", kString1, false, ToUpper},
     {"urlQueryEscape", kString1, false, UrlQueryEscape},
     {"urlquery", kAny1, true, builtin::UrlQuery},

@@ -60,4 +60,15 @@ Result<TemplateValue> Gt(const TemplateEnvironment&, TemplateArgs args);
 Result<TemplateValue> Ge(const TemplateEnvironment&, TemplateArgs args);
 }  // namespace builtin
 
+// Functions of numbers, or of texts that are numbers (template_number_functions.cc).
+namespace number {
+Result<TemplateValue> Humanize(const TemplateEnvironment&, TemplateArgs args);
+Result<TemplateValue> Humanize1024(const TemplateEnvironment&, TemplateArgs args);
+Result<TemplateValue> HumanizeDuration(const TemplateEnvironment&, TemplateArgs args);
+Result<TemplateValue> HumanizePercentage(const TemplateEnvironment&, TemplateArgs args);
+Result<TemplateValue> HumanizeTimestamp(const TemplateEnvironment&, TemplateArgs args);
+Result<TemplateValue> ToTime(const TemplateEnvironment&, TemplateArgs args);
+Result<TemplateValue> ToDuration(const TemplateEnvironment&, TemplateArgs args);
+}  // namespace number
+
 }  // namespace epi::rules
