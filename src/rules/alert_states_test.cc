@@ -155,6 +155,33 @@ TEST_F(AlertStatesTest, FailedEvaluationsChangeNoState) {
   EXPECT_EQ(fixture_.At(firing, At(7)), "stale");
 }
 
+// Asks to stop the group while its first rule is evaluated.
+class StoppingQuerier final : public RuleQuerier {
+ public:
+  StoppingQuerier(const RuleQuerier& inner, const std::unique_ptr<Group>& group) : inner_(inner), group_(group) {}
+  Result<promql::VectorValue> Evaluate(const promql::ParsedQuery& query, TimestampMs at,
+                                       const promql::QueryOrigin* origin) const override {
+    group_->RequestStop();
+    return inner_.Evaluate(query, at, origin);
+  }
+  Result<std::shared_ptr<const promql::ParsedQuery>> Parse(std::string_view text) const override {
+    return inner_.Parse(text);
+  }
+
+ private:
+  const RuleQuerier& inner_;
+  const std::unique_ptr<Group>& group_;
+};
+
+TEST_F(AlertStatesTest, AStoppedGroupFinishesOneRuleOnly) {
+  const StoppingQuerier querier(fixture_.querier, group_);
+  fixture_.options.querier = &querier;
+  Make("{alert: First, expr: up == 0}\n  - {alert: Second, expr: up == 0}");
+  Step(0, true);
+  EXPECT_EQ(Sent(), "firing");
+  EXPECT_EQ(group_->rules().at(1)->outcome().health, RuleHealth::kUnknown);
+}
+
 // A day is missed in each state. Time counts, not evaluations.
 TEST_F(AlertStatesTest, EvaluationsThatComeADayLateFindTheTimePassed) {
   constexpr int kDay = 24 * 60;

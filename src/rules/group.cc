@@ -157,6 +157,7 @@ void Group::Iterate(TimestampMs slot, const GroupSurroundings& surroundings) {
 }
 
 void Group::EvaluateRule(size_t index, RuleContext context) {
+  if (stop_.load(std::memory_order_relaxed)) return;
   Rule& rule = *rules_[index];
   std::vector<AlertEvent> events;
   if (options_.journal != nullptr && rule.alerting()) context.events = &events;

@@ -1,6 +1,7 @@
 // A group of rules: evaluated together, one iteration after the other, at times that are the same over restarts.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -53,6 +54,8 @@ class Group {
 
   // One iteration for the slot. By one thread at a time.
   void Iterate(TimestampMs slot, const GroupSurroundings& surroundings);
+  // An iteration ends with the rule that it is at, and no other evaluates anything. From any thread.
+  void RequestStop() { stop_.store(true, std::memory_order_relaxed); }
   // Counts slots that passed without an iteration.
   void CountMissed(int64_t slots);
   // Called after each iteration; does something after the second one of a group that restores.
@@ -97,6 +100,7 @@ class Group {
   std::vector<SeriesSet> previous_;  // per rule; guarded by write_mutex_
   uint64_t stored_ = 0;              // samples of the running iteration; guarded by write_mutex_
   std::vector<Labels> stale_;        // of rules that a reload removed
+  std::atomic<bool> stop_ = false;
   bool restore_ = false;
   int iterations_ = 0;
   mutable std::mutex status_mutex_;

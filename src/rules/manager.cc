@@ -100,10 +100,16 @@ Result<void> RuleManager::Load(const RuleConfig& config) {
   surroundings->external_labels = LabelsValue(config.external_labels);
   std::unique_lock lock(mutex_);
   surroundings_ = std::move(surroundings);
+  const auto stays = [&next](const auto& entry) {
+    const auto replacement = next.find(entry.first);
+    return replacement != next.end() && replacement->second == entry.second;
+  };
+  std::erase_if(old, stays);
+  std::vector<RunnerPtr> ending;
+  for (const auto& entry : old) ending.push_back(entry.second);
+  StopRunners(ending, lock);
   for (const auto& [key, runner] : old) {
     const auto replacement = next.find(key);
-    if (replacement != next.end() && replacement->second == runner) continue;
-    StopRunner(runner, lock);
     if (replacement != next.end()) {
       replacement->second->group->CopyState(*runner->group);
     } else {
@@ -160,9 +166,13 @@ void RuleManager::StartRunner(const RunnerPtr& runner) {
   Schedule({runner->slot_ns, runner, false});
 }
 
-void RuleManager::StopRunner(const RunnerPtr& runner, std::unique_lock<std::mutex>& lock) {
-  runner->stopped = true;
-  idle_.wait(lock, [&] { return !runner->busy; });
+// Returns when none of them is being evaluated.
+void RuleManager::StopRunners(const std::vector<RunnerPtr>& runners, std::unique_lock<std::mutex>& lock) {
+  for (const RunnerPtr& runner : runners) {
+    runner->stopped = true;
+    runner->group->RequestStop();
+  }
+  for (const RunnerPtr& runner : runners) idle_.wait(lock, [&] { return !runner->busy; });
 }
 
 // Two intervals give a group of another name the time to write the same series before they are marked stale.
@@ -190,6 +200,7 @@ void RuleManager::Stop() {
     if (stopping_) return;
     options_.logger.Info("Stopping rule manager...");
     stopping_ = true;
+    for (const auto& entry : runners_) entry.second->group->RequestStop();
     wake_.notify_all();
   }
   if (thread_.joinable()) thread_.join();

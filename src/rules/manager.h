@@ -82,7 +82,7 @@ class RuleManager {
   std::vector<RunnerPtr> Ordered() const;     // by file, then by name
   void Schedule(Due due);                     // with mutex_ held
   void StartRunner(const RunnerPtr& runner);  // with mutex_ held
-  void StopRunner(const RunnerPtr& runner, std::unique_lock<std::mutex>& lock);
+  void StopRunners(const std::vector<RunnerPtr>& runners, std::unique_lock<std::mutex>& lock);
   void Retire(const RunnerPtr& runner);  // with mutex_ held
   void Loop();
   int64_t NextSlotNs(const Runner& runner, int64_t now_ns) const;
