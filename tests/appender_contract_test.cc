@@ -130,6 +130,54 @@ TEST_P(AppenderContract, ADeadRefIsReportedAndAbortsOnRequest) {
   EXPECT_EQ(Floats("a"), Times{5000});
 }
 
+TEST_P(AppenderContract, DeadRefsAmongOthersKeepTheOrderOfTheRest) {
+  const SeriesRef dead{(uint64_t{4711} << 32) | 4711};
+  for (int i = 0; i < 3; ++i) appender_->Add(dead, 1);
+  appender_->Add(b_, 1);
+  appender_->AddAt(dead, 9000, 1);
+  appender_->AddAt(a_, 9000, 1);
+  appender_->Add(a_, 2);
+  AddHistogram(dead, 9500, 1);
+  AddHistogram(b_, 11'000, 1);
+  const auto report = Commit();
+  EXPECT_EQ(report.dead, std::vector<SeriesRef>{dead});
+  EXPECT_EQ(report.accepted, 4u);
+  EXPECT_EQ(Floats("a"), (Times{9000, 10'000}));
+  EXPECT_EQ(Floats("b"), Times{10'000});
+  EXPECT_EQ(Histograms("b"), Times{11'000});
+}
+
+TEST_P(AppenderContract, WhatWouldBeRefusedIsKnownBeforeTheCommit) {
+  appender_->AddAt(a_, 5000, 1);
+  AddHistogram(b_, 5000, 1);
+  ASSERT_TRUE(Commit().all_accepted());
+  const auto refuses = [this](SeriesRef ref, TimestampMs time, double value) {
+    return appender_->WouldRefuse(BatchAppender::TimedSample{ref, time, value, 0});
+  };
+  EXPECT_TRUE(refuses(a_, 4000, 1));
+  EXPECT_TRUE(refuses(a_, 5000, 2));
+  EXPECT_FALSE(refuses(a_, 5000, 1));
+  EXPECT_FALSE(refuses(a_, 5001, 2));
+  EXPECT_TRUE(refuses(b_, 5000, 1));
+  const auto refuses_histogram = [this](SeriesRef ref, TimestampMs time, double count) {
+    auto h = std::make_shared<FloatHistogram>();
+    h->count = count;
+    h->zero_count = count;
+    return appender_->WouldRefuse(BatchAppender::HistogramSample{ref, time, 0, nullptr, std::move(h)});
+  };
+  EXPECT_FALSE(refuses_histogram(b_, 5000, 1));
+  EXPECT_TRUE(refuses_histogram(b_, 5000, 2));
+  EXPECT_TRUE(refuses_histogram(b_, 4999, 1));
+  EXPECT_TRUE(refuses_histogram(a_, 5000, 1));
+  EXPECT_FALSE(refuses_histogram(a_, 6000, 1));
+  // A series without samples takes any time that the head takes, and the batch at hand does not matter.
+  const SeriesRef fresh = *appender_->Intern({{"__name__", "c"}});
+  appender_->AddAt(fresh, 6000, 1);
+  EXPECT_FALSE(refuses(fresh, 4000, 1));
+  ASSERT_TRUE(Commit().all_accepted());
+  EXPECT_TRUE(refuses(fresh, 4000, 1));
+}
+
 TEST_P(AppenderContract, ASeriesMayChangeKindWithinABatch) {
   appender_->AddAt(a_, 1000, 1);
   AddHistogram(a_, 2000, 1);
@@ -185,6 +233,23 @@ TEST_P(AppenderContract, SamplesThatOnlyMeetEachOtherAreLeftOut) {
   EXPECT_EQ(Floats("a"), (Times{2000, 10'000}));
   EXPECT_EQ(Floats("b"), Times{10'000});
   EXPECT_EQ(Histograms("b"), Times{});
+}
+
+TEST(HeadAppenderWindow, WhatIsTooOldIsKnownBeforeTheCommit) {
+  tsdb::HeadOptions options;
+  options.out_of_order_window_ms = 1000;
+  tsdb::MemoryStorage storage(options);
+  const auto appender = *storage.OpenGroup({GroupIdentity::Kind::kImport, "g"});
+  EXPECT_EQ(appender->too_old_before(), std::numeric_limits<TimestampMs>::min());
+  const SeriesRef ref = *appender->Intern({{"__name__", "a"}});
+  appender->AddAt(ref, 10'000, 1);
+  ASSERT_TRUE(appender->Commit(10'000));
+  EXPECT_EQ(appender->too_old_before(), 9000);
+  EXPECT_FALSE(appender->RefuseTooOld(ref, 9000, false));
+  EXPECT_FALSE(appender->WouldRefuse(BatchAppender::TimedSample{ref, 9000, 2, 0}));
+  EXPECT_TRUE(appender->RefuseTooOld(ref, 8999, false));
+  const SeriesRef fresh = *appender->Intern({{"__name__", "b"}});
+  EXPECT_FALSE(appender->RefuseTooOld(fresh, 8999, false));
 }
 
 const StorageKind kStorages[] = {

@@ -134,6 +134,26 @@ class BatchAppender {
     return false;
   }
 
+  // Samples at or after this time are not too old, whatever their series.
+  virtual TimestampMs too_old_before() const { return std::numeric_limits<TimestampMs>::min(); }
+  // Whether the series as it is now refuses a sample at this time as too old; counted as refused when so.
+  virtual bool RefuseTooOld(SeriesRef ref, TimestampMs time, bool histogram) {
+    static_cast<void>(ref);
+    static_cast<void>(time);
+    static_cast<void>(histogram);
+    return false;
+  }
+  // Whether storage as it is now would refuse the sample, of which the time is given: for who has to know before the
+  // commit. Counts nothing. Storage that cannot say, as that which is not loaded yet, says no.
+  virtual bool WouldRefuse(const TimedSample& sample) const {
+    static_cast<void>(sample);
+    return false;
+  }
+  virtual bool WouldRefuse(const HistogramSample& sample) const {
+    static_cast<void>(sample);
+    return false;
+  }
+
   // Samples of all kinds are judged and stored in the order of the calls, so a series may change kind within a batch.
   // Refused is what the series as it was before the batch refuses. What it would have taken but for an earlier sample
   // of the batch (of the same time, or newer without an out-of-order window) is left out and counted as accepted. The

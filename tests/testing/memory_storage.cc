@@ -225,6 +225,25 @@ class Appender final : public BatchAppender {
 
   void SetMetadata(SeriesRef ref, const MetricMetadata& metadata) override { metadata_.emplace_back(ref, metadata); }
 
+  TimestampMs too_old_before() const override {
+    const std::lock_guard lock(state_->mutex);
+    const int64_t window = state_->options.out_of_order_window_ms;
+    const TimestampMs none = std::numeric_limits<TimestampMs>::min();
+    return window == 0 || state_->newest == none ? none : state_->newest - window;
+  }
+  bool RefuseTooOld(SeriesRef ref, TimestampMs time, bool) override {
+    const TimestampMs limit = too_old_before();
+    const std::lock_guard lock(state_->mutex);
+    const auto series = state_->Find(static_cast<uint64_t>(ref));
+    return series != nullptr && !series->samples.empty() && time < series->samples.back().t && time < limit;
+  }
+  bool WouldRefuse(const TimedSample& sample) const override {
+    return WouldRefuse(sample.ref, {sample.time, 0, sample.value, nullptr, nullptr, 0});
+  }
+  bool WouldRefuse(const HistogramSample& sample) const override {
+    return WouldRefuse(sample.ref, {sample.time, 0, 0, sample.integer, FloatsOf(sample), 0});
+  }
+
   Result<AppendReport> Commit(TimestampMs time) override {
     const std::lock_guard lock(state_->mutex);
     if (state_->commit_error) {
@@ -250,6 +269,23 @@ class Appender final : public BatchAppender {
 
  private:
   using SeriesByRef = std::map<uint64_t, Series>;
+  static std::shared_ptr<const FloatHistogram> FloatsOf(const HistogramSample& sample) {
+    if (sample.integer == nullptr) return sample.floats;
+    return std::make_shared<FloatHistogram>(ToFloat(*sample.integer));
+  }
+  // Stores it in a copy.
+  bool WouldRefuse(SeriesRef ref, StoredSample sample) const {
+    const std::lock_guard lock(state_->mutex);
+    const auto series = state_->Find(static_cast<uint64_t>(ref));
+    if (series == nullptr) return false;
+    Series copy = *series;
+    AppendReport outcome;
+    Report report{outcome, false};
+    const TimestampMs newest = state_->newest;
+    Store(*state_, copy, *series, ref, std::move(sample), 0, report);
+    state_->newest = newest;
+    return outcome.any_sample_refused();
+  }
   void Write(TimestampMs time, const SeriesByRef& before, AppendReport& out) {
     Report report{out, list_refusals_};
     StoreInOrder(time, out.commit, before, report);
@@ -288,8 +324,7 @@ class Appender final : public BatchAppender {
     for (const auto& s : histograms_) {
       timed_before(s.after_timed);
       plain_before(s.after_floats);
-      StoredSample sample{at(s.time), s.start_time, 0, s.integer, s.floats, commit};
-      if (sample.integer != nullptr) sample.floats = std::make_shared<FloatHistogram>(ToFloat(*sample.integer));
+      StoredSample sample{at(s.time), s.start_time, 0, s.integer, FloatsOf(s), commit};
       store(s.ref, std::move(sample), &s - histograms_.data());
     }
     timed_before(timed_.size());

@@ -21,6 +21,14 @@ class EarlyAppender final : public BatchAppender {
   Result<SeriesRef> Intern(const Labels& labels) override;
   SeriesRef Find(const Labels& labels) const override;
   void SetMetadata(SeriesRef ref, const MetricMetadata& metadata) override;
+  TimestampMs too_old_before() const override {
+    return bound_ ? group_->head->too_old_before() : BatchAppender::too_old_before();
+  }
+  bool RefuseTooOld(SeriesRef ref, TimestampMs time, bool histogram) override {
+    return bound_ && group_->head->RefuseTooOld(HeadRef(ref), time, histogram);
+  }
+  bool WouldRefuse(const TimedSample& sample) const override { return HeadWouldRefuse(sample); }
+  bool WouldRefuse(const HistogramSample& sample) const override { return HeadWouldRefuse(sample); }
   Result<AppendReport> Commit(TimestampMs time) override;
 
  private:
@@ -32,6 +40,11 @@ class EarlyAppender final : public BatchAppender {
   AppendReport Accepted() const;
   Result<void> Bind();
   SeriesRef HeadRef(SeriesRef ref) const;
+  template <typename Sample>
+  bool HeadWouldRefuse(Sample sample) const {
+    sample.ref = HeadRef(sample.ref);
+    return bound_ && group_->head->WouldRefuse(sample);
+  }
   Result<AppendReport> CommitToHead(TimestampMs time);
   void NameAsGiven(AppendReport& report) const;
   void Clear();

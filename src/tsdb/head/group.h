@@ -150,6 +150,8 @@ class Group {
   void BeginTurn();
   // The group's lock, exclusively: the log number is taken while it is held.
   std::unique_lock<std::shared_mutex> Lock() { return std::unique_lock<std::shared_mutex>(lock_); }
+  // Requires no turn: nothing is applied while it is held.
+  std::shared_lock<std::shared_mutex> LockShared() const { return std::shared_lock<std::shared_mutex>(lock_); }
   // Says that commit `lsn` is under way. Requires Lock().
   void Announce(uint64_t lsn) { announced_.store(lsn, std::memory_order_release); }
   // How a batch is applied. `settled`: as in Column. Samples before `late_before` are kept as late ones, even when
@@ -165,6 +167,7 @@ class Group {
   void Abandon();
   // No sample of the group is newer.
   TimestampMs newest_time() const { return newest_time_; }
+  // Without the turn: requires LockShared().
   LastSample Last(uint32_t series) const;
   // Whether one of the last late samples of the series has this time: how far back Prometheus compares, too
   // (storage.tsdb.out-of-order-cap-max).

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 #include "model/histogram_math.h"
 #include "model/histogram_validate.h"
@@ -30,6 +32,42 @@ bool SameHistogram(const SeriesSide::HistogramEntry& last, const Histogram* inte
 
 double SumOf(const SeriesSide::HistogramEntry& entry) {
   return entry.integer != nullptr ? entry.integer->sum : entry.floats->sum;
+}
+
+double SumOf(const BatchAppender::HistogramSample& sample) {
+  return sample.integer != nullptr ? sample.integer->sum : sample.floats != nullptr ? sample.floats->sum : 0;
+}
+
+// Whether a sample of the same time would be no news.
+bool SameAsLast(const LastSample& last, double value) {
+  if (last.histogram == nullptr) return SameBits(last.value, value);
+  return IsStaleNaN(value) && IsStaleNaN(SumOf(*last.histogram));
+}
+
+bool SameAsLast(const LastSample& last, const BatchAppender::HistogramSample& sample) {
+  return last.histogram != nullptr && SameHistogram(*last.histogram, sample.integer.get(), sample.floats.get());
+}
+
+// Erases what is gone. How many are left of the first so many, or empty when none is gone.
+template <typename Sample, typename IsGone>
+std::vector<uint32_t> EraseGone(std::vector<Sample>& samples, IsGone is_gone) {
+  std::vector<uint32_t> left;
+  uint32_t kept = 0;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    if (!left.empty()) left[i] = kept;
+    if (is_gone(samples[i])) {
+      if (!left.empty()) continue;
+      left.resize(samples.size() + 1);
+      std::iota(left.begin(), left.begin() + static_cast<std::ptrdiff_t>(i) + 1, 0u);
+      continue;
+    }
+    if (kept != i) samples[kept] = std::move(samples[i]);
+    ++kept;
+  }
+  if (left.empty()) return left;
+  left.back() = kept;
+  samples.erase(samples.begin() + kept, samples.end());
+  return left;
 }
 
 }  // namespace
@@ -88,7 +126,7 @@ void HeadAppender::FindOwners() {
   owners_.clear();
   owners_.push_back(group_.id());
   const auto filter = [&](auto& samples) {
-    std::erase_if(samples, [&](const auto& sample) {
+    return EraseGone(samples, [&](const auto& sample) {
       if (!Usable(sample.ref)) return true;
       const uint32_t owner = head_.series().slab(RefId(sample.ref)).group;
       if (owner != group_.id() && std::find(owners_.begin(), owners_.end(), owner) == owners_.end())
@@ -96,8 +134,14 @@ void HeadAppender::FindOwners() {
       return false;
     });
   };
-  filter(floats_);
-  filter(timed_);
+  // Of what is left, too, the place among the others is known.
+  if (const auto left = filter(floats_); !left.empty()) {
+    for (auto& sample : timed_) sample.after_floats = left[sample.after_floats];
+    for (auto& sample : histograms_) sample.after_floats = left[sample.after_floats];
+  }
+  if (const auto left = filter(timed_); !left.empty()) {
+    for (auto& sample : histograms_) sample.after_timed = left[sample.after_timed];
+  }
   filter(histograms_);
   filter(exemplars_);
   filter(metadata_);
@@ -263,9 +307,7 @@ void HeadAppender::AdmitFloat(const TimedSample& sample, TimestampMs time, const
   IndexFloats();
   const LastSample last = GroupOf(id).Last(id);
   const bool stale = IsStaleNaN(value);
-  const bool same = stale && last.histogram != nullptr ? IsStaleNaN(SumOf(*last.histogram))
-                                                       : last.histogram == nullptr && SameBits(last.value, value);
-  Fate fate = Judge(time, last.time, same, limits);
+  Fate fate = Judge(time, last.time, SameAsLast(last, value), limits);
   if (sample.is_start_zero && fate != Fate::kInOrder) return;
   if (fate == Fate::kLate) fate = LateOne(stale);
   NoteLateness(fate, time, limits);
@@ -330,9 +372,7 @@ void HeadAppender::AdmitStaleHistogram(uint32_t id, TimestampMs time, Kind kind,
 void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs time, const Limits& limits,
                                   uint32_t index) {
   const uint32_t id = RefId(sample.ref);
-  const double sum = sample.integer != nullptr  ? sample.integer->sum
-                     : sample.floats != nullptr ? sample.floats->sum
-                                                : 0;
+  const double sum = SumOf(sample);
   const bool stale = IsStaleNaN(sum);
   // What is out of bounds is that, whatever else it is.
   const bool out = !limits.window && time < limits.min_valid;
@@ -346,9 +386,7 @@ void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs tim
   }
   IndexFloats();
   const LastSample last = GroupOf(id).Last(id);
-  const bool same =
-      last.histogram != nullptr && SameHistogram(*last.histogram, sample.integer.get(), sample.floats.get());
-  Fate fate = Judge(time, last.time, same, limits);
+  Fate fate = Judge(time, last.time, SameAsLast(last, sample), limits);
   if (sample.is_start_zero && fate != Fate::kInOrder) return;
   if (fate == Fate::kLate) fate = LateOne(stale);
   NoteLateness(fate, time, limits);
@@ -465,6 +503,39 @@ bool HeadAppender::RefuseOutOfBounds(TimestampMs time, bool histogram) {
   if (limits.newest == kNoTime || limits.window || time >= limits.min_valid) return false;
   CountRefused(Fate::kOutOfBounds, histogram);
   return true;
+}
+
+template <typename IsSame>
+HeadAppender::Fate HeadAppender::FateNow(SeriesRef ref, TimestampMs time, IsSame is_same) const {
+  if (head_.max_time() == kNoTime || !head_.series().Alive(ref)) return Fate::kInOrder;
+  const uint32_t id = RefId(ref);
+  const Group& group = GroupOf(id);
+  const auto lock = group.LockShared();
+  const LastSample last = group.Last(id);
+  return Judge(time, last.time, is_same(last), CurrentLimits());
+}
+
+TimestampMs HeadAppender::too_old_before() const {
+  if (head_.max_time() == kNoTime || head_.out_of_order_window() == 0) return std::numeric_limits<TimestampMs>::min();
+  return CurrentLimits().too_old;
+}
+
+bool HeadAppender::RefuseTooOld(SeriesRef ref, TimestampMs time, bool histogram) {
+  const Fate fate = FateNow(ref, time, [](const LastSample&) { return true; });
+  if (fate != Fate::kTooOld) return false;
+  CountRefused(fate, histogram);
+  return true;
+}
+
+bool HeadAppender::WouldRefuse(const TimedSample& sample) const {
+  const Fate fate =
+      FateNow(sample.ref, sample.time, [&](const LastSample& last) { return SameAsLast(last, sample.value); });
+  return IsRefusal(fate == Fate::kLate ? LateOne(IsStaleNaN(sample.value)) : fate);
+}
+
+bool HeadAppender::WouldRefuse(const HistogramSample& sample) const {
+  const Fate fate = FateNow(sample.ref, sample.time, [&](const LastSample& last) { return SameAsLast(last, sample); });
+  return IsRefusal(fate == Fate::kLate ? LateOne(IsStaleNaN(SumOf(sample))) : fate);
 }
 
 // A mark tells that a batch has admitted a sample of the series; nobody needs it beyond admission.

@@ -24,6 +24,10 @@ class HeadAppender final : public BatchAppender {
   void SetMetadata(SeriesRef ref, const MetricMetadata& metadata) override;
   Result<AppendReport> Commit(TimestampMs time) override;
   bool RefuseOutOfBounds(TimestampMs time, bool histogram) override;
+  TimestampMs too_old_before() const override;
+  bool RefuseTooOld(SeriesRef ref, TimestampMs time, bool histogram) override;
+  bool WouldRefuse(const TimedSample& sample) const override;
+  bool WouldRefuse(const HistogramSample& sample) const override;
   // From now on a sample may be any time older than the newest of the head, as long as it is newer than its own series
   // and not before the head's minimum: for taking over a head series by series.
   void AdmitFarBehindNewest() { far_behind_ = true; }
@@ -65,6 +69,9 @@ class HeadAppender final : public BatchAppender {
   void AdmitMetadata();
   static Fate Judge(TimestampMs time, TimestampMs last, bool same, const Limits& limits);
   Fate LateOne(bool stale) const;
+  // Of a sample against the series as it is now, outside of a commit.
+  template <typename IsSame>
+  Fate FateNow(SeriesRef ref, TimestampMs time, IsSame is_same) const;
   void NoteLateness(Fate fate, TimestampMs time, const Limits& limits) const;
   void Reject(RejectReason reason, uint32_t id, TimestampMs time, uint32_t index, bool histogram,
               std::string detail = {});
