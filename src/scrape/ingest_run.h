@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "scrape/ingest.h"
 #include "scrape/parse/exposition.h"
@@ -30,7 +32,8 @@ class SampleIngest::Run {
         rules_(rules),
         histograms_(histograms),
         appender_(appender),
-        only_new_(only_new) {}
+        only_new_(only_new),
+        too_old_before_(appender.too_old_before()) {}
 
   IngestResult Execute(std::string_view body, ExpositionFormat format);
   IngestResult Fail(bool count_cache_flush);
@@ -47,15 +50,32 @@ class SampleIngest::Run {
   Result<void> ReadEntries(ExpositionParser& parser);
 
   uint32_t NoteMetadata(EntryKind kind, const ExpositionEntry& entry);
+  // A sample on its way into the batch.
+  struct Sample {
+    bool timed = false;  // it has a timestamp of its own, which counts
+    TimestampMs time = 0;
+    TimestampMs start = 0;  // 0 = none
+    double value = 0;
+    // At most one of them.
+    std::shared_ptr<const Histogram> integer;
+    std::shared_ptr<const FloatHistogram> floats;
+    bool IsHistogram() const { return integer != nullptr || floats != nullptr; }
+    bool IsStale() const { return IsStaleNaN(integer ? integer->sum : floats ? floats->sum : value); }
+  };
   Result<void> TakeSample(ExpositionParser& parser, EntryKind kind);
-  Result<CachedLine*> NewSeries(ExpositionParser& parser, CachedLine line, TimestampMs sample_time);
-  Result<void> AddSample(ExpositionParser& parser, SeriesRef ref, EntryKind kind, bool timed, TimestampMs sample_time);
-  void AddFloat(SeriesRef ref, double value, TimestampMs start, bool at_own_time, TimestampMs sample_time);
+  Result<bool> TakeKept(ExpositionParser& parser, EntryKind kind);
+  Result<Labels> NewLabels(ExpositionParser& parser, CachedLine line);
+  Result<bool> ReadValue(const ExpositionEntry& entry, EntryKind kind, Sample& sample) const;
+  Result<void> CheckHistogram(const Sample& sample) const;
+  bool FitsSampleLimit(bool fresh, const Sample& sample);
+  bool IsTooOld(SeriesRef ref, const Sample& sample);
+  bool AddSample(ExpositionParser& parser, SeriesRef ref, Sample& sample, bool fresh);
+  bool WouldRefuse(SeriesRef ref, const Sample& sample) const;
+  void AddValue(SeriesRef ref, const Sample& sample, TimestampMs exposed_start);
   bool MaySynthesize(ExpositionParser& parser, SeriesRef ref) const;
-  Result<void> AddHistogram(ExpositionParser& parser, SeriesRef ref, bool timed, TimestampMs sample_time,
-                            TimestampMs exposed_start, bool synthesize);
-  void AddExemplars(ExpositionParser& parser, SeriesRef ref, EntryKind kind, TimestampMs sample_time);
-  void Track(CachedLine& line, SeriesCache::Found found, bool timed, unsigned histogram);
+  StartSynthesis::Outcome Synthesize(SeriesRef ref, Sample& sample);
+  static std::vector<Exemplar> Exemplars(ExpositionParser& parser, const Sample& sample);
+  void Track(CachedLine& line, SeriesCache::Found found, const Sample& sample);
   void Untrack(CachedLine& line);
   void AddStaleMarkers(bool all);
   // What a counter was at its start: zero. Only once for each start; true when it was added.
@@ -76,6 +96,7 @@ class SampleIngest::Run {
   const HistogramRules& histograms_;
   BatchAppender& appender_;
   const bool only_new_;
+  const TimestampMs too_old_before_;  // a sample before it may fail the scrape
 
   IngestResult result_;
   uint64_t appended_ = 0;  // against sample_limit

@@ -349,5 +349,93 @@ TEST_F(IngestTest, OpenMetricsPagesTakeTheShortWayToo) {
   EXPECT_THAT(Values(Named("a_total").With("x", "1")), ElementsAre(1.5, 1.5));
 }
 
+// Another target writes the same series, and is ahead.
+TEST_F(IngestTest, SeriesWhoseSamplesStorageRefusesAreNotAdded) {
+  rules_.track_timestamps_staleness = true;
+  const auto other = std::move(*storage_.OpenGroup({}));
+  other->AddAt(*other->Intern(Named("a")), time_ + 50'000, 1);
+  other->AddAt(*other->Intern(Named("b")), time_ + 50'000, 1);
+  ASSERT_TRUE(other->Commit(time_));
+  const TimestampMs late = time_;
+  const auto body = [&](TimestampMs time) { return "a 2\nb 2 " + std::to_string(time) + "\nc 3\na 2\n"; };
+  for (int i = 0; i < 2; ++i) {
+    const auto result = Scrape(body(late));
+    EXPECT_EQ(result.kept, 4u);
+    EXPECT_EQ(result.series_added, i == 0 ? 1u : 0u);
+    EXPECT_EQ(result.duplicates, 0u);  // it is no repetition of a sample that was taken
+  }
+  Scrape("c 4\n");
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1));
+  EXPECT_THAT(Values(Named("b")), ElementsAre(1));
+  time_ = late + 60'000;
+  const auto result = Scrape(body(late + 60'000));
+  EXPECT_EQ(result.series_added, 2u);
+  EXPECT_EQ(result.duplicates, 1u);
+  EXPECT_THAT(Values(Named("a")), ElementsAre(1, 2));
+  EXPECT_THAT(Values(Named("b")), ElementsAre(1, 2));
+}
+
+TEST_F(IngestTest, ExemplarsOfRefusedSamplesAreNotStored) {
+  rules_.exemplars = true;
+  const auto scrape = [this](TimestampMs time, const std::string& value, const char* trace) {
+    Scrape("# TYPE a counter\na_total " + value + " " + std::to_string(static_cast<double>(time) / 1000) + " # {t=\"" +
+               trace + "\"} 1 " + std::to_string(static_cast<double>(time_) / 1000) + "\n# EOF\n",
+           ExpositionFormat::kOpenMetrics);
+  };
+  scrape(kIngestStart + 2000, "1", "first");
+  scrape(kIngestStart + 1000, "2", "late");
+  scrape(kIngestStart + 2000, "2", "duplicate");
+  scrape(kIngestStart + 2000, "1", "same");
+  std::vector<std::string> traces;
+  for (const auto& exemplar : storage_.ExemplarsOf(Named("a_total"))) traces.emplace_back(exemplar.labels.Get("t"));
+  EXPECT_THAT(traces, ElementsAre("first", "same"));
+}
+
+TEST_F(IngestTest, ExemplarsOfAConvertedHistogramAreNotThoseOfItsBuckets) {
+  rules_.exemplars = true;
+  histograms_.convert_classic = true;
+  histograms_.keep_classic = true;
+  const std::string body =
+      "# TYPE h histogram\nh_bucket{le=\"1\"} 1 # {t=\"a\"} 1 1700000000\nh_bucket{le=\"+Inf\"} 3\nh_count 3\nh_sum "
+      "1\n# EOF\n";
+  EXPECT_EQ(Scrape(body, ExpositionFormat::kOpenMetrics).series_added, 5u);
+  EXPECT_EQ(storage_.ExemplarsOf(Named("h")).size(), 1u);
+  EXPECT_TRUE(storage_.ExemplarsOf(Named("h_bucket").With("le", "1.0")).empty());
+}
+
+TEST_F(IngestTest, ATooOldSampleFailsTheScrape) {
+  epi::testing::MemoryStorageOptions options;
+  options.out_of_order_window_ms = 60'000;
+  epi::testing::MemoryStorage storage(options);
+  appender_ = std::move(*storage.OpenGroup({}));
+  const auto body = [this](int64_t age) { return "a 1 " + std::to_string(time_ - age) + "\nb 1\n"; };
+  EXPECT_FALSE(Scrape("a 1\nb 1\n").error);
+  EXPECT_FALSE(Scrape(body(30'000)).error);  // stored out of order
+  EXPECT_FALSE(Scrape(body(30'000)).error);
+  for (int i = 0; i < 2; ++i) {
+    const auto result = Scrape(body(61'000));
+    ASSERT_TRUE(result.error);
+    EXPECT_EQ(result.error->message(), "too old sample");
+    EXPECT_EQ(result.kept, 0u);
+  }
+}
+
+// The limits are passed one after the other, as the sample meets them: buckets, samples, time.
+TEST_F(IngestTest, WhatALimitKeepsOutMeetsNoFurtherOne) {
+  histograms_.convert_classic = true;
+  rules_.native_histogram_bucket_limit = 1;
+  rules_.sample_limit = 1;
+  const std::string histogram =
+      "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 3\nh_count 3\nh_sum 1\n# TYPE b gauge\n";
+  EXPECT_EQ(Scrape(histogram + "b 1\n").error->message(), "histogram bucket limit exceeded");
+  const auto result = Scrape(histogram + "b 1\nc 2 " + std::to_string(time_ + 3'600'000) + "\n");
+  EXPECT_EQ(result.error->message(), "sample limit exceeded");
+  EXPECT_TRUE(result.bucket_limit_hit);
+  EXPECT_EQ(result.out_of_bounds, 0u);
+  EXPECT_EQ(result.kept, 3u);
+  rules_.native_histogram_bucket_limit = 0;
+  EXPECT_EQ(Scrape(histogram).series_added, 1u);  // it was not there before
+}
+
 }  // namespace
 }  // namespace epi::scrape

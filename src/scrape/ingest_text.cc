@@ -48,6 +48,7 @@ void SampleIngest::Run::TakeKnownLines(Parser& parser, size_t limit) {
   const auto expected = cache_.ExpectedRun();
   const uint32_t scrape = cache_.scrape();
   const TimestampMs latest = time_ + kMaxFutureMs;
+  if (time_ < too_old_before_) return;
   uint64_t samples = 0;
   uint64_t stored = 0;
   SampleTail tail;
@@ -69,7 +70,7 @@ void SampleIngest::Run::TakeKnownLines(Parser& parser, size_t limit) {
     if (next == nullptr) break;
     const bool timed = tail.has_time && rules_.honor_timestamps;
     // Whatever changes what the cache says of the line is for the long way.
-    if (line.histogram != 0 || (timed && tail.time > latest)) break;
+    if (line.histogram != 0 || (timed && (tail.time > latest || tail.time < too_old_before_))) break;
     if (line.untracked != (timed && !rules_.track_timestamps_staleness)) break;
     ++samples;
     if (line.line_kind() == LineKind::kSeries) {

@@ -129,7 +129,8 @@ bool NhcbParser::Collect(const Labels& labels) {
   series_exemplars_.clear();
   for (Exemplar exemplar; parser_->NextExemplar(exemplar); exemplar = {}) {
     if (exemplar.has_time || !protobuf_) collected_exemplars_.push_back(exemplar);
-    series_exemplars_.push_back(std::move(exemplar));
+    // Of a text they are the histogram's alone, even when the classic series are kept.
+    if (protobuf_) series_exemplars_.push_back(std::move(exemplar));
   }
   held_exemplars_ = true;
   next_exemplar_ = 0;
