@@ -172,8 +172,10 @@ void Group::EvaluateRule(size_t index, RuleContext context) {
   } else {
     rule.SetHealth(RuleHealth::kErr, samples.error().message());
   }
+  // A query that was canceled ends with the server; that is no failure to speak of.
+  const bool canceled = !samples && samples.error().code() == ErrorCode::kCanceled;
   // On disk before anybody is told.
-  NoteEvents(rule, before, context.time, std::move(events));
+  if (!canceled) NoteEvents(rule, before, context.time, std::move(events));
   if (samples) {
     if (rule.alerting() && options_.alerts != nullptr) {
       const int64_t valid_for = 4 * std::max(settings_.interval_ms, options_.resend_delay_ms);
@@ -184,8 +186,7 @@ void Group::EvaluateRule(size_t index, RuleContext context) {
     Store(index, std::move(*samples), context);
   } else {
     if (metrics_ != nullptr) metrics_->failures.Increment();
-    // A query that was canceled ends with the server; that is no failure to speak of.
-    if (samples.error().code() != ErrorCode::kCanceled) {
+    if (!canceled) {
       LogRule(LogLevel::kWarn, index, "Evaluating rule failed",
               {{"rule", RuleYaml(rule)}, {"err", samples.error().message()}});
     }

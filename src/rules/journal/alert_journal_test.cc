@@ -344,6 +344,11 @@ TEST_F(AlertJournalTest, RulesThatFailAreTold) {
   group_->Iterate(kJournalStart + 2 * kJournalMinute, surroundings_);
   EXPECT_EQ(Kinds(All()), (std::vector<std::string>{"rule_failed", "rule_recovered"}));
   EXPECT_NE((*journal_->History(All()))[0].event.detail.find("disk on fire"), std::string::npos);
+  // At the server's end queries are canceled; the rules did not fail.
+  fixture_.querier.Cancel();
+  group_->Iterate(kJournalStart + 3 * kJournalMinute, surroundings_);
+  EXPECT_EQ(group_->rules().at(0)->outcome().health, RuleHealth::kErr);
+  EXPECT_EQ(Kinds(All()).size(), 2U);
 }
 
 TEST_F(AlertJournalTest, OldSegmentsAreRemovedAndTheStateStays) {
