@@ -13,6 +13,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "config/yaml_syntax.h"
 #include "model/labels.h"
 
 namespace epi::config {
@@ -53,40 +54,37 @@ std::string LineError(int line, std::string_view text) {
   return "yaml: line " + std::to_string(line) + ": " + std::string(text);
 }
 
-// The library takes a tab for blank space; YAML lets no token begin with one, and no line be indented by it.
-bool IndentedByTab(std::string_view line) {
-  const auto other = line.find_first_not_of(' ');
-  return other != std::string_view::npos && line[other] == '\t';
-}
-
-std::string_view LineOf(std::string_view text, int number) {
-  for (; number > 0 && !text.empty(); --number) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
-  return text.substr(0, text.find('\n'));
-}
-
 // Of a text without any node.
-std::optional<int> FirstTabLine(std::string_view text) {
-  for (int number = 0; !text.empty(); ++number) {
-    if (IndentedByTab(text.substr(0, text.find('\n')))) return number;
+std::string FirstTabError(std::string_view text) {
+  for (int line = 0; !text.empty(); ++line) {
+    if (std::string error = YamlTabError(text.substr(0, text.find('\n')), line); !error.empty()) return error;
     text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   }
-  return std::nullopt;
-}
-
-// libyaml does not tell the first line's number.
-Error TabError(int line) {
-  constexpr std::string_view kTab = "found character that cannot start any token";
-  return Error(ErrorCode::kInvalid, line == 0 ? "yaml: " + std::string(kTab) : LineError(line + 1, kTab));
+  return {};
 }
 
 // Builds the tree from the library's events. The first complaint stops all work; later events are ignored.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(std::deque<YamlData>& nodes, const YamlLimits& limits) : nodes_(nodes), limits_(limits) {}
+  TreeBuilder(std::string_view source, std::deque<YamlData>& nodes, const YamlLimits& limits)
+      : source_(source), nodes_(nodes), limits_(limits) {}
 
   const YamlData* root() const { return root_; }
   const std::optional<Error>& error() const { return error_; }
   bool finished() const { return finished_; }
+  std::optional<YamlOpenCollection> Innermost() const {
+    if (open_.empty()) return std::nullopt;
+    const YamlData* node = open_.back().node;
+    const YamlData* parent = open_.size() < 2 ? nullptr : open_[open_.size() - 2].node;
+    const bool indentless = node->kind == YamlKind::kSequence && parent != nullptr &&
+                            parent->kind == YamlKind::kMapping && parent->column == node->column;
+    return YamlOpenCollection{PlaceOf(indentless ? *parent : *node), indentless};
+  }
+  // The library takes a quote for closed that the text ends in. The line of one, from 0.
+  std::optional<int> LineOfUnclosedQuote() {
+    if (last_quoted_ == nullptr || YamlQuotedSource(From(*last_quoted_))) return std::nullopt;
+    return last_quoted_->line - 1;
+  }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override { finished_ = true; }
@@ -100,6 +98,10 @@ class TreeBuilder : public YAML::EventHandler {
     if (node == nullptr) return;
     node->text = value;
     node->quoted = tag == "!";
+    if (tag != "?") {  // no plain scalar
+      last_quoted_ = node;
+      if (value.empty()) RestoreBlankLines(*node);
+    }
     SetTag(*node, tag);
     Place(node);
   }
@@ -114,12 +116,12 @@ class TreeBuilder : public YAML::EventHandler {
     Place(found->second);
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    Open(YamlKind::kSequence, mark, tag, anchor);
+                       YAML::EmitterStyle::value style) override {
+    Open(YamlKind::kSequence, mark, tag, anchor, style);
   }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    Open(YamlKind::kMapping, mark, tag, anchor);
+                  YAML::EmitterStyle::value style) override {
+    Open(YamlKind::kMapping, mark, tag, anchor, style);
   }
   void OnSequenceEnd() override { Close(); }
   void OnMapEnd() override { Close(); }
@@ -127,8 +129,34 @@ class TreeBuilder : public YAML::EventHandler {
  private:
   struct OpenNode {
     YamlData* node;
+    bool block = false;
     const YamlData* key = nullptr;  // of a mapping, waiting for its value
   };
+
+  static YamlPlace PlaceOf(const YamlData& node) { return {node.line - 1, node.column - 1}; }
+
+  // The source from a node on. Nodes are asked for in the order of the source: it is walked once.
+  std::string_view From(const YamlData& node) {
+    for (; line_ < node.line; ++line_) {
+      line_start_ = std::min(source_.find('\n', line_start_), source_.size() - 1) + 1;
+    }
+    return source_.substr(std::min(source_.size(), line_start_ + static_cast<size_t>(node.column - 1)));
+  }
+
+  void RestoreBlankLines(YamlData& node) {
+    const auto written = YamlQuotedSource(From(node));
+    if (written && written->size() > 2) node.text = YamlBlankLines(*written);
+  }
+
+  // The library takes a plain text in a block mapping for a key without a value.
+  bool LacksColon(const YamlData& mapping, const YamlData& key) {
+    if (key.kind != YamlKind::kScalar || key.quoted || !key.tag.empty()) return false;
+    const std::string_view source = From(key);
+    // Not behind a '?'.
+    if (key.column != mapping.column || !source.starts_with(key.text)) return false;
+    const size_t next = source.find_first_not_of(" \t", key.text.size());
+    return next == std::string_view::npos || source[next] != ':';
+  }
 
   void Refuse(ErrorCode code, std::string message) {
     if (!error_) error_.emplace(code, std::move(message));
@@ -156,12 +184,13 @@ class TreeBuilder : public YAML::EventHandler {
     node.tag = tag.starts_with(kCoreTagPrefix) ? "!!" + tag.substr(kCoreTagPrefix.size()) : tag;
   }
 
-  void Open(YamlKind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+  void Open(YamlKind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+            YAML::EmitterStyle::value style) {
     YamlData* node = Make(kind, mark, anchor);
     if (node == nullptr) return;
     SetTag(*node, tag);
     if (open_.size() >= limits_.max_depth) Refuse(ErrorCode::kLimit, LineError(node->line, "nested too deeply"));
-    open_.push_back({node});
+    open_.push_back({node, style == YAML::EmitterStyle::Block});
   }
 
   void Close() {
@@ -190,14 +219,20 @@ class TreeBuilder : public YAML::EventHandler {
       parent.node->items.emplace_back(node);
     } else if (parent.key == nullptr) {
       parent.key = node;
+    } else if (node->kind == YamlKind::kNull && parent.block && LacksColon(*parent.node, *parent.key)) {
+      Refuse(ErrorCode::kInvalid, YamlMissingColon(parent.key->line - 1));
     } else {
       parent.node->entries.push_back({YamlNode(parent.key), YamlNode(node)});
       parent.key = nullptr;
     }
   }
 
+  const std::string_view source_;
   std::deque<YamlData>& nodes_;
   const YamlLimits& limits_;
+  const YamlData* last_quoted_ = nullptr;  // or tagged, or a block
+  int line_ = 1;                           // that From() has come to, and where it begins
+  size_t line_start_ = 0;
   std::unordered_map<YAML::anchor_t, YamlData*> anchors_;
   std::vector<OpenNode> open_;
   const YamlData* root_ = nullptr;
@@ -296,7 +331,7 @@ Result<YamlDocument> YamlDocument::Parse(std::string_view text, DuplicateKeys du
   if (text.size() > limits.max_bytes) return Fail(ErrorCode::kLimit, "yaml: document is larger than allowed");
   if (!IsValidUtf8(text)) return Fail(ErrorCode::kInvalid, "yaml: invalid leading UTF-8 octet");
   auto impl = std::make_unique<Impl>();
-  TreeBuilder builder(impl->nodes, limits);
+  TreeBuilder builder(text, impl->nodes, limits);
   try {
     ViewBuffer buffer(text);
     std::istream stream(&buffer);
@@ -306,14 +341,26 @@ Result<YamlDocument> YamlDocument::Parse(std::string_view text, DuplicateKeys du
     impl->more = builder.finished() && static_cast<bool>(parser);
   } catch (const YAML::Exception& exception) {
     if (builder.error()) return Fail(*builder.error());
-    if (IndentedByTab(LineOf(text, exception.mark.line))) return Fail(TabError(exception.mark.line));
-    return Fail(ErrorCode::kInvalid, LineError(exception.mark.line + 1, exception.msg));
+    if (const auto line = builder.LineOfUnclosedQuote()) {
+      return Fail(ErrorCode::kInvalid, YamlUnclosedQuote(text, *line));
+    }
+    const YamlPlace place{exception.mark.line, exception.mark.column};
+    return Fail(ErrorCode::kInvalid, YamlSyntaxError(exception.msg, place, text, builder.Innermost()));
   } catch (const std::exception& exception) {
     return Fail(ErrorCode::kInvalid, std::string("yaml: ") + exception.what());
   }
+  if (const auto line = builder.LineOfUnclosedQuote()) {
+    return Fail(ErrorCode::kInvalid, YamlUnclosedQuote(text, *line));
+  }
   impl->root = builder.root();
+  if (impl->more && impl->root != nullptr && impl->root->kind == YamlKind::kSequence) {
+    const YamlPlace root{impl->root->line - 1, impl->root->column - 1};
+    if (std::string error = YamlAfterSequence(text, root, impl->nodes.back().line); !error.empty()) {
+      return Fail(ErrorCode::kInvalid, std::move(error));
+    }
+  }
   if (impl->root == nullptr) {
-    if (const auto line = FirstTabLine(text)) return Fail(TabError(*line));
+    if (std::string error = FirstTabError(text); !error.empty()) return Fail(ErrorCode::kInvalid, std::move(error));
   }
   if (impl->root == nullptr) impl->root = &impl->nodes.emplace_back();
   std::string errors;

@@ -74,6 +74,71 @@ TEST(Yaml, SeesFurtherDocuments) {
   EXPECT_FALSE(YamlDocument::Parse("---\na: 1\n...\n")->has_more_documents());
 }
 
+TEST(Yaml, SyntaxErrorsAreInGoYamlsWords) {
+  const auto error = [](std::string_view text) {
+    const auto document = YamlDocument::Parse(text);
+    return document ? "none" : document.error().message();
+  };
+  EXPECT_EQ(error("a: b: c\n"), "yaml: mapping values are not allowed in this context");
+  EXPECT_EQ(error("x: 1\na: b: c\n"), "yaml: line 2: mapping values are not allowed in this context");
+  EXPECT_EQ(error("x: 1\nabc\ny: 2\n"), "yaml: line 2: could not find expected ':'");
+  EXPECT_EQ(error("a: [1, 2\nb: 3\n"), "yaml: line 1: did not find expected ',' or ']'");
+  EXPECT_EQ(error("x: 1\ny: 2\na: {b: 1\n  c: 2}\n"), "yaml: line 2: did not find expected ',' or '}'");
+  EXPECT_EQ(error("x: 1\na: }\n"), "yaml: line 1: did not find expected node content");
+  EXPECT_EQ(error("x: 1\na: [b]]\n"), "yaml: line 1: did not find expected key");
+  EXPECT_EQ(error("- - a\n - b\n"), "yaml: line 1: did not find expected '-' indicator");
+  EXPECT_EQ(error("groups:\n- name: g\n rules: []\n"), "yaml: line 2: did not find expected key");
+  EXPECT_EQ(error("g:\n- name: g\n  rules:\n  - alert: A\n    expr: up\n   for: 5m\n"),
+            "yaml: line 1: did not find expected key");
+  EXPECT_EQ(error("a: \"\\q\"\n"), "yaml: found unknown escape character");
+  EXPECT_EQ(error("x: 1\na: *b\n"), "yaml: unknown anchor 'b' referenced");
+  EXPECT_EQ(error("x: 1\na: @b\n"), "yaml: line 2: found character that cannot start any token");
+  EXPECT_EQ(error("x: 1\n\ta: 2\n"), "yaml: line 2: found character that cannot start any token");
+}
+
+TEST(Yaml, AQuoteThatIsNotClosedIsAnError) {
+  for (const auto& [text, line] : {std::pair{"a: \"b\n", 2},
+                                   {"x: 1\na: 'b\n", 2},
+                                   {"x: 1\na: 'it''s", 2},
+                                   {"x: 1\ny: 2\na: \"b\\\"\n\n", 3},
+                                   {"x: 1\na: [\"\", !!str \"", 2}}) {
+    const auto document = YamlDocument::Parse(text);
+    ASSERT_FALSE(document) << text;
+    EXPECT_NE(document.error().message().find("found unexpected end of stream"), std::string::npos) << text;
+    EXPECT_NE(document.error().message().find("line " + std::to_string(line)), std::string::npos) << text;
+  }
+  EXPECT_TRUE(YamlDocument::Parse("a: 'it''s'\nb: \"\\\"\"\nc: d'\n"));
+}
+
+TEST(Yaml, WhatTheLibraryWouldDropIsAnError) {
+  const auto error = [](std::string_view text) {
+    const auto document = YamlDocument::Parse(text);
+    return document ? "none" : document.error().message();
+  };
+  EXPECT_EQ(error("- a\nx: 1\n"), "yaml: line 1: did not find expected '-' indicator");
+  EXPECT_EQ(error("# c\n- a\n\n# d\nx: 1\n"), "yaml: line 1: did not find expected '-' indicator");
+  EXPECT_EQ(error("- a\n---\nx: 1\n"), "none");
+  EXPECT_EQ(error("- a\n...\n"), "none");
+  EXPECT_EQ(error("- |\n  a\n\n  b\n- c\n# d\n"), "none");
+  EXPECT_EQ(error("[a]\n--- b\n"), "none");
+  EXPECT_EQ(error("x: 1\nabc\n"), "yaml: line 2: could not find expected ':'");
+  EXPECT_EQ(error("x:\n  y: 1\n  abc"), "yaml: line 3: could not find expected ':'");
+  EXPECT_EQ(error("x:\nabc :\n\"d\":\ne: ~\nf: {g, h: , i}\n? j\n? k\n"), "none");
+  EXPECT_EQ(error("- a:\n  b:\n- [\n  a: b, c\n  ]\n"), "none");
+  EXPECT_EQ(error("x: [a, b\n"), "yaml: line 1: did not find expected ',' or ']'");
+}
+
+TEST(Yaml, LineBreaksAloneInQuotesAreKept) {
+  const auto text = [](std::string_view source) { return YamlDocument::Parse(source)->root().text(); };
+  EXPECT_EQ(text("'\n\n'"), "\n");
+  EXPECT_EQ(text("\"\n\n  \n \""), "\n\n");
+  EXPECT_EQ(text("'\n'"), " ");
+  EXPECT_EQ(text("''"), "");
+  const auto document = YamlDocument::Parse("é: ''\nb: !!str '\n\n'\nc: [é, \"\n\n\"]\n");
+  EXPECT_EQ(document->root().Find("b")->text(), "\n");
+  EXPECT_EQ(document->root().Find("c")->items()[1].text(), "\n");
+}
+
 TEST(Yaml, HostileDocumentsAreRefusedCheaply) {
   std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
   for (int i = 1; i < 12; ++i) {

@@ -1,0 +1,44 @@
+// What is wrong with the text of a YAML document, in the words and with the lines of Prometheus's YAML library, so that
+// scripts that look for them find them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace epi::config {
+
+// Lines and columns count from 0.
+struct YamlPlace {
+  int line = 0;
+  int column = 0;
+};
+
+// The collection inside which reading stopped.
+struct YamlOpenCollection {
+  YamlPlace start;
+  // A sequence whose dashes stand under the key it belongs to; `start` is that of the mapping then.
+  bool indentless = false;
+};
+
+// "yaml: line 3: did not find expected key" for an exception of yaml-cpp at `place`.
+std::string YamlSyntaxError(std::string_view message, YamlPlace place, std::string_view text,
+                            const std::optional<YamlOpenCollection>& open);
+// The library takes a tab for blank space; YAML lets no token begin with one. Empty: no tab indents the line. `number`
+// is the line's, from 0.
+std::string YamlTabError(std::string_view line, int number);
+
+// A quoted scalar as it is written, with its quotes; empty for a scalar that is none. `text` begins with the scalar's
+// properties, or with its quote. Nothing when the closing quote is missing.
+std::optional<std::string_view> YamlQuotedSource(std::string_view text);
+// "yaml: line 2: found unexpected end of stream", for a scalar that begins in `line` of `text`.
+std::string YamlUnclosedQuote(std::string_view text, int line);
+// "yaml: line 2: could not find expected ':'", for a key in `line`.
+std::string YamlMissingColon(int line);
+// The library takes what follows a block sequence for another document, also without a marker between them. `line` is
+// one in the sequence's last item or behind it. Empty: a marker comes first, or the sequence is none of a block.
+std::string YamlAfterSequence(std::string_view text, YamlPlace sequence, int line);
+// What a quoted scalar of nothing but blanks and line breaks is: the library reads it as empty.
+std::string YamlBlankLines(std::string_view source);
+
+}  // namespace epi::config
