@@ -6,6 +6,7 @@
 
 #include "model/labels.h"
 #include "rules/rule_file.h"
+#include "telemetry/log.h"
 
 namespace epi::tool {
 namespace {
@@ -24,7 +25,7 @@ std::string DuplicatesText(const rules::RuleFile& file) {
 
 }  // namespace
 
-LintSettings ParseLint(std::string_view list, Console& console) {
+LintSettings ParseLint(std::string_view list, Console& console, LintScope scope) {
   LintSettings lint;
   while (!list.empty()) {
     const size_t comma = list.find(',');
@@ -34,7 +35,7 @@ LintSettings ParseLint(std::string_view list, Console& console) {
       lint.duplicate_rules = lint.too_long_scrape_interval = true;
     } else if (name == "duplicate-rules") {
       lint.duplicate_rules = true;
-    } else if (name == "too-long-scrape-interval") {
+    } else if (name == "too-long-scrape-interval" && scope == LintScope::kConfig) {
       lint.too_long_scrape_interval = true;
     } else if (name != "none") {
       std::string quoted;
@@ -52,6 +53,7 @@ struct CheckedRules {
   std::vector<std::string> errors;
   size_t count = 0;
   bool readable = false;  // what errors there are is the lint's
+  bool has_more_documents = false;
 };
 
 CheckedRules CheckOneRuleText(std::string_view text, const std::string& prefix, const RuleCheck& check,
@@ -64,6 +66,7 @@ CheckedRules CheckOneRuleText(std::string_view text, const std::string& prefix, 
   for (const auto& error : parsed.errors) out.errors.push_back(prefix + error);
   out.readable = parsed.ok();
   verdict.errors |= !parsed.ok();
+  out.has_more_documents = parsed.file.has_more_documents;
   for (const auto& group : parsed.file.groups) out.count += group.rules.size();
   if (!parsed.ok() || !check.lint.duplicate_rules) return out;
   if (std::string duplicates = DuplicatesText(parsed.file); !duplicates.empty()) {
@@ -74,6 +77,11 @@ CheckedRules CheckOneRuleText(std::string_view text, const std::string& prefix, 
 }
 
 void PrintCheckedRules(const CheckedRules& checked, Console& console) {
+  if (checked.has_more_documents) {
+    const auto write = [](void* context, std::string_view line) { static_cast<Console*>(context)->err << line; };
+    const Logger logger = Logger::ToFunction(LogLevel::kWarn, LogFormat::kLogfmt, write, &console);
+    logger.Warn("Multiple document yaml rules files are not supported, only the first document is processed");
+  }
   if (checked.errors.empty()) {
     console.out << "  SUCCESS: " << checked.count << " rules found\n\n";
     return;

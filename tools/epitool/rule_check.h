@@ -14,8 +14,10 @@ struct LintSettings {
   bool duplicate_rules = false;
   bool too_long_scrape_interval = false;
 };
-// A comma-separated list of all, none, duplicate-rules and too-long-scrape-interval; other names are warned of.
-LintSettings ParseLint(std::string_view list, Console& console);
+enum class LintScope : unsigned char { kRules, kConfig };
+// A comma-separated list of all, none, duplicate-rules and, for configurations, too-long-scrape-interval; other names
+// are warned of.
+LintSettings ParseLint(std::string_view list, Console& console, LintScope scope = LintScope::kConfig);
 
 struct RuleCheck {
   LintSettings lint;

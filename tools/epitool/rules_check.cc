@@ -18,8 +18,8 @@ constexpr FlagSpec kCheckRulesFlags[] = {
 };
 
 int RunCheckRules(const Arguments& arguments, Console& console) {
-  const RuleCheck check = {ParseLint(arguments.Value("lint"), console), arguments.On("ignore-unknown-fields"),
-                           ReadQueryFeatures(arguments, console).parser};
+  const RuleCheck check = {ParseLint(arguments.Value("lint"), console, LintScope::kRules),
+                           arguments.On("ignore-unknown-fields"), ReadQueryFeatures(arguments, console).parser};
   const RuleVerdict verdict = arguments.positional().empty() ? CheckRulesFromInput(check, console)
                                                              : CheckRuleFiles(arguments.positional(), check, console);
   if (verdict.errors) return kFailure;

@@ -107,7 +107,8 @@ int RunTestRules(const Arguments& arguments, Console& console) {
   options.ignore_unknown_fields = arguments.On("ignore-unknown-fields");
   options.run = arguments.Values("run");
   options.diff = arguments.On("diff");
-  if (arguments.On("debug")) options.debug = [&console](const std::string& text) { console.out << text << "\n"; };
+  if (arguments.On("debug"))
+    options.debug = [&console](const std::string& text) { console.err << "DEBUG: " << text << "\n"; };
   const int64_t now = SystemClock().NowMs();
   const std::string timestamp = rules::FormatTime({now / 1000, 0}, "2006-01-02T15:04:05");
   bool failed = false;

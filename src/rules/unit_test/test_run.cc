@@ -23,6 +23,8 @@ namespace epi::rules {
 namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kMsPerSecond = 1000;
+constexpr int64_t kNsPerSecond = kNsPerMs * kMsPerSecond;
 
 // One rule file, read once for all groups of a test file.
 struct TestRuleFile {
@@ -137,6 +139,7 @@ class TestGroupRun {
     // Expressions may look between two evaluations.
     if (auto written = input->WriteUntil(end, **appender); !written) return {written.error().message()};
     for (const ExpressionTest& test : test_.expression_tests) CompareExpression(test, failures);
+    if (options_.debug) DumpSamples();
     return failures;
   }
 
@@ -284,6 +287,18 @@ class TestGroupRun {
                        "\n        got: " + TestSamplesText(*got));
   }
 
+  // Tells of all samples up to the next whole second behind the last test: a range has no finer unit.
+  void DumpSamples() const {
+    const int64_t seconds = test_.LastEvalTimeMs() / kMsPerSecond + 1;
+    const std::string query = "{__name__=~\".+\"}[" + std::to_string(seconds) + "s]";
+    const auto spec = promql::QuerySpec::Instant(query, test_.start + seconds * kMsPerSecond);
+    const auto result = engine_->Run(spec, *storage_);
+    const auto* matrix = result ? std::get_if<promql::MatrixValue>(&result->value) : nullptr;
+    if (matrix == nullptr) return;
+    options_.debug("Dump of all data (input_series and rules) at " + FormatGoDuration(seconds * kNsPerSecond) + ":\n" +
+                   TestMatrixText(*matrix));
+  }
+
   const RuleTestGroup& test_;
   const RuleTestFile& file_;
   const RuleTestOptions& options_;
@@ -381,9 +396,12 @@ RuleTestReport RunRuleTests(const std::string& path, const RuleTestOptions& opti
     if (!wanted) continue;
     RuleTestOutcome& outcome = report.groups.emplace_back();
     outcome.name = group.name.empty() ? "unnamed#" + std::to_string(i) : group.name;
-    if (options.debug) options.debug("DEBUG: Starting test " + outcome.name);
+    if (options.debug) options.debug("Starting test " + outcome.name);
+    const auto began = options.clock->Monotonic();
     outcome.failures = rule_errors.empty() ? TestGroupRun(group, *file, options).Run(files, *order) : rule_errors;
-    if (options.debug) options.debug("DEBUG: Test " + outcome.name + " finished");
+    if (!options.debug) continue;
+    const int64_t took_ns = options.clock->Monotonic() - began;
+    options.debug("Test " + outcome.name + " finished, took " + FormatGoDuration(took_ns));
   }
   return report;
 }

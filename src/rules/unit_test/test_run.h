@@ -30,7 +30,7 @@ struct RuleTestOptions {
   std::vector<std::string> run;
   bool diff = false;  // alerts that differ are shown line by line
   Logger logger;
-  std::function<void(const std::string&)> debug;  // told of every group; null: nobody is
+  std::function<void(const std::string&)> debug;  // told of every group and its samples; null: nobody is
 };
 
 struct RuleTestOutcome {

@@ -57,6 +57,28 @@ groups:
     expr: source
 )";
 
+TEST(RuleTests, DebuggingTellsOfEveryGroupAndItsSamples) {
+  RuleTestFixture fixture;
+  std::string told;
+  fixture.options.debug = [&told](const std::string& text) { told += text + "\n"; };
+  fixture.Run(R"(
+rule_files: [rules.yml]
+evaluation_interval: 1m
+tests:
+- name: here
+  interval: 1m
+  input_series:
+  - {series: source, values: 1 2.5}
+  promql_expr_test:
+  - {expr: source, eval_time: 1m, exp_samples: [{labels: source, value: 2.5}]}
+)",
+              kTwoGroups);
+  const std::string name = R"({__name__="source"} =>)";
+  EXPECT_NE(told.find("Starting test here\nDump of all data (input_series and rules) at 1m1s:\n"), std::string::npos);
+  EXPECT_NE(told.find(name + "\n2.5 @[60000]\n"), std::string::npos) << told;
+  EXPECT_NE(told.find("\nTest here finished, took 0s\n"), std::string::npos) << told;
+}
+
 TEST(RuleTests, OrderOfGroupsIsTheOneAskedFor) {
   RuleTestFixture fixture;
   const std::string tests = R"(

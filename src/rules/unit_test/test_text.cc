@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "model/histogram_format.h"
 #include "model/number_format.h"
 
 namespace epi::rules {
@@ -69,6 +70,20 @@ std::string TestSamplesText(const std::vector<TestSample>& samples) {
     if (!out.empty()) out += ", ";
     out += sample.labels.ToString() + " ";
     out += sample.histogram.empty() ? NumberText(sample.value) : sample.histogram;
+  }
+  return out;
+}
+
+std::string TestMatrixText(const promql::MatrixValue& matrix) {
+  std::string out;
+  const auto point = [&out](std::string_view value, TimestampMs time) {
+    out.append("\n").append(value).append(" @[").append(std::to_string(time)).append("]");
+  };
+  for (const promql::MatrixSeries& series : matrix) {
+    if (!out.empty()) out += '\n';
+    out += series.labels.ToString() + " =>";
+    for (const promql::FloatPoint& sample : series.floats) point(FormatFloatPlain(sample.v), sample.t);
+    for (const promql::HistogramValue& sample : series.histograms) point(HistogramToString(*sample.h), sample.t);
   }
   return out;
 }

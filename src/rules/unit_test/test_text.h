@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/labels.h"
+#include "promql/engine/result.h"
 #include "rules/rule_labels.h"
 
 namespace epi::rules {
@@ -32,6 +33,8 @@ bool AreEqual(const std::vector<TestSample>& expected, const std::vector<TestSam
 
 std::string TestAlertsText(const std::vector<TestAlert>& alerts);     // "[]", or an element with its labels a line each
 std::string TestSamplesText(const std::vector<TestSample>& samples);  // "nil", `{a="b"} 1E+00, {a="c"} 2E+00`
+// `{a="b"} =>` and a line "1 @[60000]" for each point, for each series.
+std::string TestMatrixText(const promql::MatrixValue& matrix);
 // What is missing in red behind '-', what is too much in green behind '+', the rest as it is.
 std::string TestAlertsDiff(const std::vector<TestAlert>& expected, const std::vector<TestAlert>& got);
 
