@@ -38,13 +38,25 @@ Result<ApiResponse> ApiClient::Get(const std::string& path_and_query, std::stop_
   EPI_ASSIGN(auto response, CallUnlessStopped(*http_, std::move(request), stop));
   EPI_ASSIGN(const std::string body, BodyText(response, kMaxAnswerBytes));
   if (response.status != 200) {
-    return Fail(ErrorCode::kUnavailable,
-                response.status_text + (body.empty() ? "" : ": " + body.substr(0, kErrorBodyBytes)));
+    const std::string begin = body.substr(0, kErrorBodyBytes);
+    if (complaint_ != nullptr) return Fail(ErrorCode::kUnavailable, complaint_(response, begin));
+    return Fail(ErrorCode::kUnavailable, response.status_text + (begin.empty() ? "" : ": " + begin));
   }
   ApiResponse out;
   EPI_ASSIGN(out.json, Json::Parse(body));
   out.headers = std::move(response.headers);
   return out;
+}
+
+std::string_view TrimSpace(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n\v\f";
+  const size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
+}
+
+std::string UnexpectedResponseCode(const net::HttpResponse& response, std::string_view body) {
+  return "Unexpected response code: " + std::to_string(response.status) + " (" + std::string(TrimSpace(body)) + ")";
 }
 
 void SetPrefixed(LabelsBuilder& labels, std::string_view prefix, const Json& members) {

@@ -31,7 +31,12 @@ class ApiClient {
   void AddHeader(std::string name, std::string value) { headers_.emplace_back(std::move(name), std::move(value)); }
   void SetTimeoutMs(int64_t timeout_ms) { timeout_ms_ = timeout_ms; }
 
-  // kUnavailable for any status but 200: "404 Not Found: what the body begins with".
+  // Tells of an answer with another status than 200, of which `body` is the beginning, in the words of the API's
+  // client.
+  using Complaint = std::string (*)(const net::HttpResponse& response, std::string_view body);
+  void set_complaint(Complaint complaint) { complaint_ = complaint; }
+
+  // kUnavailable for any status but 200: "404 Not Found: what the body begins with", or the complaint.
   Result<ApiResponse> Get(const std::string& path_and_query, std::stop_token stop) const;
   // The same request for streams: ready to be sent with an on_bytes.
   net::HttpRequest MakeRequest(const std::string& path_and_query) const;
@@ -44,7 +49,13 @@ class ApiClient {
   std::string unix_socket_;
   std::vector<std::pair<std::string, std::string>> headers_;
   int64_t timeout_ms_ = 60'000;
+  Complaint complaint_ = nullptr;
 };
+
+// Without the white space around it.
+std::string_view TrimSpace(std::string_view text);
+// Of the API clients of Consul and Nomad: "Unexpected response code: 404 (no such thing)".
+std::string UnexpectedResponseCode(const net::HttpResponse& response, std::string_view body);
 
 // Sets `prefix` + the name, sanitised, to the value, for every member of a JSON object of strings.
 void SetPrefixed(LabelsBuilder& labels, std::string_view prefix, const Json& members);

@@ -78,8 +78,43 @@ TEST(DockerDiscovery, KeepsTargetsWhenTheEngineFails) {
   discovery.AwaitWaiting();
   discovery.Advance(60'000);
   discovery.AwaitMetric("prometheus_sd_refresh_failures_total", 1);
-  EXPECT_THAT(discovery.log(), HasSubstr("error while listing containers: 500 Internal Server Error: engine on fire"));
+  EXPECT_THAT(discovery.log(), HasSubstr("discovery=docker config=job err=\"error while listing containers: "
+                                         "Error response from daemon: engine on fire\""));
   EXPECT_EQ(addresses().size(), 2u);
+}
+
+TEST(ApiDiscovery, FailuresAreToldInTheWordsOfTheApi) {
+  struct Case {
+    const char* config;
+    ApiAnswer answer;
+    const char* line;
+  };
+  const Case cases[] = {
+      {"docker_sd_configs: [{host: 'URL'}]",
+       {400, "application/json", R"({"message":" no good\n"})"},
+       "discovery=docker config=job err=\"error while listing containers: Error response from daemon: no good\""},
+      {"docker_sd_configs: [{host: 'URL'}]",
+       {400, "application/json", "{}"},
+       "Error response from daemon: API returned a 400 (Bad Request) but provided no error-message"},
+      {"nomad_sd_configs: [{server: 'URL'}]",
+       {403, "text/plain", "Permission denied\n"},
+       "discovery=nomad config=job err=\"Unexpected response code: 403 (Permission denied)\""},
+      {"consul_sd_configs: [{server: 'URL'}]",
+       {403, "text/plain", "Permission denied"},
+       "discovery=consul config=job err=\"Unexpected response code: 403 (Permission denied)\""},
+      {"http_sd_configs: [{url: 'URL'}]",
+       {403, "text/plain", ""},
+       "discovery=http config=job err=\"server returned HTTP status 403 Forbidden\""},
+  };
+  for (const auto& c : cases) {
+    DiscoveryFixture discovery;
+    discovery.ServeRequests([&](const net::Request&) -> ApiAnswer { return c.answer; });
+    std::string config = c.config;
+    config.replace(config.find("URL"), 3, discovery.url());
+    discovery.Start(config);
+    discovery.AwaitWaiting();
+    EXPECT_THAT(discovery.log(), HasSubstr(c.line)) << config;
+  }
 }
 
 TEST(DockerSwarmDiscovery, EveryRole) {

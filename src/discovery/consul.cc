@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "discovery/api_client.h"
+#include "discovery/discovery_log.h"
 #include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
 #include "discovery/waiting.h"
@@ -52,7 +53,7 @@ class ConsulDiscoverer final : public Discoverer {
       : config_(config),
         api_(std::move(api)),
         clock_(parts.clock),
-        logger_(parts.logger),
+        logger_(parts, "consul"),
         metrics_(parts.registry),
         datacenter_(config.datacenter) {}
 
@@ -252,7 +253,7 @@ class ConsulDiscoverer final : public Discoverer {
   const config::ConsulSdConfig config_;
   ApiClient api_;
   Clock& clock_;
-  Logger logger_;
+  DiscoveryLog logger_;
   const ConsulMetrics metrics_;
   std::string datacenter_;
   std::map<std::string, Watch> watches_;  // by service; touched by the discovery's own thread only
@@ -266,6 +267,7 @@ MadeDiscoverer MakeConsul(const config::ConsulSdConfig& config, const DiscoveryP
   std::string prefix = config.path_prefix;
   if (!prefix.empty() && !prefix.starts_with('/')) prefix = "/" + prefix;
   EPI_ASSIGN(auto api, ApiClient::Make(parts.http, base + prefix, config.http, "consul_sd"));
+  api.set_complaint(&UnexpectedResponseCode);
   api.SetTimeoutMs(kBlockingQuerySeconds * 1000 + kBlockingQuerySlackMs);
   if (!config.token.empty()) api.AddHeader("X-Consul-Token", config.token);
   return std::make_unique<ConsulDiscoverer>(config, std::move(api), parts);

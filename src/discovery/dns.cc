@@ -1,6 +1,7 @@
 // dns_sd_configs: targets from A, AAAA, SRV, MX and NS records.
 #include "discovery/dns.h"
 
+#include "discovery/discovery_log.h"
 #include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
 #include "discovery/refresh.h"
@@ -19,7 +20,7 @@ constexpr TypeName kTypes[] = {
 class DnsRefresher final : public Refresher {
  public:
   DnsRefresher(const config::DnsSdConfig& config, std::unique_ptr<DnsResolver> resolver, const DiscoveryParts& parts)
-      : config_(config), resolver_(std::move(resolver)), logger_(parts.logger), metrics_(parts.registry) {
+      : config_(config), resolver_(std::move(resolver)), logger_(parts, "dns"), metrics_(parts.registry) {
     const std::string type = ToUpperUtf8(config.type);
     for (const auto& row : kTypes) {
       if (row.name == type) type_ = row.type;
@@ -46,7 +47,7 @@ class DnsRefresher final : public Refresher {
  private:
   const config::DnsSdConfig config_;
   std::unique_ptr<DnsResolver> resolver_;
-  Logger logger_;
+  DiscoveryLog logger_;
   const DnsMetrics metrics_;
   DnsType type_ = DnsType::kSrv;
 };

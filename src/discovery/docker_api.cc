@@ -2,13 +2,29 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+
 #include "config/yaml_json.h"
 #include "net/url.h"
 
 namespace epi::discovery {
+namespace {
 
-Result<ApiClient> MakeDockerClient(net::HttpClient& http, const std::string& host,
-                                   const net::HttpClientSettings& settings, const std::string& dialer) {
+// The engine says what is wrong in JSON; something between may say it otherwise.
+std::string DockerComplaint(const net::HttpResponse& response, std::string_view body) {
+  const std::string begin = "Error response from daemon: ";
+  if (!response.headers.Get("Content-Type").starts_with("application/json"))
+    return begin + std::string(TrimSpace(body));
+  const auto parsed = Json::Parse(body);
+  const std::string message(parsed ? TrimSpace((*parsed)["message"].text()) : std::string_view());
+  if (!message.empty()) return begin + message;
+  const std::string reason = response.status_text.substr(std::min<size_t>(4, response.status_text.size()));
+  return begin + "API returned a " + std::to_string(response.status) + " (" + reason +
+         ") but provided no error-message";
+}
+
+Result<ApiClient> ClientFor(net::HttpClient& http, const std::string& host, const net::HttpClientSettings& settings,
+                            const std::string& dialer) {
   EPI_ASSIGN(const auto url, net::ParseUrl(host));
   if (url.scheme == "http" || url.scheme == "https") return ApiClient::Make(http, host, settings, dialer);
   if (url.scheme == "unix") {
@@ -18,6 +34,15 @@ Result<ApiClient> MakeDockerClient(net::HttpClient& http, const std::string& hos
   }
   if (url.scheme == "tcp") return ApiClient::Make(http, "http://" + url.host + url.path, {}, dialer);
   return Fail(ErrorCode::kInvalid, "unable to parse docker host `" + host + "`");
+}
+
+}  // namespace
+
+Result<ApiClient> MakeDockerClient(net::HttpClient& http, const std::string& host,
+                                   const net::HttpClientSettings& settings, const std::string& dialer) {
+  EPI_ASSIGN(auto out, ClientFor(http, host, settings, dialer));
+  out.set_complaint(&DockerComplaint);
+  return out;
 }
 
 std::string DockerFilterQuery(const std::vector<config::NamedFilter>& filters) {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "discovery/aws_access.h"
+#include "discovery/discovery_log.h"
 #include "discovery/kinds.h"
 #include "discovery/refresh.h"
 #include "model/label_names.h"
@@ -56,7 +57,7 @@ Ipv6Addresses Ipv6Of(const XmlElement& instance) {
 class Ec2Refresher final : public Refresher {
  public:
   Ec2Refresher(const config::Ec2SdConfig& config, std::unique_ptr<AwsAccess> aws, const DiscoveryParts& parts)
-      : config_(config), aws_(std::move(aws)), logger_(parts.logger) {}
+      : config_(config), aws_(std::move(aws)), logger_(parts, "ec2") {}
 
   Result<std::vector<TargetGroup>> Refresh(std::stop_token stop) override {
     std::vector<TargetGroup> out(1);
@@ -150,7 +151,7 @@ class Ec2Refresher final : public Refresher {
 
   const config::Ec2SdConfig config_;
   std::unique_ptr<AwsAccess> aws_;
-  Logger logger_;
+  DiscoveryLog logger_;
   std::map<std::string, std::string> zone_ids_;  // by zone name
 };
 

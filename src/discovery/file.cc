@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "config/glob.h"
+#include "discovery/discovery_log.h"
 #include "discovery/file_watcher.h"
 #include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
@@ -23,7 +24,7 @@ class FileDiscoverer final : public Discoverer {
       : config_(config),
         files_(parts.files),
         clock_(parts.clock),
-        logger_(parts.logger),
+        logger_(parts, "file"),
         registry_(parts.registry),
         metrics_(parts.registry) {}
 
@@ -136,7 +137,7 @@ class FileDiscoverer final : public Discoverer {
   const config::FileSdConfig config_;
   FileSystem& files_;
   Clock& clock_;
-  Logger logger_;
+  DiscoveryLog logger_;
   MetricRegistry& registry_;
   const FileMetrics metrics_;
   std::map<std::string, size_t> group_counts_;  // groups last read, by path

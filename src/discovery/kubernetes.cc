@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "discovery/discovery_log.h"
 #include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
 #include "discovery/kubernetes_access.h"
@@ -24,7 +25,7 @@ class KubernetesDiscoverer final : public Discoverer, private KubeChanges {
       : config_(config),
         access_(std::move(access)),
         clock_(parts.clock),
-        logger_(parts.logger),
+        logger_(parts, "kubernetes"),
         registry_(parts.registry),
         failures_(KubernetesFailures(parts.registry)),
         primary_(KubeKindsOf(config_).front()) {
@@ -180,7 +181,7 @@ class KubernetesDiscoverer final : public Discoverer, private KubeChanges {
   const config::KubernetesSdConfig config_;
   KubernetesAccess access_;
   Clock& clock_;
-  Logger logger_;
+  DiscoveryLog logger_;
   MetricRegistry& registry_;
   Counter& failures_;
   KubeKind primary_;

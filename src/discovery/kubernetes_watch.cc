@@ -81,7 +81,7 @@ class LineStream {
 
 class Watcher {
  public:
-  Watcher(const KubeWatch& watch, const ApiClient& api, const Logger& logger, KubeChanges& changes)
+  Watcher(const KubeWatch& watch, const ApiClient& api, const DiscoveryLog& logger, KubeChanges& changes)
       : watch_(watch),
         api_(api),
         logger_(logger),
@@ -162,7 +162,7 @@ class Watcher {
 
   const KubeWatch& watch_;
   const ApiClient& api_;
-  const Logger& logger_;
+  const DiscoveryLog& logger_;
   KubeChanges& changes_;
   std::string path_;
   std::string selectors_;
@@ -171,8 +171,8 @@ class Watcher {
 
 }  // namespace
 
-void RunKubeWatch(const KubeWatch& watch, const ApiClient& api, Clock& clock, const Logger& logger, Counter& failures,
-                  KubeChanges& changes, std::stop_token stop) {
+void RunKubeWatch(const KubeWatch& watch, const ApiClient& api, Clock& clock, const DiscoveryLog& logger,
+                  Counter& failures, KubeChanges& changes, std::stop_token stop) {
   Watcher watcher(watch, api, logger, changes);
   bool listed = false;
   int64_t retry_ms = kFirstRetryMs;

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "discovery/api_client.h"
+#include "discovery/discovery_log.h"
 #include "discovery/kubernetes_targets.h"
-#include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
 namespace epi::discovery {
@@ -33,7 +33,7 @@ struct KubeWatch {
 
 // Runs until `stop`: list in pages, watch from there, and again when the server has forgotten where we were or ends the
 // watch. After a failure it waits, at first 1 s, at most 30 s.
-void RunKubeWatch(const KubeWatch& watch, const ApiClient& api, Clock& clock, const Logger& logger, Counter& failures,
-                  KubeChanges& changes, std::stop_token stop);
+void RunKubeWatch(const KubeWatch& watch, const ApiClient& api, Clock& clock, const DiscoveryLog& logger,
+                  Counter& failures, KubeChanges& changes, std::stop_token stop);
 
 }  // namespace epi::discovery

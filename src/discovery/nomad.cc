@@ -70,6 +70,7 @@ class NomadRefresher final : public Refresher {
 
 MadeDiscoverer MakeNomad(const config::NomadSdConfig& config, const DiscoveryParts& parts) {
   EPI_ASSIGN(auto api, ApiClient::Make(parts.http, config.server, config.http, "nomad_sd"));
+  api.set_complaint(&UnexpectedResponseCode);
   return MakeRefreshing(std::make_unique<NomadRefresher>(config, std::move(api), parts), "nomad",
                         config.refresh_interval, parts);
 }

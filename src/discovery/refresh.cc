@@ -1,5 +1,6 @@
 #include "discovery/refresh.h"
 
+#include "discovery/discovery_log.h"
 #include "discovery/waiting.h"
 
 namespace epi::discovery {
@@ -9,7 +10,7 @@ class RefreshingDiscoverer final : public Discoverer {
  public:
   RefreshingDiscoverer(std::unique_ptr<Refresher> refresher, std::string mechanism, int64_t interval_ms,
                        const DiscoveryParts& parts)
-      : refresher_(std::move(refresher)), interval_ms_(interval_ms), clock_(parts.clock), logger_(parts.logger) {
+      : refresher_(std::move(refresher)), interval_ms_(interval_ms), clock_(parts.clock), logger_(parts, mechanism) {
     const MetricLabels labels = {{"mechanism", mechanism}, {"config", parts.set_name}};
     failures_ = &parts.registry.AddCounter("prometheus_sd_refresh_failures_total",
                                            "Number of refresh failures for the given SD mechanism.", labels);
@@ -42,7 +43,7 @@ class RefreshingDiscoverer final : public Discoverer {
   std::unique_ptr<Refresher> refresher_;
   int64_t interval_ms_;
   Clock& clock_;
-  Logger logger_;
+  DiscoveryLog logger_;
   Counter* failures_;
   Observer* buckets_ = nullptr;
   Observer* duration_;

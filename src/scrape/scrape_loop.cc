@@ -275,11 +275,9 @@ void ScrapeLoop::Finish(Attempt& attempt, Result<net::HttpResponse> response) {
       auto chosen = ChooseFormat(response->headers.Get("Content-Type"), settings->job.fallback_scrape_protocol);
       if (chosen) {
         format = chosen->format;
-        if (!chosen->warning.empty() && context_.logger.enabled(LogLevel::kDebug)) {
-          context_.logger.Debug("Using fallback scrape protocol",
-                                {{"target", target_->url()}, {"reason", chosen->warning}});
-        }
+        if (!chosen->warning.empty()) LogFormat(*response, chosen->warning, *settings, LogLevel::kDebug);
       } else {
+        LogFormat(*response, chosen.error().message(), *settings, LogLevel::kError);
         attempt.ingested.error = std::move(chosen).error();
       }
     }
@@ -295,6 +293,22 @@ void ScrapeLoop::Finish(Attempt& attempt, Result<net::HttpResponse> response) {
   }
   if (again) Begin();
   context_.in_flight.Leave();
+}
+
+// The format of the body is not known, or only by the fallback.
+void ScrapeLoop::LogFormat(const net::HttpResponse& response, std::string_view reason, const PoolSettings& settings,
+                           LogLevel level) const {
+  if (!context_.logger.enabled(level)) return;
+  const auto& fallback = settings.job.fallback_scrape_protocol;
+  const LogField fields[] = {{"scrape_pool", settings.job.job_name},
+                             {"target", target_->url()},
+                             {"content_type", response.headers.Get("Content-Type")},
+                             {"fallback_media_type", fallback ? ScrapeProtocolMediaType(*fallback) : ""},
+                             {"err", reason}};
+  context_.logger.Write(level,
+                        level == LogLevel::kError ? "Failed to determine correct type of scrape target."
+                                                  : "Invalid content type on scrape, using fallback setting.",
+                        fields);
 }
 
 Result<BatchAppender*> ScrapeLoop::Appender() {
@@ -333,7 +347,7 @@ void ScrapeLoop::Store(Attempt& attempt, std::string_view body, ExpositionFormat
   auto report = appender.Commit(attempt.time);
   if (report && !report->dead.empty()) {
     // Storage let go of series that the cache still knew: they are looked up again and their samples added.
-    Account(attempt, *report);
+    Account(attempt, *report, settings);
     const std::vector<SeriesRef> dead = report->dead;
     const bool reports_dead = std::any_of(dead.begin(), dead.end(), [this](SeriesRef ref) {
       return std::find(report_refs_.begin(), report_refs_.end(), ref) != report_refs_.end();
@@ -351,7 +365,7 @@ void ScrapeLoop::Store(Attempt& attempt, std::string_view body, ExpositionFormat
   }
   if (report) {
     ingest_->ForgetStarts(report->refusals);
-    Account(attempt, *report);
+    Account(attempt, *report, settings);
     if (settings.rules.track_timestamps_staleness &&
         ingest_->TakeRefusals(attempt.error ? std::span<const AppendReport::Refusal>() : report->refusals, attempt.time,
                               appender)) {
@@ -361,7 +375,9 @@ void ScrapeLoop::Store(Attempt& attempt, std::string_view body, ExpositionFormat
   if (!report) {
     appender.Rollback();
     if (!attempt.error) attempt.error = report.error();
-    context_.logger.Error("Scrape commit failed", {{"target", target_->url()}, {"err", report.error().message()}});
+    context_.logger.Error(
+        "Scrape commit failed",
+        {{"scrape_pool", settings.job.job_name}, {"target", target_->url()}, {"err", report.error().message()}});
   }
   Conclude(attempt, settings);
 }
@@ -394,7 +410,7 @@ void ScrapeLoop::Report(Attempt& attempt, const PoolSettings& settings, BatchApp
   state_.last_duration_seconds = seconds;
 }
 
-void ScrapeLoop::Account(const Attempt& attempt, const AppendReport& report) {
+void ScrapeLoop::Account(const Attempt& attempt, const AppendReport& report, const PoolSettings& settings) {
   struct Row {
     RejectReason reason;
     Counter* counter;
@@ -417,9 +433,8 @@ void ScrapeLoop::Account(const Attempt& attempt, const AppendReport& report) {
     if (row.reason == RejectReason::kOutOfBounds) count += attempt.ingested.out_of_bounds;
     if (count == 0) continue;
     row.counter->Increment(static_cast<double>(count));
-    context_.logger.Warn(row.message, {{"scrape_pool", std::string(target_->labels().Get("job"))},
-                                       {"target", target_->url()},
-                                       {"num_dropped", count}});
+    context_.logger.Warn(row.message,
+                         {{"scrape_pool", settings.job.job_name}, {"target", target_->url()}, {"num_dropped", count}});
   }
 }
 

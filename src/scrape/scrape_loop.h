@@ -128,7 +128,9 @@ class ScrapeLoop : public std::enable_shared_from_this<ScrapeLoop> {
                                 class Inflater& inflater, Attempt& attempt);
   void Store(Attempt& attempt, std::string_view body, ExpositionFormat format, const PoolSettings& settings);
   void Report(Attempt& attempt, const PoolSettings& settings, BatchAppender& appender);
-  void Account(const Attempt& attempt, const AppendReport& report);
+  void Account(const Attempt& attempt, const AppendReport& report, const PoolSettings& settings);
+  void LogFormat(const net::HttpResponse& response, std::string_view reason, const PoolSettings& settings,
+                 LogLevel level) const;
   void Conclude(Attempt& attempt, const PoolSettings& settings);
   Result<BatchAppender*> Appender();
   void ReportSample(size_t index, double value, BatchAppender& appender);

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <mutex>
+#include <string>
 #include <thread>
 
 #include "testing/fake_http_client.h"
@@ -29,7 +31,8 @@ class ScrapeManagerTest : public ::testing::Test {
       : clock_(kStart),
         random_(1),
         manager_(std::make_unique<ScrapeManager>(
-            ScrapeManagerParts{storage_, http_, PosixFileSystem(), clock_, random_, Logger(), registry_},
+            ScrapeManagerParts{storage_, http_, PosixFileSystem(), clock_, random_,
+                               Logger::ToFunction(LogLevel::kWarn, LogFormat::kLogfmt, &OnLine, this), registry_},
             ScrapeManagerOptions{})) {}
   ~ScrapeManagerTest() override { manager_->Stop(); }
 
@@ -50,6 +53,15 @@ class ScrapeManagerTest : public ::testing::Test {
   void Targets(const std::string& job, std::vector<std::string> addresses) {
     manager_->UpdateTargets({{job, {Group(std::move(addresses))}}});
     AwaitSync();
+  }
+  static void OnLine(void* context, std::string_view line) {
+    auto& self = *static_cast<ScrapeManagerTest*>(context);
+    const std::lock_guard lock(self.log_mutex_);
+    self.log_ += line;
+  }
+  std::string log() {
+    const std::lock_guard lock(log_mutex_);
+    return log_;
   }
   // Until the last UpdateTargets has been taken up.
   void AwaitSync() {
@@ -82,6 +94,8 @@ class ScrapeManagerTest : public ::testing::Test {
     return Labels{{"__name__", name}, {"instance", "host:1"}, {"job", "j"}};
   }
 
+  std::mutex log_mutex_;
+  std::string log_;  // guarded by log_mutex_
   epi::testing::MemoryStorage storage_;
   epi::testing::FakeHttpClient http_;
   epi::testing::SimulatedClock clock_;
@@ -178,6 +192,33 @@ TEST_F(ScrapeManagerTest, FailuresMakeEverythingStaleAndReportDown) {
   EXPECT_THAT(Values(Series("scrape_series_added")), ElementsAre(2, 0, 0, 0));
   targets = manager_->ActiveTargets("j");
   EXPECT_EQ(targets[0].last_error, "server returned HTTP status 404 Not Found");
+}
+
+TEST_F(ScrapeManagerTest, LinesNameThePoolAndTheTarget) {
+  Answer twice, html;
+  twice.body = "a 1\na 2\n";
+  html.content_type = "text/html";
+  html.body = "<html>";
+  http_.Script(kUrl, {twice, html});
+  auto job = Job();
+  RelabelConfig rename;
+  rename.target_label = "job";
+  rename.replacement = "other";
+  job.relabel = {rename};
+  Apply({job});
+  Targets("j", {"host:1"});
+  RunScrapes(2);
+  EXPECT_THAT(
+      log(),
+      ::testing::HasSubstr(
+          "msg=\"Error on ingesting samples with different value but same timestamp\" component=\"scrape manager\" "
+          "scrape_pool=j target=http://host:1/metrics num_dropped=1"));
+  EXPECT_THAT(
+      log(),
+      ::testing::HasSubstr(
+          "msg=\"Failed to determine correct type of scrape target.\" component=\"scrape manager\" scrape_pool=j "
+          "target=http://host:1/metrics content_type=text/html fallback_media_type=\"\" "
+          "err=\"received unsupported Content-Type"));
 }
 
 TEST_F(ScrapeManagerTest, NoAnswerIsReported) {

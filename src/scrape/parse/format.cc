@@ -44,6 +44,7 @@ std::optional<ScrapeProtocol> ScrapeProtocolFromName(std::string_view name) {
 }
 
 std::string_view ScrapeProtocolName(ScrapeProtocol protocol) { return RowOf(protocol).name; }
+std::string_view ScrapeProtocolMediaType(ScrapeProtocol protocol) { return RowOf(protocol).media_type; }
 
 Result<ChosenFormat> ChooseFormat(std::string_view content_type, std::optional<ScrapeProtocol> fallback) {
   if (content_type.empty()) {

@@ -25,6 +25,8 @@ enum class ScrapeProtocol : unsigned char {
 };
 std::optional<ScrapeProtocol> ScrapeProtocolFromName(std::string_view name);  // "PrometheusText0.0.4", …
 std::string_view ScrapeProtocolName(ScrapeProtocol protocol);
+// Of its Content-Type, without parameters: "text/plain", …
+std::string_view ScrapeProtocolMediaType(ScrapeProtocol protocol);
 
 struct ChosenFormat {
   ExpositionFormat format;
