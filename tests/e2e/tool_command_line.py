@@ -48,6 +48,12 @@ CASES = [
     ("tsdb create-blocks-from openmetrics --label=x GONE", 1, "expected KEY=VALUE got 'x', try --help"),
     ("tsdb create-blocks-from openmetrics --max-block-duration=x GONE", 1, 'time: invalid duration "x", try --help'),
     ("tsdb create-blocks-from rules", 1, "required flag(s) '--start' not provided, try --help"),
+    ("tsdb create-blocks-from rules --start=x RULES", 1, 'error parsing start time: cannot parse "x" to a valid timestamp'),
+    ("tsdb create-blocks-from rules --start=2 --end=1 RULES", 1, "start time is not before end time"),
+    ("tsdb create-blocks-from rules --start=1 --end=9 FILE", 1, "rule importer parse error: FILE: yaml: unmarshal errors:\n  line 1: field global not found in type rulefmt.RuleGroups"),
+    ("tsdb create-blocks-from rules --start=1 --http.config.file=GONE RULES", 1, "path 'GONE' does not exist, try --help"),
+    ("tsdb create-blocks-from rules --start=1 --http.config.file=FILE RULES", 1, "Failed to load HTTP config file: yaml: unmarshal errors:\n  line 1: field global not found in type config.plain"),
+    ("tsdb create-blocks-from rules --start=1 --end=61 --http.config.file=SECRET --url=http://127.0.0.1:1 --output-dir=OUT RULES", 1, "unable to read authorization credentials: unable to read file SECRETS: open SECRETS: no such file or directory\nerror importing rules"),
     ("tsdb create-blocks-from rules --start=1 --url=:: FILE", 1, 'invalid URL: parse "::": missing protocol scheme, try --help'),
 ]
 
@@ -65,6 +71,10 @@ def main():
         os.mkdir(os.path.join(folder, "DIR"))
         with open(os.path.join(folder, "FILE"), "w") as f:
             f.write("global: {}\n")
+        with open(os.path.join(folder, "RULES"), "w") as f:
+            f.write("groups: [{name: g, rules: [{record: r, expr: up}]}]\n---\ngroups: []\n")
+        with open(os.path.join(folder, "SECRET"), "w") as f:
+            f.write("authorization: {credentials_file: SECRETS}\n")
         with open(os.path.join(folder, "ARGUMENTS"), "w") as f:
             f.write("# a word a line\ncheck\n\nconfig\nFILE\n")
 
@@ -80,6 +90,9 @@ def main():
         for line in ("check config --help", "help check config", "-h check config GONE"):
             done = run(line)
             check(f"{line} explains one command", done.returncode == 0 and "--syntax-only" in done.stdout and "tsdb dump" not in done.stdout, done)
+        done = run("check rules --lint=too-long-scrape-interval RULES")
+        check("a lint that is not of rules", done.stdout.startswith('WARNING: unknown lint option: "too-long-scrape-interval"\n'), done)
+        check("a second document is told of", "only the first document is processed" in done.stderr and done.returncode == 0, done)
         done = run("check config --version")
         check("--version", done.returncode == 0 and done.stdout.startswith("promtool, version 3.14.0 ("), done)
     sys.exit(1 if failures else 0)

@@ -1,9 +1,13 @@
 // tsdb create-blocks-from rules: blocks with what recording rules would have given, asked of a server.
+#include <memory>
+#include <optional>
 #include <ostream>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
+#include "config/http_client_config.h"
 #include "epitool/command.h"
 #include "epitool/create_blocks_flags.h"
 #include "epitool/range_answer.h"
@@ -13,6 +17,8 @@
 #include "net/url.h"
 #include "promql/parser/parser.h"
 #include "rules/rule_file.h"
+#include "rules/template/go_time.h"
+#include "telemetry/log.h"
 #include "tsdb/block/backfill.h"
 #include "web/api/parameters.h"
 
@@ -22,6 +28,7 @@ namespace {
 constexpr int64_t kBackfillHourMs = int64_t{3600} * 1000;
 
 constexpr FlagSpec kCreateFromRulesFlags[] = {
+    {"http.config.file", true, "", "HTTP client configuration file for promtool to connect to Prometheus."},
     {"url", true, "http://localhost:9090",
      "The URL for the Prometheus API with the data where the rule will be backfilled from.", false, 0, ValueForm::kUrl},
     {"start", true, "",
@@ -52,14 +59,18 @@ Result<BackfillJob> ReadJob(const Arguments& arguments) {
   job.url = std::string(arguments.Value("url"));
   while (job.url.ends_with('/')) job.url.pop_back();
   if (job.url.find("://") == std::string::npos) job.url = "http://" + job.url;
-  EPI_ASSIGN(job.start, web::ParseTime(arguments.Value("start")));
+  const auto time = [&arguments](std::string_view flag) -> Result<TimestampMs> {
+    auto parsed = web::ParseTime(arguments.Value(flag));
+    if (!parsed) return Fail(parsed.error().WithContext("error parsing " + std::string(flag) + " time"));
+    return *parsed;
+  };
+  EPI_ASSIGN(job.start, time("start"));
   job.end = SystemClock().NowMs() - 3 * kBackfillHourMs;
   if (!arguments.Value("end").empty()) {
-    EPI_ASSIGN(job.end, web::ParseTime(arguments.Value("end")));
+    EPI_ASSIGN(job.end, time("end"));
   }
   if (job.start >= job.end) return Fail(ErrorCode::kInvalid, "start time is not before end time");
   job.interval_ms = arguments.DurationMs("eval-interval");
-  if (job.interval_ms <= 0) return Fail(ErrorCode::kInvalid, "eval-interval must be positive");
   job.block_ms = tsdb::BackfillBlockRange(arguments.DurationMs(kCreateMaxDurationFlag.name));
   return job;
 }
@@ -79,12 +90,14 @@ std::string SecondsText(TimestampMs t) {
 
 class RuleImporter {
  public:
-  RuleImporter(net::HttpClient& client, const BackfillJob& job, tsdb::Backfill& blocks, Console& console)
-      : client_(client), job_(job), blocks_(blocks), console_(console) {}
+  RuleImporter(net::HttpClient& client, std::shared_ptr<const net::HttpProfile> profile, const BackfillJob& job,
+               tsdb::Backfill& blocks, Console& console)
+      : client_(client), profile_(std::move(profile)), job_(job), blocks_(blocks), console_(console) {}
 
   // Window by window, so that no answer is longer than a block.
   Result<void> Import(const std::string& file, const rules::RuleGroupSpec& group, const rules::RuleSpec& rule) {
     const int64_t interval = group.interval_ms == 0 ? job_.interval_ms : group.interval_ms;
+    if (interval <= 0) return Fail(ErrorCode::kInvalid, "eval-interval must be positive");
     const int64_t offset = SlotOffset(file, group.name, interval);
     const Labels labels = rules::ToLabels(rules::MergedLabels(group, rule));
     const auto [first_window, unused] = tsdb::BackfillWindow(job_.start, job_.block_ms);
@@ -113,11 +126,24 @@ class RuleImporter {
     request.headers.Set("Content-Type", "application/x-www-form-urlencoded");
     request.body = "query=" + net::EscapeQuery(expr) + "&start=" + SecondsText(start) + "&end=" + SecondsText(end) +
                    "&step=" + SecondsText(step_ms);
+    request.profile = profile_;
     request.timeout_ms = 120'000;
     request.max_body_bytes = uint64_t{1} << 30;
     auto response = client_.Call(std::move(request));
     if (!response) return Fail(response.error().WithContext("query range"));
-    return ParseRangeAnswer(response->body.view());
+    auto answer = AnswerOf(*response);
+    if (!answer) return Fail(answer.error().WithContext("query range"));
+    return answer;
+  }
+
+  // Errors of queries come with their text; of other statuses the number is all there is.
+  static Result<RangeAnswer> AnswerOf(const net::HttpResponse& response) {
+    const int status = response.status;
+    if (status / 100 == 2 || status == 400 || status == 422) return ParseRangeAnswer(response.body.view());
+    const std::string_view words = status / 100 == 4   ? "client_error: client error: "
+                                   : status / 100 == 5 ? "server_error: server error: "
+                                                       : "bad_response: bad response code ";
+    return Fail(ErrorCode::kExecution, std::string(words) + std::to_string(status));
   }
 
   Result<void> Store(const promql::MatrixValue& matrix, const rules::RuleSpec& rule, const Labels& labels) {
@@ -133,50 +159,98 @@ class RuleImporter {
   }
 
   net::HttpClient& client_;
+  std::shared_ptr<const net::HttpProfile> profile_;
   const BackfillJob& job_;
   tsdb::Backfill& blocks_;
   Console& console_;
 };
 
-Result<void> CreateBlocks(const Arguments& arguments, Console& console) {
-  EPI_ASSIGN(const BackfillJob job, ReadJob(arguments));
-  net::HttpClient::Options http;
-  http.user_agent = "promtool/3.14.0";
-  EPI_ASSIGN(const auto client, net::HttpClient::Start(http, console.files, SystemClock(), Logger()));
-  const std::string directory(arguments.Value("output-dir"));
-  EPI_TRY(console.files.CreateDirectories(directory));
-  tsdb::BackfillLayout layout;
-  layout.ranges_ms = {job.block_ms};
-  layout.refuse_conflicts = false;
-  tsdb::Backfill blocks(console.files, directory, SystemClock(), SystemRandom(), layout);
+// As time.RFC822 shows it.
+std::string ShortTime(TimestampMs time) { return rules::FormatTime({time / 1000, 0}, "02 Jan 06 15:04 MST"); }
+
+struct BackfillFile {
+  std::string path;
+  rules::RuleFile rules;
+};
+
+// Nothing when a file cannot be read; what is wrong has been printed.
+std::optional<std::vector<BackfillFile>> ReadBackfillFiles(const std::vector<std::string>& paths, Console& console) {
   rules::RuleFileOptions options;
   options.parser = promql::ParseOptions::AllEnabled();
-  RuleImporter importer(*client, job, blocks, console);
-  for (const std::string& path : arguments.positional()) {
-    EPI_ASSIGN(const std::string text, console.files.ReadFile(path));
-    const rules::RuleFileOutcome outcome = ParseRuleFile(text, options);
-    if (!outcome.ok()) return Fail(ErrorCode::kInvalid, path + ": " + outcome.errors.front());
-    for (const rules::RuleGroupSpec& group : outcome.file.groups) {
-      console.err << "processing group, name: " << path << ";" << group.name << "\n";
+  std::vector<BackfillFile> out;
+  for (const std::string& path : std::set<std::string>(paths.begin(), paths.end())) {
+    const auto text = console.files.ReadFile(path);
+    rules::RuleFileOutcome outcome;
+    if (text) {
+      outcome = ParseRuleFile(*text, options);
+      for (std::string& error : outcome.errors) error.insert(0, path + ": ");
+    } else {
+      outcome.errors.push_back(text.error().message());
+    }
+    for (const std::string& error : outcome.errors) console.err << "rule importer parse error: " << error << "\n";
+    if (!outcome.ok()) return std::nullopt;
+    out.push_back({path, std::move(outcome.file)});
+  }
+  return out;
+}
+
+// The errors of rules; the others are imported all the same.
+std::vector<std::string> ImportFiles(const std::vector<BackfillFile>& files, RuleImporter& importer,
+                                     const Logger& logger) {
+  std::vector<std::string> errors;
+  for (const BackfillFile& file : files) {
+    for (const rules::RuleGroupSpec& group : file.rules.groups) {
+      logger.Info("processing group", {{"name", file.path + ";" + group.name}});
       for (size_t i = 0; i < group.rules.size(); ++i) {
         const rules::RuleSpec& rule = group.rules[i];
+        logger.Info("processing rule", {{"id", i}, {"name", rule.name()}});
         if (rule.record.empty()) continue;
-        console.err << "processing rule, id: " << i << ", name: " << rule.name() << "\n";
-        EPI_TRY(importer.Import(path, group, rule));
+        if (auto done = importer.Import(file.path, group, rule); !done) errors.push_back(done.error().message());
       }
     }
   }
-  EPI_ASSIGN(const BackfillReport report, blocks.Commit());
-  console.err << report.stored << " samples in " << report.blocks.size() << " blocks\n";
-  return {};
+  return errors;
 }
 
 int RunCreateFromRules(const Arguments& arguments, Console& console) {
-  if (auto done = CreateBlocks(arguments, console); !done) {
-    console.err << "epitool: error: " << done.error().message() << "\n";
+  const auto refused = [&console](const std::string& message) {
+    console.err << message << "\n";
     return kFailure;
+  };
+  config::HttpClientConfig http;
+  if (const std::string path(arguments.Value("http.config.file")); !path.empty()) {
+    auto read = config::LoadHttpClientConfig(console.files, path);
+    if (!read && read.error().code() == ErrorCode::kNotFound) {
+      return refused("epitool: error: path '" + path + "' does not exist, try --help");
+    }
+    if (!read) return refused("epitool: error: Failed to load HTTP config file: " + read.error().message());
+    http = std::move(*read);
   }
-  return kSuccess;
+  const auto job = ReadJob(arguments);
+  if (!job) return refused(job.error().message());
+  net::HttpClient::Options client_options;
+  client_options.user_agent = "promtool/3.14.0";
+  const auto client = net::HttpClient::Start(client_options, console.files, SystemClock(), Logger());
+  if (!client) return refused("epitool: error: " + client.error().message());
+  const auto profile = (*client)->Prepare(http, "promtool");
+  if (!profile) return refused("new api client error: " + profile.error().message());
+
+  const auto write = [](void* context, std::string_view line) { static_cast<Console*>(context)->err << line; };
+  const Logger logger = Logger::ToFunction(LogLevel::kInfo, LogFormat::kLogfmt, write, &console).Named("backfiller");
+  logger.Info("new rule importer", {{"start", ShortTime(job->start)}, {"end", ShortTime(job->end)}});
+  const auto files = ReadBackfillFiles(arguments.positional(), console);
+  if (!files) return kFailure;
+  const std::string directory(arguments.Value("output-dir"));
+  tsdb::BackfillLayout layout;
+  layout.ranges_ms = {job->block_ms};
+  layout.refuse_conflicts = false;
+  tsdb::Backfill blocks(console.files, directory, SystemClock(), SystemRandom(), layout);
+  if (auto made = console.files.CreateDirectories(directory); !made) return refused(made.error().message());
+  RuleImporter importer(**client, *profile, *job, blocks, console);
+  std::vector<std::string> errors = ImportFiles(*files, importer, logger);
+  if (const auto stored = blocks.Commit(); !stored) errors.push_back(stored.error().message());
+  for (const std::string& error : errors) console.err << "rule importer error: " << error << "\n";
+  return errors.empty() ? kSuccess : refused("error importing rules");
 }
 
 }  // namespace
