@@ -354,7 +354,9 @@ void Group::RestoreIfDue() {
   restore_ = false;
   const double seconds = static_cast<double>(options_.clock->Monotonic() - start) / kNsPerSecond;
   if (metrics_ != nullptr) metrics_->last_restore_duration.Set(seconds);
-  Log(LogLevel::kDebug, "'for' state restoration completed", {{"duration_seconds", FormatFloatGeneral(seconds)}});
+  LogField duration("duration_seconds", FormatFloatGeneral(seconds));
+  duration.is_text = false;
+  Log(LogLevel::kDebug, "'for' state restoration completed", {duration});
 }
 
 void Group::RestoreForState(TimestampMs now) {

@@ -12,12 +12,15 @@ constexpr TimestampMs kLogStart = 1'700'000'000'000;
 class LogLinesTest : public ::testing::Test {
  protected:
   LogLinesTest() {
-    fixture_.options.logger = Logger::ToFunction(
-        LogLevel::kDebug, LogFormat::kLogfmt,
-        [](void* to, std::string_view line) { static_cast<std::vector<std::string>*>(to)->emplace_back(line); },
-        &lines_);
+    UseFormat(LogFormat::kLogfmt);
     fixture_.storage.Append(Labels{{"__name__", "up"}, {"instance", "a"}}, kLogStart, 1);
     fixture_.storage.Append(Labels{{"__name__", "up"}, {"instance", "b"}}, kLogStart, 2);
+  }
+  void UseFormat(LogFormat format) {
+    fixture_.options.logger = Logger::ToFunction(
+        LogLevel::kDebug, format,
+        [](void* to, std::string_view line) { static_cast<std::vector<std::string>*>(to)->emplace_back(line); },
+        &lines_);
   }
   std::unique_ptr<Group> Make(const std::string& rules, bool restore = false) {
     RuleFileOutcome file = ParseRuleFile("groups:\n- name: g\n  rules:\n" + rules, {});
@@ -124,6 +127,17 @@ TEST_F(LogLinesTest, RestorationIsTold) {
             "alertname=Unknown");
   EXPECT_EQ(lines[2].substr(0, lines[2].rfind('=')),
             "level=DEBUG msg=\"'for' state restoration completed\" file=f.yml group=g duration_seconds");
+}
+
+TEST_F(LogLinesTest, NumbersAreNumbersInJson) {
+  UseFormat(LogFormat::kJson);
+  auto group = Make("  - {record: r, expr: up}\n", true);
+  for (int i = 0; i < 2; ++i) {
+    group->Iterate(kLogStart + i, surroundings_);
+    group->RestoreIfDue();
+  }
+  ASSERT_EQ(lines_.size(), 1U);
+  EXPECT_NE(lines_[0].find(R"("group":"g","duration_seconds":0})"), std::string::npos) << lines_[0];
 }
 
 }  // namespace
