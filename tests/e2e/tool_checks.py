@@ -108,6 +108,19 @@ def check_missing_paths(tool):
         check("a path that is not there: " + command[0], found == (1, "", "epitool: error: path 'none.yml' does not exist, try --help\n"), found)
 
 
+def check_metric_families(tool):
+    # The type in a name is that of the family alone; a family's series are its metrics, each with the parts of the first.
+    body = ("# HELP a_counter_1 h\n# TYPE a_counter_1 summary\na_counter_1{quantile=\"1\"} 1\na_counter_1_sum 1\n"
+            "# HELP b_summary h\n# TYPE b_summary summary\nb_summary{x=\"1\"} 1\n"
+            "# HELP h h\n# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh{le=\"2\"} 1\nh_bucket{x=\"1\",le=\"1\",le=\"3\"} 1\n")
+    code, out, err = tool("check", "metrics", "--extended", stdin=body)
+    rows = [line.split()[:2] for line in out.splitlines()]
+    found = (code, sorted(rows[1:]), err)
+    wanted = (3, [["Total", "13"], ["a_counter_1", "3"], ["b_summary", "2"], ["h", "8"]],
+              "b_summary metric name should not include type 'summary'\n")
+    check("families of metrics", found == wanted, found)
+
+
 CHECKS = {
     "check_sd_file": check_sd_file,
     "check_config": check_config,
@@ -132,6 +145,7 @@ def main():
             good, detail = CHECKS[case["kind"]](tool, case)
             check(f"{case['id']} {case.get('name') or case['file']}", good, detail)
         check_missing_paths(tool)
+        check_metric_families(tool)
     sys.exit(1 if failures else 0)
 
 

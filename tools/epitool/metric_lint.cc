@@ -29,7 +29,6 @@ constexpr std::string_view kUnitPrefixes[] = {"pico", "nano",  "micro", "milli",
                                               "giga", "gibi",  "tera",  "tebi",  "peta",  "pebi"};
 constexpr std::string_view kAbbreviations[] = {"s",  "ms", "us", "ns", "sec", "b", "kb",
                                                "mb", "gb", "tb", "pb", "m",   "h", "d"};
-constexpr std::string_view kTypeWords[] = {"counter", "gauge", "summary", "histogram", "gauge_histogram"};
 
 std::optional<std::string_view> BaseUnit(std::string_view word) {
   for (const auto& [unit, base] : kUnits) {
@@ -117,9 +116,10 @@ void LintReservedParts(const StrictFamily& family, Texts& out) {
 
 void LintTypeInName(const StrictFamily& family, Texts& out) {
   if (family.type == MetricType::kUnknown) return;
-  const std::string name = Lower(family.name);
-  for (const auto word : kTypeWords) {
-    if (HasWord(name, word)) out.push_back("metric name should not include type '" + std::string(word) + "'");
+  const std::string_view type =
+      family.type == MetricType::kGaugeHistogram ? "gauge_histogram" : MetricTypeName(family.type);
+  if (HasWord(Lower(family.name), type)) {
+    out.push_back("metric name should not include type '" + std::string(type) + "'");
   }
 }
 

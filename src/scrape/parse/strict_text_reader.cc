@@ -292,7 +292,6 @@ Result<void> StrictReader::TakeLabel(Line& line, std::string name, std::string v
   const bool is_bound =
       (type == MetricType::kSummary && name == kQuantileLabel) || (IsHistogramType(type) && name == kBucketLabel);
   if (is_bound) {
-    if (line.bound) return Wrong("duplicate label names for metric " + InQuotes(families_[line.family].name));
     EPI_ASSIGN(line.bound, Number(value, "expected float as value for '" + name + "' label, got " + InQuotes(value)));
     return {};
   }
@@ -379,7 +378,7 @@ Result<void> StrictReader::StoreHistogramPart(const Line& line, StrictMetric& me
   } else if (line.role == StrictRole::kSum) {
     metric.sum = value;
     return {};
-  } else if (line.role == StrictRole::kBucket && line.bound && !std::isnan(*line.bound)) {
+  } else if (line.bound && !std::isnan(*line.bound)) {
     if (value < 0) return Wrong("negative bucket population" + of);
     metric.parts.push_back({*line.bound, value});
   } else {

@@ -117,5 +117,14 @@ TEST(StrictTextReader, EndsAnywhere) {
   }
 }
 
+TEST(StrictTextReader, ABoundMakesABucketWhateverTheSuffixAndTheLastOneCounts) {
+  const auto families = ReadStrictText("# TYPE h histogram\nh{le=\"1\"} 1\nh_bucket{le=\"2\",le=\"3\"} 2\nh 5\n");
+  ASSERT_TRUE(families) << families.error().message();
+  const auto& parts = families->front().metrics.front().parts;
+  ASSERT_EQ(parts.size(), 2u);
+  EXPECT_EQ(parts[0].bound, 1);
+  EXPECT_EQ(parts[1].bound, 3);
+}
+
 }  // namespace
 }  // namespace epi::scrape
