@@ -115,9 +115,11 @@ TEST_F(ManagerTest, TheJournalIsSyncedASecondAfterAnIteration) {
   ASSERT_TRUE(manager_->Load(Config()));
   manager_->Start();
   Pass(kMinute);
-  EXPECT_NE((*journal)->sync_due(), INT64_MAX);
+  const MonotonicNs due = (*journal)->sync_due();
+  EXPECT_NE(due, INT64_MAX);
   Pass(1000);
-  EXPECT_EQ((*journal)->sync_due(), INT64_MAX);
+  // The next iteration may fall into this second: the group's place in the minute is by its path.
+  EXPECT_GT((*journal)->sync_due(), due);
   files.Restart(testing::MemoryFileSystem::Loss::kPower);
   auto again = AlertJournal::Open(files, fixture_.clock, options, {});
   ASSERT_TRUE(again);
@@ -148,8 +150,9 @@ TEST_F(ManagerTest, SeriesOfRemovedGroupsGoStaleAfterTwoIntervals) {
   Write("groups: []\n");
   fixture_.clock.AdvanceMs(1000);
   ASSERT_TRUE(manager_->Load(Config()));
+  const size_t samples = fixture_.storage.Samples({{"__name__", "r"}}).size();
   Pass(kMinute);
-  EXPECT_EQ(fixture_.storage.Samples({{"__name__", "r"}}).size(), 1u);
+  EXPECT_EQ(fixture_.storage.Samples({{"__name__", "r"}}).size(), samples);
   Pass(2 * kMinute);
   EXPECT_EQ(fixture_.At({{"__name__", "r"}}, fixture_.clock.NowMs()), "stale");
   EXPECT_TRUE(manager_->Groups().empty());
