@@ -1,6 +1,7 @@
 #include "config/byte_size.h"
 
 #include <array>
+#include <limits>
 #include <optional>
 
 namespace epi::config {
@@ -21,14 +22,13 @@ std::optional<double> Factor(std::string_view unit, bool binary) {
   return factor;
 }
 
-// Digits at the front; nullopt when the number does not fit. `count` is how many there were.
+// Digits at the front; nullopt when there are more than fit whatever the last one is. `count` is how many there were.
 std::optional<double> LeadingInteger(std::string_view& text, size_t& count) {
   uint64_t value = 0;
   count = 0;
   while (!text.empty() && IsSizeDigit(text.front())) {
-    if (value > (uint64_t{1} << 63) / 10) return std::nullopt;
+    if (value >= ((uint64_t{1} << 63) - 10) / 10) return std::nullopt;
     value = value * 10 + static_cast<uint64_t>(text.front() - '0');
-    if (value > (uint64_t{1} << 63)) return std::nullopt;
     text.remove_prefix(1);
     ++count;
   }
@@ -68,7 +68,9 @@ Result<int64_t> Parse(std::string_view original, bool binary) {
       return Fail(ErrorCode::kInvalid, "units: unknown unit " + std::string(unit) + " in " + std::string(original));
     total += number * *factor;
   }
-  if (total >= 0x1p63) return Fail(ErrorCode::kInvalid, "units: overflow parsing unit");
+  if (total > 0x1p63) return Fail(ErrorCode::kInvalid, "units: overflow parsing unit");
+  // Go takes this one and makes it the smallest number, which limits nothing.
+  if (total == 0x1p63) return std::numeric_limits<int64_t>::min();
   return static_cast<int64_t>(negative ? -total : total);
 }
 

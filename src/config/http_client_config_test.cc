@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "base/file_system.h"
 #include "config/byte_size.h"
 #include "testing/conformance.h"
@@ -97,6 +99,10 @@ TEST(ByteSize, ReadsAndPrintsPowersOf1024) {
   EXPECT_EQ(ParseByteSize("1kB").error().message(), "units: unknown unit kB in 1kB");
   EXPECT_EQ(ParseByteSize("").error().message(), "units: invalid ");
   EXPECT_EQ(ParseByteSize("9EB").error().message(), "units: overflow parsing unit");
+  EXPECT_EQ(ParseByteSize("8EB").value(), std::numeric_limits<int64_t>::min());
+  EXPECT_EQ(FormatByteSize(ParseByteSize("-8EiB").value()), "-8EiB");
+  EXPECT_EQ(ParseByteSize("922337203685477579B").value(), 922337203685477632);  // what a double holds of it
+  EXPECT_EQ(ParseByteSize("9223372036854775790B").error().message(), "units: invalid 9223372036854775790B");
   EXPECT_EQ(FormatByteSize(15 << 20), "15MiB");
   EXPECT_EQ(FormatByteSize((1 << 30) + 1), "1GiB1B");
   EXPECT_EQ(FormatByteSize(0), "0B");
