@@ -4,6 +4,7 @@
     tool_command_line.py EPITOOL
 """
 import os
+import re
 import subprocess
 import sys
 
@@ -58,6 +59,13 @@ CASES = [
 ]
 
 
+JUNIT = (
+    '<testsuites><testsuite name="TESTS" tests="1" failures="1" errors="0" skipped="0" timestamp="NOW"><testcase name="a&lt;&#39;b&#39;&gt;">'
+    '<failure>    expr: &#34;up&#34;, time: 0s,&#xA;        exp: {__name__=&#34;up&#34;} 1E+00&#xA;        got: nil</failure></testcase></testsuite>'
+    '<testsuite name="FILE" tests="1" failures="0" errors="1" skipped="0" timestamp=""><testcase name="unknown">'
+    '<error>yaml: unmarshal errors:&#xA;  line 1: field global not found in type main.unitTestFile</error></testcase></testsuite></testsuites>')
+
+
 def main():
     tool = os.path.abspath(sys.argv[1])
     failures = 0
@@ -93,6 +101,12 @@ def main():
         done = run("check rules --lint=too-long-scrape-interval RULES")
         check("a lint that is not of rules", done.stdout.startswith('WARNING: unknown lint option: "too-long-scrape-interval"\n'), done)
         check("a second document is told of", "only the first document is processed" in done.stderr and done.returncode == 0, done)
+        with open(os.path.join(folder, "TESTS"), "w") as f:
+            f.write("tests: [{name: \"a<'b'>\", interval: 1m, promql_expr_test: [{expr: up, exp_samples: [{labels: up, value: 1}]}]}]\n")
+        run("test --junit=REPORT rules TESTS FILE")
+        with open(os.path.join(folder, "REPORT")) as f:
+            report = re.sub('(timestamp=")[-0-9T:]+', r"\1NOW", f.read())
+        check("JUnit XML", report == JUNIT, report)
         done = run("check config --version")
         check("--version", done.returncode == 0 and done.stdout.startswith("promtool, version 3.14.0 ("), done)
     sys.exit(1 if failures else 0)

@@ -1,4 +1,5 @@
 // test rules: unit tests of rule files.
+#include <algorithm>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "epitool/command.h"
 #include "epitool/query_features.h"
 #include "epitool/rule_check.h"
+#include "model/utf8.h"
 #include "rules/template/go_time.h"
 #include "rules/unit_test/test_run.h"
 #include "tsdb/memory_storage.h"
@@ -27,10 +29,16 @@ constexpr FlagSpec kTestRulesFlags[] = {
     {"junit", true, "", "File path to store JUnit XML test results.", false, 0, ValueForm::kText, 1},
 };
 
+// As Go's encoding/xml escapes text and attributes.
 std::string XmlText(std::string_view text) {
+  constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
   std::string out;
-  for (const char c : text) {
-    switch (c) {
+  while (!text.empty()) {
+    uint32_t rune = 0;
+    const size_t size = DecodeUtf8(text, rune);
+    const std::string_view character = text.substr(0, std::max<size_t>(1, size));
+    text.remove_prefix(character.size());
+    switch (size == 0 ? 0 : rune) {
       case '<':
         out += "&lt;";
         break;
@@ -43,37 +51,51 @@ std::string XmlText(std::string_view text) {
       case '"':
         out += "&#34;";
         break;
+      case '\'':
+        out += "&#39;";
+        break;
       case '\n':
         out += "&#xA;";
+        break;
+      case '\r':
+        out += "&#xD;";
         break;
       case '\t':
         out += "&#x9;";
         break;
       default:
         // XML 1.0 has no way to write other control characters.
-        out += static_cast<unsigned char>(c) < 0x20 ? '?' : c;
+        out += size == 0 || rune < 0x20 || rune == 0xFFFE || rune == 0xFFFF ? kReplacement : character;
     }
   }
   return out;
 }
 
+std::string CaseXml(const std::string& name, std::string_view element, const std::vector<std::string>& texts) {
+  std::string out = "<testcase name=\"" + XmlText(name) + "\">";
+  for (const std::string& text : texts) {
+    out.append("<").append(element).append(">").append(XmlText(text)).append("</").append(element).append(">");
+  }
+  return out + "</testcase>";
+}
+
+// A file that could not be run has one case, "unknown", with the last of its errors, and no time.
 std::string SuiteXml(const std::string& name, const rules::RuleTestReport& report, const std::string& timestamp) {
-  size_t failed = 0;
-  for (const auto& group : report.groups) failed += group.failures.empty() ? 0 : 1;
-  std::string out = "<testsuite name=\"" + XmlText(name) + "\" tests=\"" + std::to_string(report.groups.size()) +
-                    "\" failures=\"" + std::to_string(failed) + "\" errors=\"" + std::to_string(report.errors.size()) +
-                    "\" timestamp=\"" + timestamp + "\">";
-  for (const auto& error : report.errors) {
-    out += "<testcase name=\"\"><error message=\"" + XmlText(error) + "\" type=\"\"></error></testcase>";
-  }
+  std::string cases;
+  size_t failures = 0;
   for (const auto& group : report.groups) {
-    out += "<testcase name=\"" + XmlText(group.name) + "\">";
-    for (const auto& failure : group.failures) {
-      out += "<failure message=\"" + XmlText(failure) + "\" type=\"\"></failure>";
-    }
-    out += "</testcase>";
+    failures += group.failures.size();
+    cases += CaseXml(group.name, "failure", group.failures);
   }
-  return out + "</testsuite>";
+  const bool unknown = !report.errors.empty();
+  if (unknown) cases += CaseXml("unknown", "error", {report.errors.back()});
+  const auto attribute = [](std::string_view key, const std::string& value) {
+    return " " + std::string(key) + "=\"" + value + "\"";
+  };
+  return "<testsuite" + attribute("name", XmlText(name)) +
+         attribute("tests", std::to_string(report.groups.size() + (unknown ? 1 : 0))) +
+         attribute("failures", std::to_string(failures)) + attribute("errors", std::to_string(report.errors.size())) +
+         attribute("skipped", "0") + attribute("timestamp", unknown ? "" : timestamp) + ">" + cases + "</testsuite>";
 }
 
 // False when some test failed.
@@ -119,7 +141,7 @@ int RunTestRules(const Arguments& arguments, Console& console) {
     suites += SuiteXml(path, report, timestamp);
   }
   if (const std::string junit(arguments.Value("junit")); !junit.empty()) {
-    const std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>" + suites + "</testsuites>";
+    const std::string xml = "<testsuites>" + suites + "</testsuites>";
     if (auto written = console.files.WriteFileAtomically(junit, xml); !written) {
       console.err << "could not write to junit file: " << written.error().message() << "\n";
       return kFailure;
