@@ -13,9 +13,9 @@
 #include "base/clock.h"
 #include "base/file_system.h"
 #include "base/random.h"
+#include "chunkenc/sample_chunker.h"
 #include "model/labels.h"
 #include "tsdb/block/block_writer.h"
-#include "tsdb/block/sample_chunker.h"
 
 namespace epi {
 namespace {
@@ -34,7 +34,7 @@ Result<void> WriteDay(const std::string& directory, int64_t day, std::vector<Cou
   const tsdb::Ulid ulid = tsdb::Ulid::Make(start, random);
   EPI_ASSIGN(const auto writer, tsdb::BlockWriter::Create(PosixFileSystem(), directory, ulid));
   for (Counter& counter : counters) {
-    tsdb::SampleChunker chunker(tsdb::ChunkerOptions{});
+    SampleChunker chunker(ChunkerOptions{});
     const bool stands = random.Below(200) == 0;
     const double speed = static_cast<double>(1 + random.Below(50));
     for (int64_t i = 0; i < kBlockMinutes; ++i) {

@@ -6,11 +6,11 @@
 
 #include "base/file_system.h"
 #include "base/random.h"
+#include "chunkenc/sample_chunker.h"
 #include "model/histogram.h"
 #include "model/sample.h"
 #include "testing/whole_histogram.h"
 #include "tsdb/block/block_writer.h"
-#include "tsdb/block/sample_chunker.h"
 
 namespace epi {
 namespace {
@@ -27,7 +27,7 @@ struct BlockSeries {
 
 // A gauge that goes away twice; the second time for longer than the lookback.
 BlockSeries Vanishing(const std::string& instance, SeededRandom& random) {
-  tsdb::SampleChunker chunker;
+  SampleChunker chunker;
   double level = 10;
   for (int i = 0; i < kBlockScrapes; ++i) {
     const bool gone = (i > 210 && i < 216) || (i > 250 && i < 300) || (instance == "b" && i > 360);
@@ -41,7 +41,7 @@ BlockSeries Vanishing(const std::string& instance, SeededRandom& random) {
 
 // A counter of observations that starts anew in the middle.
 BlockSeries Observations(const std::string& instance, int schema, bool integers, SeededRandom& random) {
-  tsdb::SampleChunker chunker;
+  SampleChunker chunker;
   FloatHistogram h;
   const auto clear = [&] {
     h = FloatHistogram();

@@ -10,11 +10,11 @@
 
 #include "base/file_system.h"
 #include "base/random.h"
+#include "chunkenc/sample_chunker.h"
 #include "model/histogram.h"
 #include "model/sample.h"
 #include "testing/whole_histogram.h"
 #include "tsdb/block/block_writer.h"
-#include "tsdb/block/sample_chunker.h"
 
 namespace epi {
 namespace {
@@ -181,7 +181,7 @@ Result<void> WriteEncodings(const std::string& directory, uint64_t seed) {
   tsdb::BlockMeta meta;
   meta.min_time = kEncodingsStart;
   meta.max_time = kEncodingsStart;
-  const auto add = [&](const Labels& labels, tsdb::SampleChunker& chunker) -> Result<void> {
+  const auto add = [&](const Labels& labels, SampleChunker& chunker) -> Result<void> {
     const auto chunks = chunker.Take();
     meta.max_time = std::max(meta.max_time, chunks.back().max_time + 1);
     return writer->AddSeries(labels, chunks);
@@ -190,11 +190,11 @@ Result<void> WriteEncodings(const std::string& directory, uint64_t seed) {
   for (int number = 0; number < 3 * kKinds; ++number) {
     const int kind = number % kKinds;
     const bool starts_kept = kind % 2 == 1;
-    tsdb::ChunkerOptions options;
+    ChunkerOptions options;
     options.samples_per_chunk = static_cast<uint32_t>(100 + random.Below(200));
     options.keep_start_times = starts_kept;
     options.float_encoding = kind / 2 % 2 == 0 ? ChunkEncoding::kXor : ChunkEncoding::kXor2;
-    tsdb::SampleChunker chunker(options);
+    SampleChunker chunker(options);
     char name[16];
     std::snprintf(name, sizeof name, "s%02d", number);
     const Labels labels{{"__name__", name}, {"k", "a\"b\\ü" + std::to_string(kind)}};

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "chunkenc/sample_chunker.h"
 #include "tsdb/block/block_writer.h"
-#include "tsdb/block/sample_chunker.h"
 #include "tsdb/block/text_table.h"
 
 namespace epi::promqltest {
@@ -37,9 +37,9 @@ class BlockView final : public View {
 };
 
 std::vector<EncodedChunk> Chunks(const std::vector<testing::StoredSample>& samples) {
-  tsdb::ChunkerOptions options;
+  ChunkerOptions options;
   options.keep_start_times = true;
-  tsdb::SampleChunker chunker(options);
+  SampleChunker chunker(options);
   for (const testing::StoredSample& s : samples) {
     if (!s.is_histogram()) {
       chunker.Add(s.t, s.value, s.start_time);

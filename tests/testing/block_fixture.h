@@ -10,12 +10,12 @@
 #include "base/file_system.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "chunkenc/sample_chunker.h"
 #include "model/labels.h"
 #include "tsdb/block/block.h"
 #include "tsdb/block/block_files.h"
 #include "tsdb/block/block_writer.h"
 #include "tsdb/block/merge_selections.h"
-#include "tsdb/block/sample_chunker.h"
 #include "tsdb/block/text_table.h"
 
 namespace epi::tsdb {

@@ -4,10 +4,10 @@
 #include <bit>
 #include <utility>
 
+#include "chunkenc/sample_chunker.h"
 #include "model/histogram_validate.h"
 #include "model/label_names.h"
 #include "tsdb/block/block_writer.h"
-#include "tsdb/block/sample_chunker.h"
 
 namespace epi::tsdb {
 namespace {

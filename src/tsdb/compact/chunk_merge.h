@@ -7,9 +7,9 @@
 
 #include "base/result.h"
 #include "chunkenc/encoding.h"
+#include "chunkenc/sample_chunker.h"
 #include "tsdb/block/block_writer.h"
 #include "tsdb/block/intervals.h"
-#include "tsdb/block/sample_chunker.h"
 
 namespace epi::tsdb {
 

@@ -12,10 +12,10 @@
 #include "base/file_system.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "chunkenc/sample_chunker.h"
 #include "tsdb/block/block.h"
 #include "tsdb/block/block_meta.h"
 #include "tsdb/block/block_writer.h"
-#include "tsdb/block/sample_chunker.h"
 
 namespace epi::tsdb {
 

@@ -1,6 +1,6 @@
 #include "tsdb/head/block_cut.h"
 
-#include "tsdb/block/sample_chunker.h"
+#include "chunkenc/sample_chunker.h"
 #include "tsdb/head/head_selection.h"
 #include "tsdb/head/series_reader.h"
 

@@ -1,8 +1,8 @@
-#include "tsdb/block/sample_chunker.h"
+#include "chunkenc/sample_chunker.h"
 
 #include <utility>
 
-namespace epi::tsdb {
+namespace epi {
 
 void SampleChunker::Add(TimestampMs time, double value, TimestampMs start_time) {
   const bool with_start = options_.keep_start_times && start_time != 0;
@@ -63,4 +63,4 @@ std::vector<EncodedChunk> SampleChunker::Take() {
   return std::exchange(done_, {});
 }
 
-}  // namespace epi::tsdb
+}  // namespace epi

@@ -11,7 +11,7 @@
 #include "chunkenc/histogram_appender.h"
 #include "model/histogram.h"
 
-namespace epi::tsdb {
+namespace epi {
 
 struct ChunkerOptions {
   uint32_t samples_per_chunk = 120;
@@ -57,4 +57,4 @@ class SampleChunker {
   std::optional<FloatHistogramChunkAppender> float_histograms_;
 };
 
-}  // namespace epi::tsdb
+}  // namespace epi
