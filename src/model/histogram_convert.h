@@ -1,4 +1,4 @@
-// Integer histograms as float histograms.
+// Integer histograms as float histograms, and back.
 #pragma once
 
 #include "model/histogram.h"
@@ -10,5 +10,7 @@ namespace epi {
 FloatHistogram ToFloat(const Histogram& h);
 // The same into `out`, whose buffers are reused.
 void ToFloat(const Histogram& h, FloatHistogram& out);
+// What ToFloat was given, so far as its counts were not rounded. Requires counts as ToFloat makes them.
+Histogram ToInteger(const FloatHistogram& h);
 
 }  // namespace epi

@@ -2,22 +2,20 @@
 
 #include <algorithm>
 #include <bit>
+#include <limits>
 #include <optional>
 #include <protozero/pbf_writer.hpp>
 
 #include "base/bytes.h"
 #include "base/crc32c.h"
-#include "chunkenc/float_chunk.h"
-#include "chunkenc/histogram_appender.h"
+#include "chunkenc/sample_chunker.h"
+#include "model/histogram_convert.h"
 #include "remote/snappy_block.h"
 
 namespace epi::remote {
 namespace {
 
 using protozero::pbf_writer;
-
-// Prometheus's chunks hold up to this many samples.
-constexpr uint32_t kSamplesPerChunk = 120;
 
 // What storage does not know of: a matcher that asks for exactly our own external label is satisfied by its absence.
 std::vector<Matcher> WithoutExternal(const std::vector<Matcher>& matchers, const Labels& external) {
@@ -53,81 +51,60 @@ void WriteSpans(pbf_writer& histogram, uint32_t tag, const std::vector<Histogram
 }
 
 void WriteHistogram(pbf_writer& series, const HistogramPoint& point) {
-  const FloatHistogram& h = *point.h;
+  // A chunk gives nothing but the sum of a stale marker.
+  const FloatHistogram marker{.sum = point.h->sum};
+  const FloatHistogram& h = IsStaleNaN(point.h->sum) ? marker : *point.h;
   pbf_writer out(series, 4);
-  out.add_double(2, h.count);
+  const Histogram integer = point.integer ? ToInteger(h) : Histogram();
+  if (point.integer) {
+    out.add_uint64(1, integer.count);
+  } else {
+    out.add_double(2, h.count);
+  }
   out.add_double(3, h.sum);
   out.add_sint32(4, h.schema);
   out.add_double(5, h.zero_threshold);
-  out.add_double(7, h.zero_count);
+  if (point.integer) {
+    out.add_uint64(6, integer.zero_count);
+  } else {
+    out.add_double(7, h.zero_count);
+  }
   WriteSpans(out, 8, h.negative_spans);
-  out.add_packed_double(10, h.negative_buckets.begin(), h.negative_buckets.end());
+  if (point.integer) {
+    out.add_packed_sint64(9, integer.negative_buckets.begin(), integer.negative_buckets.end());
+  } else {
+    out.add_packed_double(10, h.negative_buckets.begin(), h.negative_buckets.end());
+  }
   WriteSpans(out, 11, h.positive_spans);
-  out.add_packed_double(13, h.positive_buckets.begin(), h.positive_buckets.end());
+  if (point.integer) {
+    out.add_packed_sint64(12, integer.positive_buckets.begin(), integer.positive_buckets.end());
+  } else {
+    out.add_packed_double(13, h.positive_buckets.begin(), h.positive_buckets.end());
+  }
   out.add_enum(14, static_cast<int>(h.counter_reset_hint));
   out.add_int64(15, point.t);
   out.add_packed_double(16, h.custom_values.begin(), h.custom_values.end());
 }
 
-// Cuts the samples of one series into chunks as a block would hold them.
-class ChunkCutter {
- public:
-  explicit ChunkCutter(std::vector<EncodedChunk>& out) : out_(out) {}
-
-  void Cut(const SeriesSamples& samples) {
-    size_t f = 0, h = 0;
-    while (f < samples.t.size() || h < samples.histograms.size()) {
-      const bool take_float =
-          h == samples.histograms.size() || (f < samples.t.size() && samples.t[f] < samples.histograms[h].t);
-      if (take_float) {
-        EndHistograms();
-        AddFloat(samples.t[f], samples.v[f]);
-        ++f;
+// The samples of one series as chunks, cut as a block would.
+std::vector<EncodedChunk> ToChunks(const SeriesSamples& samples, SampleChunker& chunker) {
+  auto point = samples.histograms.begin();
+  const auto add_histograms = [&](TimestampMs before) {
+    for (; point != samples.histograms.end() && point->t < before; ++point) {
+      if (point->integer) {
+        chunker.Add(point->t, ToInteger(*point->h));
       } else {
-        EndFloats();
-        AddHistogram(samples.histograms[h].t, *samples.histograms[h].h);
-        ++h;
+        chunker.Add(point->t, *point->h);
       }
     }
-    EndFloats();
-    EndHistograms();
+  };
+  for (size_t i = 0; i < samples.t.size(); ++i) {
+    add_histograms(samples.t[i]);
+    chunker.Add(samples.t[i], samples.v[i]);
   }
-
- private:
-  void AddFloat(TimestampMs time, double value) {
-    if (floats_.samples() == kSamplesPerChunk) EndFloats();
-    floats_.Append(time, value);
-  }
-  void EndFloats() {
-    if (floats_.samples() == 0) return;
-    out_.push_back(floats_.Snapshot());
-    floats_.Reset();
-  }
-  void AddHistogram(TimestampMs time, const FloatHistogram& h) {
-    if (!histograms_) {
-      Begin(FloatHistogramChunkAppender::FirstHeader(h), time, h);
-    } else if (histograms_->samples() == kSamplesPerChunk) {
-      const auto header = histograms_->NextHeader(h);
-      EndHistograms();
-      Begin(header, time, h);
-    } else if (const auto header = histograms_->Append(time, h)) {
-      EndHistograms();
-      Begin(*header, time, h);
-    }
-  }
-  void Begin(CounterResetHeader header, TimestampMs time, const FloatHistogram& h) {
-    histograms_ = std::make_unique<FloatHistogramChunkAppender>(ChunkEncoding::kFloatHistogram, header, time, h);
-  }
-  void EndHistograms() {
-    if (!histograms_) return;
-    out_.push_back(histograms_->Snapshot());
-    histograms_.reset();
-  }
-
-  std::vector<EncodedChunk>& out_;
-  FloatChunkEncoder floats_{ChunkEncoding::kXor};
-  std::unique_ptr<FloatHistogramChunkAppender> histograms_;
-};
+  add_histograms(std::numeric_limits<TimestampMs>::max());
+  return chunker.Take();
+}
 
 // What Prometheus calls the function of a query for series alone; heeded where samples are asked for, not chunks.
 constexpr std::string_view kSeriesFunction = "series";
@@ -245,6 +222,8 @@ Result<void> ReadServer::Read(std::string_view body, std::stop_token stop, Budge
 
 Result<void> ReadServer::Samples(const Storage& storage, const ReadRequest& request, const Labels& external,
                                  std::stop_token stop, Budget& budget, ReadSink& sink) {
+  // Before anything can go wrong: Prometheus names the encoding of its plain errors so too.
+  sink.Begin("application/x-protobuf", "snappy");
   std::string message;
   BudgetCharge charge(budget);
   pbf_writer response(message);
@@ -274,7 +253,6 @@ Result<void> ReadServer::Samples(const Storage& storage, const ReadRequest& requ
     // There is a result for each query: the writer leaves out what nothing was written to.
     if (message.size() == begin) response.add_message(1, std::string());
   }
-  sink.Begin("application/x-protobuf", "snappy");
   return sink.Write(SnappyEncode(message));
 }
 
@@ -283,6 +261,7 @@ Result<void> ReadServer::Chunks(const Storage& storage, const ReadRequest& reque
   bool begun = false;
   std::string message, frame;
   std::vector<EncodedChunk> chunks;
+  SampleChunker chunker;
   for (size_t index = 0; index < request.queries.size(); ++index) {
     // A frame of one series, chunks [from, to).
     const auto send = [&](const Labels& labels, size_t from, size_t to) -> Result<void> {
@@ -312,8 +291,7 @@ Result<void> ReadServer::Chunks(const Storage& storage, const ReadRequest& reque
     const auto stream = [&](const Labels& labels, const SeriesSamples& samples) -> Result<void> {
       if (!begun) sink.Begin("application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse", "");
       begun = true;
-      chunks.clear();
-      ChunkCutter(chunks).Cut(samples);
+      chunks = ToChunks(samples, chunker);
       // A frame ends with the chunk that fills it.
       const int64_t room = static_cast<int64_t>(options_.max_bytes_in_frame) - LabelsSize(labels);
       int64_t left = room;

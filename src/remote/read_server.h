@@ -28,7 +28,7 @@ struct ReadServerOptions {
 class ReadSink {
  public:
   virtual ~ReadSink() = default;
-  // Once, before the first Write. `content_encoding` may be empty.
+  // Once, before the first Write; an error may follow it even then. `content_encoding` may be empty.
   virtual void Begin(std::string_view content_type, std::string_view content_encoding) = 0;
   virtual Result<void> Write(std::string_view bytes) = 0;
 };
@@ -40,9 +40,9 @@ class ReadServer {
   ReadServer(ReadServerOptions options, const Storage& storage, MetricRegistry& metrics);
   // Added to every answer and taken out of the matchers; replaced as a whole on reload.
   void SetExternalLabels(Labels labels);
-  // Errors before Begin: kInvalid (400), kLimit (503, no room in `budget`), others (500); after it the stream just
-  // ends. `body` is snappy-compressed. Memory is charged to `budget`. `storage`, where given, is read instead of the
-  // server's own: a part of it.
+  // Errors before the first Write: kInvalid (400), kLimit (503, no room in `budget`), others (500); after it the stream
+  // just ends. `body` is snappy-compressed. Memory is charged to `budget`. `storage`, where given, is read instead of
+  // the server's own: a part of it.
   Result<void> Read(std::string_view body, std::stop_token stop, Budget& budget, ReadSink& sink,
                     const Storage* storage = nullptr);
 

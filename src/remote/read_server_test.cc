@@ -241,6 +241,64 @@ TEST_F(ReadServerTest, EachQueryHasItsResultAndItsLimit) {
   EXPECT_EQ(SeriesPerResult(got->body), (std::vector<size_t>{1, 0, 1, 0}));  // without matchers there are none
 }
 
+// The first field of this number, inside the first of those before it.
+std::string Inside(std::string bytes, std::initializer_list<protozero::pbf_tag_type> path) {
+  for (const auto tag : path) {
+    protozero::pbf_reader message(bytes);
+    EXPECT_TRUE(message.next(tag)) << tag;
+    bytes = std::string(message.get_view());
+  }
+  return bytes;
+}
+
+TEST_F(ReadServerTest, IntegerHistogramsStayInteger) {
+  Histogram h;
+  h.count = 6;
+  h.sum = 9.5;
+  h.zero_count = 1;
+  h.positive_spans = {{2, 2}};
+  h.positive_buckets = {4, -3};
+  auto appender = std::move(*storage_.OpenGroup({}));
+  for (const bool stale : {false, true}) {
+    if (stale) h.sum = StaleNaN();
+    appender->AddHistogram({appender->Intern(Labels{{"__name__", "h"}}).value(), stale ? 2000 : 1000, 0,
+                            std::make_shared<const Histogram>(h), nullptr});
+    ASSERT_TRUE(appender->Commit(2000));
+  }
+  const auto ask = [&](TimestampMs time, int type) {
+    return Ask({}, RequestFor(time, time, {Matcher::Equal("__name__", "h")}, {type}))->body;
+  };
+  BudgetCharge unmetered;
+  const auto sample = [&](TimestampMs time) {
+    return Inside(SnappyDecode(ask(time, 0), 1 << 20, unmetered).value(), {1, 1, 4});
+  };
+  const std::string whole = sample(1000);
+  protozero::pbf_reader fields(whole);
+  std::vector<protozero::pbf_tag_type> tags;
+  while (fields.next()) {
+    tags.push_back(fields.tag());
+    fields.skip();
+  }
+  // Count, sum, schema, zero threshold, zero count, a span, its deltas, hint, time: no float counts.
+  EXPECT_EQ(tags, (std::vector<protozero::pbf_tag_type>{1, 3, 4, 5, 6, 11, 12, 14, 15}));
+  EXPECT_EQ(Inside(whole, {12}), "\x08\x05");  // 4 and -3, zigzag
+  const std::string stale = sample(2000);
+  protozero::pbf_reader marker(stale);
+  while (marker.next()) {
+    EXPECT_NE(marker.tag(), 12u) << "nothing but the sum of a stale marker";
+    marker.skip();
+  }
+
+  const std::string frame = ask(1000, 1);
+  ByteReader reader(frame);
+  const uint64_t size = reader.Uvarint();
+  reader.Big32();
+  const std::string first = Inside(std::string(reader.Bytes(size)), {1, 2});
+  protozero::pbf_reader chunk(first);
+  ASSERT_TRUE(chunk.next(3));
+  EXPECT_EQ(chunk.get_enum(), static_cast<int>(ChunkEncoding::kHistogram));
+}
+
 TEST_F(ReadServerTest, HintsSayWhichSamplesAreWanted) {
   const auto ask = [&](TimestampMs start, TimestampMs end, std::string_view function, int type) {
     std::string plain;
@@ -364,6 +422,8 @@ TEST_F(ReadServerTest, LimitsAndNonsense) {
             "server does not support any of the requested response types: [5 6]; supported: map[SAMPLES:{} "
             "STREAMED_XOR_CHUNKS:{}]");
   EXPECT_FALSE(Ask({}, "nonsense"));
+  EXPECT_EQ(Ask({}, "\xff\xff\xff\xff\x0f").error().message(),
+            "snappy: decoded length 4294967295 exceeds limit 33554432");
   EXPECT_EQ(Ask({}, SnappyEncode("\x0a\xff\xff")).error().message(), "unexpected EOF");
   EXPECT_EQ(budget_.used(), 0);
 }

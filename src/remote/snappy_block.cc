@@ -5,14 +5,17 @@
 namespace epi::remote {
 
 Result<std::string> SnappyDecode(std::string_view compressed, uint64_t max_bytes, BudgetCharge& charge,
-                                 std::string_view codec) {
-  const auto corrupt = [&] { return Fail(ErrorCode::kInvalid, std::string(codec) + ": corrupt input"); };
+                                 SnappyWords words) {
+  const bool s2 = words == SnappyWords::kS2;
+  const auto corrupt = [&] { return Fail(ErrorCode::kInvalid, s2 ? "s2: corrupt input" : "snappy: corrupt input"); };
   size_t size = 0;
   if (!snappy::GetUncompressedLength(compressed.data(), compressed.size(), &size)) {
     return corrupt();
   }
   if (size > max_bytes) {
-    return Fail(ErrorCode::kInvalid, "decoded size exceeds the " + std::to_string(max_bytes) + " bytes limit");
+    const std::string limit = std::to_string(max_bytes);
+    return Fail(ErrorCode::kInvalid, s2 ? "decoded size exceeds the " + limit + " bytes limit"
+                                        : "snappy: decoded length " + std::to_string(size) + " exceeds limit " + limit);
   }
   // No snappy element produces more than 64 bytes from 3; a larger promise is a lie that would only cost memory.
   if (size > compressed.size() * 64 + 64) return corrupt();

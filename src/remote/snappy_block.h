@@ -10,11 +10,13 @@
 
 namespace epi::remote {
 
-// Undoes the compression. The declared size is checked and charged before anything is allocated: kInvalid `decoded size
-// exceeds the N bytes limit` and, for damaged input, `<codec>: corrupt input` (Prometheus has two of them), kLimit when
-// `charge` has no room for it.
+// Prometheus has two decoders, which say what is wrong in their own words: of remote read, and of remote write.
+enum class SnappyWords : unsigned char { kSnappy, kS2 };
+
+// Undoes the compression. The declared size is checked and charged before anything is allocated: kInvalid when it is
+// above `max_bytes` or the input is damaged, kLimit when `charge` has no room for it.
 Result<std::string> SnappyDecode(std::string_view compressed, uint64_t max_bytes, BudgetCharge& charge,
-                                 std::string_view codec = "snappy");
+                                 SnappyWords words = SnappyWords::kSnappy);
 std::string SnappyEncode(std::string_view plain);
 
 }  // namespace epi::remote

@@ -435,7 +435,7 @@ WriteAnswer WriteReceiver::Receive(std::string_view content_type, std::string_vi
     return refuse(415, encoding.error().message());
   }
   BudgetCharge charge(budget);
-  const auto plain = SnappyDecode(body, options_.max_decoded_bytes, charge, "s2");
+  const auto plain = SnappyDecode(body, options_.max_decoded_bytes, charge, SnappyWords::kS2);
   if (!plain) return refuse(StatusOfUndecodable(plain.error()), plain.error().message());
   const auto message = NegotiateWrite(content_type, options_.accepted);
   if (!message) return refuse(415, message.error().message());

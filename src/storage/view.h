@@ -25,9 +25,9 @@ inline constexpr ColumnId kNoColumn{0xffffffff};
 
 struct HistogramPoint {
   TimestampMs t = 0;
-  const FloatHistogram* h =
-      nullptr;                 // integer histograms are handed out converted; lives as long as the batch's content
-  TimestampMs start_time = 0;  // created timestamp; 0 = none
+  const FloatHistogram* h = nullptr;  // lives as long as the batch's content
+  TimestampMs start_time = 0;         // created timestamp; 0 = none
+  bool integer = false;               // it was appended with integer counts, and *h is what ToFloat makes of it
 };
 
 // One series of a batch. Times are strictly ascending over floats and histograms together; stale markers are included.

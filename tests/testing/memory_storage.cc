@@ -505,7 +505,7 @@ class MemoryView final : public View {
     for (const auto& s : series.samples) {
       if (!Visible(s, range)) continue;
       if (s.is_histogram()) {
-        out.histograms.push_back({s.t, s.floats.get(), s.start_time});
+        out.histograms.push_back({s.t, s.floats.get(), s.start_time, s.integer != nullptr});
         out.owners.push_back(s.floats);
         continue;
       }

@@ -207,7 +207,7 @@ Result<void> BlockSelection::DecodeHistograms(const ChunkView& chunk, const Chun
     last = time;
     if (time > range_.max) return {};
     if (time < range_.min || (deleted != nullptr && IsDeleted(*deleted, time))) continue;
-    cursor.GetFloat(out.AddHistogram(time, cursor.start_time()));
+    cursor.GetFloat(out.AddHistogram(time, cursor.start_time(), std::is_same_v<Kind, IntHistogramKind>));
   }
 }
 

@@ -70,10 +70,10 @@ void AppendHistogram(SeriesArrays& out, const HistogramPoint& point, bool other_
   const CounterResetHint hint = point.h->counter_reset_hint;
   const bool compared = hint == CounterResetHint::kNotReset || hint == CounterResetHint::kReset;
   if (!other_source || !compared) {
-    out.AddHistogram(point.t, point.h, point.start_time);
+    out.AddHistogram(point);
     return;
   }
-  FloatHistogram& copy = out.AddHistogram(point.t, point.start_time);
+  FloatHistogram& copy = out.AddHistogram(point.t, point.start_time, point.integer);
   copy = *point.h;
   copy.counter_reset_hint = CounterResetHint::kUnknown;
 }

@@ -37,10 +37,10 @@ void SeriesArrays::AddFloat(TimestampMs time, double value, TimestampMs start) {
   if (room.starts != nullptr) *room.starts = start;
 }
 
-FloatHistogram& SeriesArrays::AddHistogram(TimestampMs time, TimestampMs start) {
+FloatHistogram& SeriesArrays::AddHistogram(TimestampMs time, TimestampMs start, bool integer) {
   if (histograms_used_ == histograms_.size()) histograms_.emplace_back();
   FloatHistogram& h = histograms_[histograms_used_++];
-  points_.push_back({time, &h, start});
+  points_.push_back({time, &h, start, integer});
   return h;
 }
 

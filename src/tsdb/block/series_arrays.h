@@ -30,12 +30,9 @@ class SeriesArrays {
   void TruncateFloats(size_t count);
   void AddFloat(TimestampMs time, double value, TimestampMs start);
   // A histogram of the arrays' own, to be filled in; stays where it is until Clear.
-  FloatHistogram& AddHistogram(TimestampMs time, TimestampMs start);
+  FloatHistogram& AddHistogram(TimestampMs time, TimestampMs start, bool integer);
   // One that lives elsewhere at least until Clear.
-  void AddHistogram(TimestampMs time, const FloatHistogram* h, TimestampMs start) {
-    points_.push_back({time, h, start});
-  }
-  void DropLastHistogram() { points_.pop_back(); }
+  void AddHistogram(const HistogramPoint& point) { points_.push_back(point); }
 
   // Of the open series.
   std::span<TimestampMs> times() { return std::span(times_).subspan(open().floats); }

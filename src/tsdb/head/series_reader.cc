@@ -259,12 +259,12 @@ void SeriesReader::AddHistograms(const SeriesSide& side, Placed& placed) {
     appended_.push_back(*entry);
     if (entry->floats != nullptr && entry->floats->counter_reset_hint == entry->hint) {
       held_.push_back(entry->floats);
-      points_.push_back({entry->time, entry->floats.get(), entry->start_time});
+      points_.push_back({entry->time, entry->floats.get(), entry->start_time, false});
     } else {
       FloatHistogram& h =
           converted_.emplace_back(entry->integer != nullptr ? ToFloat(*entry->integer) : *entry->floats);
       h.counter_reset_hint = entry->hint;
-      points_.push_back({entry->time, &h, entry->start_time});
+      points_.push_back({entry->time, &h, entry->start_time, entry->integer != nullptr});
     }
   }
   placed.histograms = points_.size() - placed.histogram_at;

@@ -14,16 +14,13 @@ class ResponseSink final : public remote::ReadSink {
  public:
   explicit ResponseSink(net::ResponseWriter& response) : response_(response) {}
   void Begin(std::string_view content_type, std::string_view content_encoding) override {
-    begun_ = true;
     response_.headers().Set("Content-Type", std::string(content_type));
     if (!content_encoding.empty()) response_.headers().Set("Content-Encoding", std::string(content_encoding));
   }
   Result<void> Write(std::string_view bytes) override { return response_.Write(bytes); }
-  bool begun() const { return begun_; }
 
  private:
   net::ResponseWriter& response_;
-  bool begun_ = false;
 };
 
 // What Go's http.Error sends, beside the status.
@@ -62,7 +59,7 @@ Result<void> ServeRemoteRead(Services& services, const net::Request& request, ne
   }
   auto served = services.read_server->Read(request.body, request.stop, *request.budget, sink, part);
   // What was written may not have left yet.
-  if (served || (sink.begun() && !response.Reset())) return served;
+  if (served || !response.Reset()) return served;
   const ErrorCode code = served.error().code();
   const int status = code == ErrorCode::kInvalid ? 400 : code == ErrorCode::kLimit ? 503 : 500;
   return PlainError(response, status, served.error().message());
