@@ -64,6 +64,12 @@ tl::unexpected<Error> SyntaxError(std::string_view text, std::string_view quoted
   return Fail(ErrorCode::kInvalid, "error parsing regexp: " + std::string(text) + ": `" + std::string(quoted) + "`");
 }
 
+std::string_view FromInvalidUtf8(std::string_view text) {
+  uint32_t rune = 0;
+  while (const size_t size = DecodeUtf8(text, rune)) text.remove_prefix(size);
+  return text;
+}
+
 // Walks over a pattern and rewrites (?<name> to (?P<name>, the form RE2 knows. False at \C, which Go does not have.
 bool ToRe2Syntax(std::string_view pattern, std::string& out) {
   bool in_class = false;
@@ -186,7 +192,7 @@ struct AnchoredRegex::Impl {
 
 Result<void> AnchoredRegex::Impl::CompileAutomaton() {
   const std::string quoted = wrapped ? std::string(kWrapBegin) + pattern + std::string(kWrapEnd) : pattern;
-  if (!IsValidUtf8(quoted)) return SyntaxError("invalid UTF-8", quoted);
+  if (!IsValidUtf8(quoted)) return SyntaxError("invalid UTF-8", FromInvalidUtf8(quoted));
   std::string translated;
   translated.reserve(quoted.size());
   if (!ToRe2Syntax(quoted, translated)) return SyntaxError("invalid escape sequence", "\\C");

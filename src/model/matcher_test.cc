@@ -94,6 +94,7 @@ TEST(AnchoredRegex, ErrorTextsAreGos) {
   EXPECT_EQ(ErrorOf("(?<a b>c)"), "error parsing regexp: invalid named capture: `(?<a b>`");
   EXPECT_EQ(ErrorOf("foo(", AnchoredRegex::Form::kWrapped), "error parsing regexp: missing closing ): `^(?s:foo()$`");
   EXPECT_EQ(ErrorOf("\xff"), "error parsing regexp: invalid UTF-8: `\xff`");
+  EXPECT_EQ(ErrorOf("a\xc3\xa4\xff.*"), "error parsing regexp: invalid UTF-8: `\xff.*`");
 }
 
 TEST(AnchoredRegex, SetsAndPrefixes) {
