@@ -2,7 +2,7 @@
 
 #include <protozero/pbf_reader.hpp>
 
-#include "remote/wire_field.h"
+#include "remote/remote_messages.h"
 
 namespace epi::remote {
 namespace {
@@ -23,7 +23,7 @@ class RequestReader {
 
   Result<ReadRequest> Read(pbf_reader message) {
     ReadRequest out;
-    while (NextField(message, "bV")) {
+    while (NextField(message, wire::kReadRequest)) {
       if (message.tag() == 1) {
         if (!meter_.Take(kQueryBytes)) return Full();
         EPI_ASSIGN(auto query, ReadQueryMessage(message.get_message()));
@@ -48,7 +48,7 @@ class RequestReader {
     query.range = {0, 0};
     query.hints.range = {0, 0};
     query.hints.sorted = true;
-    while (NextField(message, "vvbb")) {
+    while (NextField(message, wire::kQuery)) {
       switch (message.tag()) {
         case 1:
           query.range.min = message.get_int64();
@@ -73,7 +73,7 @@ class RequestReader {
   Result<ReadMatcher> MatcherMessage(pbf_reader message) {
     if (!meter_.Take(kMatcherBytes + message.length())) return Full();
     ReadMatcher out;
-    while (NextField(message, "vbb")) {
+    while (NextField(message, wire::kLabelMatcher)) {
       switch (message.tag()) {
         case 1:
           out.type = message.get_enum();
@@ -92,7 +92,7 @@ class RequestReader {
   }
 
   Result<void> ReadHints(pbf_reader message, SelectHints& hints) {
-    while (NextField(message, "vbvvbvv")) {
+    while (NextField(message, wire::kReadHints)) {
       switch (message.tag()) {
         case 1:
           hints.step_ms = message.get_int64();
@@ -128,12 +128,11 @@ class RequestReader {
 }  // namespace
 
 Result<ReadRequest> DecodeReadRequest(std::string_view bytes, MessageMeter& meter) {
+  EPI_TRY(CheckWire(bytes, wire::kReadRequest));
   try {
     return RequestReader(meter).Read(pbf_reader(bytes.data(), bytes.size()));
-  } catch (const protozero::end_of_buffer_exception&) {
-    return Fail(ErrorCode::kInvalid, "unexpected EOF");
-  } catch (const protozero::exception& wrong) {
-    return Fail(ErrorCode::kInvalid, std::string("proto: prometheus.ReadRequest: ") + wrong.what());
+  } catch (const protozero::exception& wrong) {  // of a field number that protobuf keeps for itself
+    return Fail(ErrorCode::kInvalid, std::string("proto: ReadRequest: ") + wrong.what());
   }
 }
 

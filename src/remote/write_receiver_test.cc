@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -306,6 +307,13 @@ TEST_F(WriteReceiverTest, OfTwoSamplesOfOneTimeTheFirstIsStored) {
   const auto samples = storage_.Samples({{"__name__", "a"}});
   ASSERT_EQ(samples.size(), 1u);
   EXPECT_EQ(samples[0].value, 1);
+}
+
+TEST_F(WriteReceiverTest, TheEarliestTimeIsNoOther) {
+  const auto earliest = std::numeric_limits<TimestampMs>::min();
+  EXPECT_EQ(Send(Receiver(), "", "", SnappyEncode(SeriesV1({{"__name__", "a"}}, {{5000, 1}}))).status, 204);
+  EXPECT_EQ(Send(Receiver(), "", "", SnappyEncode(SeriesV1({{"__name__", "a"}}, {{earliest, 2}}))).status, 400);
+  EXPECT_EQ(storage_.Samples({{"__name__", "a"}}).size(), 1u);
 }
 
 // No name of it is to be seen afterwards.

@@ -4,7 +4,7 @@
 #include <array>
 #include <protozero/pbf_reader.hpp>
 
-#include "remote/wire_field.h"
+#include "remote/remote_messages.h"
 #include "storage/appender.h"
 
 namespace epi::remote {
@@ -61,7 +61,7 @@ void AppendRefs(pbf_reader& field, std::vector<uint32_t>& out) {
 
 HistogramSpan ReadSpan(pbf_reader message) {
   HistogramSpan span;
-  while (NextField(message, "vv")) {
+  while (NextField(message, wire::kBucketSpan)) {
     switch (message.tag()) {
       case 1:
         span.offset = message.get_sint32();
@@ -98,12 +98,17 @@ void TakeShared(H& to, FloatHistogram& from, int hint) {
   to.custom_values = std::move(from.custom_values);
 }
 
-WireHistogram ReadHistogram(pbf_reader message) {
+// The earliest time there is would be the time of the batch to an appender.
+TimestampMs ReadTime(pbf_reader& message) {
+  return std::max<TimestampMs>(message.get_int64(), BatchAppender::kBatchTime + 1);
+}
+
+WireHistogram ReadHistogram(pbf_reader message, const WireMessage& shape) {
   WireHistogram out;
   FloatHistogram shared;
   RawHistogram raw;
   int hint = 0;
-  while (NextField(message, "vddvdvdbVDbVDvvDv")) {
+  while (NextField(message, shape)) {
     switch (message.tag()) {
       case 1:
         raw.count_int = message.get_uint64();
@@ -150,7 +155,7 @@ WireHistogram ReadHistogram(pbf_reader message) {
         hint = message.get_enum();
         break;
       case 15:
-        out.time = message.get_int64();
+        out.time = ReadTime(message);
         break;
       case 16:
         AppendDoubles(message, shared.custom_values);
@@ -182,7 +187,7 @@ WireHistogram ReadHistogram(pbf_reader message) {
 
 LabelView ReadLabel(pbf_reader message) {
   LabelView label;
-  while (NextField(message, "bb")) {
+  while (NextField(message, wire::kLabel)) {
     switch (message.tag()) {
       case 1:
         label.name = View(message.get_view());
@@ -197,15 +202,15 @@ LabelView ReadLabel(pbf_reader message) {
   return label;
 }
 
-WireSample ReadSample(pbf_reader message) {
+WireSample ReadSample(pbf_reader message, const WireMessage& shape) {
   WireSample sample;
-  while (NextField(message, "dvv")) {
+  while (NextField(message, shape)) {
     switch (message.tag()) {
       case 1:
         sample.value = message.get_double();
         break;
       case 2:
-        sample.time = message.get_int64();
+        sample.time = ReadTime(message);
         break;
       case 3:
         sample.start_time = message.get_int64();
@@ -219,7 +224,7 @@ WireSample ReadSample(pbf_reader message) {
 
 WireExemplar ReadExemplarV1(pbf_reader message) {
   WireExemplar out;
-  while (NextField(message, "bdv")) {
+  while (NextField(message, wire::kExemplar)) {
     switch (message.tag()) {
       case 1:
         out.labels.push_back(ReadLabel(message.get_message()));
@@ -239,7 +244,7 @@ WireExemplar ReadExemplarV1(pbf_reader message) {
 
 void ReadSeriesV1(pbf_reader message, MessageMeter& meter, WireSeries& out) {
   constexpr Cost kCosts[] = {{0, 0}, kSampleCost, kExemplarCost, kHistogramCost};
-  while (NextField(message, "bbbb")) {
+  while (NextField(message, wire::kTimeSeries)) {
     const auto tag = message.tag();
     const auto part = message.get_view();
     if (!Afford(meter, kCosts[tag - 1], part.size()) || !meter.Borrow(out.labels.size() * kLabelBytes)) return;
@@ -248,13 +253,13 @@ void ReadSeriesV1(pbf_reader message, MessageMeter& meter, WireSeries& out) {
         out.labels.push_back(ReadLabel(pbf_reader(part)));
         break;
       case 2:
-        out.samples.push_back(ReadSample(pbf_reader(part)));
+        out.samples.push_back(ReadSample(pbf_reader(part), wire::kSample));
         break;
       case 3:
         out.exemplars.push_back(ReadExemplarV1(pbf_reader(part)));
         break;
       default:
-        out.histograms.push_back(ReadHistogram(pbf_reader(part)));
+        out.histograms.push_back(ReadHistogram(pbf_reader(part), wire::kHistogram));
     }
   }
 }
@@ -285,7 +290,7 @@ class SeriesReaderV2 {
       : symbols_(symbols), meter_(meter), out_(out) {}
 
   void Read(pbf_reader message) {
-    while (NextField(message, "Vbbbb")) {
+    while (NextField(message, wire::kTimeSeriesV2)) {
       if (message.tag() == 1) {
         // Packed ones come many at once, and take a byte each at least.
         const bool packed = message.wire_type() == protozero::pbf_wire_type::length_delimited;
@@ -299,10 +304,10 @@ class SeriesReaderV2 {
       if (!Afford(meter_, kCosts[tag - 2], part.size())) return;
       switch (tag) {
         case 2:
-          out_.samples.push_back(ReadSample(pbf_reader(part)));
+          out_.samples.push_back(ReadSample(pbf_reader(part), wire::kSampleV2));
           break;
         case 3:
-          out_.histograms.push_back(ReadHistogram(pbf_reader(part)));
+          out_.histograms.push_back(ReadHistogram(pbf_reader(part), wire::kHistogramV2));
           break;
         case 4:
           out_.exemplars.push_back(ReadExemplar(pbf_reader(part)));
@@ -338,7 +343,7 @@ class SeriesReaderV2 {
   WireExemplar ReadExemplar(pbf_reader message) const {
     WireExemplar out;
     std::vector<uint32_t> refs;
-    while (NextField(message, "Vdv")) {
+    while (NextField(message, wire::kExemplarV2)) {
       switch (message.tag()) {
         case 1:
           AppendRefs(message, refs);
@@ -362,7 +367,7 @@ class SeriesReaderV2 {
     constexpr std::array<MetricType, 8> kTypes = {
         MetricType::kUnknown,        MetricType::kCounter, MetricType::kGauge, MetricType::kHistogram,
         MetricType::kGaugeHistogram, MetricType::kSummary, MetricType::kInfo,  MetricType::kStateset};
-    while (NextField(message, "v vv")) {
+    while (NextField(message, wire::kMetadataV2)) {
       switch (message.tag()) {
         case 1: {
           const int type = message.get_enum();
@@ -388,6 +393,11 @@ class SeriesReaderV2 {
   uint32_t help_ref_ = 0;
   uint32_t unit_ref_ = 0;
 };
+
+// Of the parts of a request.
+constexpr protozero::pbf_tag_type kSeriesTagV1 = 1;
+constexpr protozero::pbf_tag_type kSymbolsTag = 4;
+constexpr protozero::pbf_tag_type kSeriesTagV2 = 5;
 
 constexpr std::array<std::string_view, 2> kNames = {"prometheus.WriteRequest", "io.prometheus.write.v2.Request"};
 
@@ -423,15 +433,18 @@ struct WriteRequestReader::State {
   // Symbols may stand behind the series that use them: a first pass collects them.
   void CollectSymbols() {
     pbf_reader scan(bytes.data(), bytes.size());
-    while (NextField(scan, "   b") && Afford(meter, kSymbolCost)) symbols.push_back(View(scan.get_view()));
+    while (scan.next(kSymbolsTag) && Afford(meter, kSymbolCost)) symbols.push_back(View(scan.get_view()));
   }
 
-  bool Next(WireSeries& series) {
-    if (!started && message == WriteMessage::kV2) CollectSymbols();
+  Result<bool> Next(WireSeries& series) {
+    const bool v1 = message == WriteMessage::kV1;
+    if (!started) {
+      EPI_TRY(CheckWire(bytes, v1 ? wire::kWriteRequest : wire::kRequestV2));
+      if (!v1) CollectSymbols();
+    }
     started = true;
-    if (!Afford(meter, kSeriesCost)) return false;
-    if (!NextField(reader, message == WriteMessage::kV1 ? "b" : "    b")) return false;
-    if (message == WriteMessage::kV1) {
+    if (!Afford(meter, kSeriesCost) || !reader.next(v1 ? kSeriesTagV1 : kSeriesTagV2)) return false;
+    if (v1) {
       ReadSeriesV1(reader.get_message(), meter, series);
     } else {
       SeriesReaderV2(symbols, meter, series).Read(reader.get_message());
@@ -447,12 +460,10 @@ WriteRequestReader::~WriteRequestReader() = default;
 Result<bool> WriteRequestReader::Next(WireSeries& series) {
   series.Clear();
   try {
-    const bool more = state_->Next(series);
+    EPI_ASSIGN(const bool more, state_->Next(series));
     if (state_->meter.failed()) return Fail(state_->meter.outcome().error());
     return more;
-  } catch (const protozero::end_of_buffer_exception&) {
-    return Fail(ErrorCode::kInvalid, "unexpected EOF");
-  } catch (const protozero::exception& wrong) {
+  } catch (const protozero::exception& wrong) {  // of a field number that protobuf keeps for itself
     return Fail(ErrorCode::kInvalid, "proto: " + std::string(WriteMessageName(state_->message)) + ": " + wrong.what());
   }
 }

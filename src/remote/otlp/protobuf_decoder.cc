@@ -4,12 +4,14 @@
 #include "remote/message_meter.h"
 #include "remote/otlp/any_value.h"
 #include "remote/otlp/export_request.h"
-#include "remote/wire_field.h"
+#include "remote/otlp/otlp_messages.h"
 
 namespace epi::remote::otlp {
 namespace {
 
 using protozero::pbf_reader;
+
+constexpr protozero::pbf_tag_type kMetadataTag = 12;  // of a metric
 
 std::string_view TextOf(pbf_reader& field) {
   const auto view = field.get_view();
@@ -38,7 +40,7 @@ class Decoder {
   Result<ExportRequest> Decode(std::string_view bytes) {
     ExportRequest out;
     pbf_reader message(bytes.data(), bytes.size());
-    while (Next(message, "b")) {
+    while (Next(message, wire::kRequest)) {
       if (auto* resource = More(out.resources)) ReadResourceMetrics(message.get_message(), *resource);
     }
     if (meter_.failed()) return Fail(meter_.outcome().error());
@@ -48,8 +50,8 @@ class Decoder {
   }
 
  private:
-  bool Next(pbf_reader& message, std::string_view types) {
-    return !meter_.failed() && malformed_ == nullptr && NextField(message, types);
+  bool Next(pbf_reader& message, const WireMessage& shape) {
+    return !meter_.failed() && malformed_ == nullptr && NextField(message, shape);
   }
   // One more element, or null when the tree is too large.
   template <typename T>
@@ -59,10 +61,9 @@ class Decoder {
   }
 
   void ReadResourceMetrics(pbf_reader message, ResourceMetrics& out) {
-    while (Next(message, "bbb")) {
+    while (Next(message, wire::kResourceMetrics)) {
       if (message.tag() == 1) {
-        pbf_reader resource = message.get_message();
-        while (Next(resource, "b")) ReadAttribute(resource.get_message(), out.attributes);
+        ReadResource(message.get_message(), out);
       } else if (message.tag() == 2) {
         const auto scope = message.get_view();
         if (auto* to = More(out.scopes)) ReadScopeMetrics(pbf_reader(scope), *to);
@@ -72,8 +73,18 @@ class Decoder {
     }
   }
 
+  void ReadResource(pbf_reader message, ResourceMetrics& out) {
+    while (Next(message, wire::kResource)) {
+      if (message.tag() == 1) {
+        ReadAttribute(message.get_message(), out.attributes);
+      } else {
+        message.skip();
+      }
+    }
+  }
+
   void ReadScopeMetrics(pbf_reader message, ScopeMetrics& out) {
-    while (Next(message, "bbb")) {
+    while (Next(message, wire::kScopeMetrics)) {
       if (message.tag() == 1) {
         ReadScope(message.get_message(), out);
       } else if (message.tag() == 2) {
@@ -86,19 +97,21 @@ class Decoder {
   }
 
   void ReadScope(pbf_reader message, ScopeMetrics& out) {
-    while (Next(message, "bbb")) {
+    while (Next(message, wire::kScope)) {
       if (message.tag() == 1) {
         out.name = TextOf(message);
       } else if (message.tag() == 2) {
         out.version = TextOf(message);
-      } else {
+      } else if (message.tag() == 3) {
         ReadAttribute(message.get_message(), out.attributes);
+      } else {
+        message.skip();
       }
     }
   }
 
   void ReadMetric(pbf_reader message, Metric& out) {
-    while (Next(message, "bbb b b bbb")) {
+    while (Next(message, wire::kMetric)) {
       switch (message.tag()) {
         case 1:
           out.name = TextOf(message);
@@ -108,6 +121,9 @@ class Decoder {
           break;
         case 3:
           out.unit = TextOf(message);
+          break;
+        case kMetadataTag:
+          message.skip();
           break;
         default: {
           const auto tag = message.tag();  // reading the message forgets it
@@ -122,10 +138,13 @@ class Decoder {
     constexpr Kind kKinds[] = {Kind::kGauge,  Kind::kNone,      Kind::kSum,
                                Kind::kNone,   Kind::kHistogram, Kind::kExponentialHistogram,
                                Kind::kSummary};
+    // Those that have the other two have them by the same number.
+    static constexpr const WireMessage* kShapes[] = {
+        &wire::kGauge, nullptr, &wire::kSum, nullptr, &wire::kHistogram, &wire::kExponentialHistogram, &wire::kSummary};
     const Kind kind = kKinds[tag - 5];
     if (out.kind != kind) out.points.clear();
     out.kind = kind;
-    while (Next(message, "bvv")) {
+    while (Next(message, *kShapes[tag - 5])) {
       if (message.tag() == 1) {
         const auto point = message.get_view();
         if (auto* to = More(out.points)) ReadPoint(kind, pbf_reader(point), *to);
@@ -150,7 +169,7 @@ class Decoder {
   }
 
   void ReadNumber(pbf_reader message, DataPoint& out) {
-    while (Next(message, " dddbdbv")) {
+    while (Next(message, wire::kNumberPoint)) {
       switch (message.tag()) {
         case 2:
           out.start_ns = message.get_fixed64();
@@ -180,7 +199,7 @@ class Decoder {
   }
 
   void ReadHistogram(pbf_reader message, DataPoint& out, Distribution& d) {
-    while (Next(message, " ddddDDbbvdd")) {
+    while (Next(message, wire::kHistogramPoint)) {
       switch (message.tag()) {
         case 2:
           out.start_ns = message.get_fixed64();
@@ -216,7 +235,7 @@ class Decoder {
   }
 
   void ReadExponential(pbf_reader message, DataPoint& out, Distribution& d) {
-    while (Next(message, "bddddvdbbvbddd")) {
+    while (Next(message, wire::kExponentialPoint)) {
       switch (message.tag()) {
         case 1:
           ReadAttribute(message.get_message(), out.attributes);
@@ -259,7 +278,7 @@ class Decoder {
 
   void ReadSummary(pbf_reader message, DataPoint& out, Distribution& d) {
     d.sum = 0;  // not optional here
-    while (Next(message, " ddddbbv")) {
+    while (Next(message, wire::kSummaryPoint)) {
       switch (message.tag()) {
         case 2:
           out.start_ns = message.get_fixed64();
@@ -276,7 +295,7 @@ class Decoder {
         case 6: {
           pbf_reader quantile = message.get_message();
           auto* to = More(d.quantiles);
-          while (to != nullptr && Next(quantile, "dd")) {
+          while (to != nullptr && Next(quantile, wire::kQuantile)) {
             double& part = quantile.tag() == 1 ? to->quantile : to->value;
             part = DoubleOf(quantile);
           }
@@ -295,7 +314,7 @@ class Decoder {
   }
 
   void ReadBuckets(pbf_reader message, Buckets& out) {
-    while (Next(message, "vV")) {
+    while (Next(message, wire::kBuckets)) {
       if (message.tag() == 1) {
         out.offset = message.get_sint32();
       } else if (message.wire_type() == protozero::pbf_wire_type::varint) {
@@ -317,6 +336,8 @@ class Decoder {
       if (auto* value = More(out)) *value = convert(field.get_fixed64());
       return;
     }
+    // In the Collector's reader a packed list replaces what came before it; bucket counts of varints do not.
+    out.clear();
     for (const uint64_t bits : field.get_packed_fixed64()) {
       auto* value = More(out);
       if (value == nullptr) return;
@@ -326,7 +347,7 @@ class Decoder {
 
   void ReadExemplar(pbf_reader message, DataPoint& point) {
     DataExemplar* out = More(point.exemplars);
-    while (out != nullptr && Next(message, " ddbbdb")) {
+    while (out != nullptr && Next(message, wire::kExemplar)) {
       switch (message.tag()) {
         case 2:
           out->time_ns = message.get_fixed64();
@@ -335,10 +356,10 @@ class Decoder {
           out->value = DoubleOf(message);
           break;
         case 4:
-          out->span_id = IdOf(message, 8, "invalid length for SpanID");
+          out->span_id = HexText(TextOf(message));
           break;
         case 5:
-          out->trace_id = IdOf(message, 16, "invalid length for TraceID");
+          out->trace_id = HexText(TextOf(message));
           break;
         case 6:
           out->value = static_cast<double>(message.get_sfixed64());
@@ -352,17 +373,13 @@ class Decoder {
     }
   }
 
-  std::string IdOf(pbf_reader& field, size_t size, const char* complaint) {
-    const auto bytes = TextOf(field);
-    if (!bytes.empty() && bytes.size() != size) malformed_ = complaint;
-    return malformed_ == nullptr ? HexText(bytes) : std::string();
-  }
-
   void ReadAttribute(pbf_reader message, Attributes& out) {
     Attribute* to = More(out);
-    while (to != nullptr && Next(message, "bb")) {
+    while (to != nullptr && Next(message, wire::kKeyValue)) {
       if (message.tag() == 1) {
         to->key = TextOf(message);
+      } else if (message.tag() == 3) {
+        message.skip();  // the key by number, in a table that metrics do not have
       } else {
         to->value = ReadValue(message.get_message(), 0).text;
         meter_.Take(to->value.size());
@@ -376,7 +393,7 @@ class Decoder {
       malformed_ = "attribute values are nested too deeply";
       return out;
     }
-    while (Next(message, "bvvdbbb")) {
+    while (Next(message, wire::kAnyValue)) {
       switch (message.tag()) {
         case 1:
           out = depth == 0 ? PlainText(TextOf(message)) : StringValue(TextOf(message));
@@ -396,8 +413,12 @@ class Decoder {
         case 6:
           out = ReadMap(message.get_message(), depth + 1);
           break;
-        default:
+        case 7:
           out = BytesValue(TextOf(message));
+          break;
+        default:
+          message.skip();  // a text by number, in a table that metrics do not have
+          out = ValueText();
       }
     }
     return out;
@@ -405,7 +426,7 @@ class Decoder {
 
   ValueText ReadList(pbf_reader message, int depth) {
     CompositeText list;
-    while (Next(message, "b")) {
+    while (Next(message, wire::kArrayValue)) {
       ValueText value = ReadValue(message.get_message(), depth);
       if (value.poisoned) list.Poison();
       if (meter_.Take(sizeof(std::string) + value.json.size())) list.Add(std::move(value.json));
@@ -415,13 +436,15 @@ class Decoder {
 
   ValueText ReadMap(pbf_reader message, int depth) {
     CompositeText map;
-    while (Next(message, "b")) {
+    while (Next(message, wire::kKeyValueList)) {
       pbf_reader pair = message.get_message();
       std::string_view key;
       ValueText value;
-      while (Next(pair, "bb")) {
+      while (Next(pair, wire::kKeyValue)) {
         if (pair.tag() == 1) {
           key = TextOf(pair);
+        } else if (pair.tag() == 3) {
+          pair.skip();
         } else {
           value = ReadValue(pair.get_message(), depth);
         }
@@ -439,11 +462,10 @@ class Decoder {
 }  // namespace
 
 Result<ExportRequest> DecodeProtobuf(std::string_view bytes, Budget& budget) {
+  EPI_TRY(CheckWire(bytes, wire::kRequest));
   try {
     return Decoder(budget).Decode(bytes);
-  } catch (const protozero::end_of_buffer_exception&) {
-    return Fail(ErrorCode::kInvalid, "unexpected EOF");
-  } catch (const protozero::exception& wrong) {
+  } catch (const protozero::exception& wrong) {  // of a field number that protobuf keeps for itself
     return Fail(ErrorCode::kInvalid, std::string("proto: ExportMetricsServiceRequest: ") + wrong.what());
   }
 }
