@@ -58,4 +58,15 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+std::string ToValidUtf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    uint32_t rune = kReplacementRune;
+    const size_t size = DecodeUtf8(text, rune);
+    AppendUtf8(out, size == 0 ? kReplacementRune : rune);
+    text.remove_prefix(size == 0 ? 1 : size);
+  }
+  return out;
+}
+
 }  // namespace epi

@@ -16,5 +16,7 @@ size_t DecodeUtf8(std::string_view text, uint32_t& rune);
 void AppendUtf8(std::string& out, uint32_t rune);  // `rune` is valid
 bool IsValidRune(uint32_t rune);                   // a code point that is no surrogate
 bool IsValidUtf8(std::string_view text);
+// The text with kReplacementRune for every byte that is not valid.
+std::string ToValidUtf8(std::string_view text);
 
 }  // namespace epi

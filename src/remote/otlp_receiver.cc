@@ -66,9 +66,8 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
   }
 
   Result<void> Add(otlp::TranslatedSample sample) override {
-    for (const auto& [name, value] : sample.labels) {
-      if (!IsValidUtf8(name) || !IsValidUtf8(value)) return Refuse(sample.place, "label is not valid UTF-8", true);
-      if (name.empty()) return Refuse(sample.place, "label name \"\" is not unique: invalid sample", false);
+    for (const auto& label : sample.labels) {
+      if (label.name.empty()) return Refuse(sample.place, "label name \"\" is not unique: invalid sample", false);
     }
     if (sample.labels.empty()) return Refuse(sample.place, "empty labelset: invalid sample", false);
     if (sample.time > now_ + options_.max_future_ms) {
@@ -79,7 +78,8 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
         return Refuse(sample.place, sound.error().message(), false);
       }
     }
-    EPI_ASSIGN(const SeriesRef ref, Resolve(sample.labels));
+    EPI_ASSIGN(const SeriesRef ref, Resolve(sample));
+    if (ref == kNoSeries) return Refuse(sample.place, std::string(RejectReasonText(RejectReason::kOutOfBounds)), true);
     if (options_.append_metadata && sample.metadata->type != MetricType::kUnknown) {
       appender_->SetMetadata(ref, *sample.metadata);
     }
@@ -201,12 +201,21 @@ class OtlpReceiver::Batch final : public otlp::TranslationSink {
     return at != pending_.end() && std::pair(at->time, at->ref) == key ? at->place : 0;
   }
 
-  Result<SeriesRef> Resolve(std::span<const LabelView> pairs) {
-    const uint64_t hash = HashOfPairs(pairs);
+  // None for a sample that is out of bounds for any series: none is made for it.
+  Result<SeriesRef> Resolve(const otlp::TranslatedSample& sample) {
+    const uint64_t hash = HashOfPairs(sample.labels);
     if (const SeriesRef known = owner_.known_->Find(hash); known != kNoSeries) return known;
-    EPI_ASSIGN(const SeriesRef ref, appender_->Intern(Labels::FromPairs({pairs.begin(), pairs.end()})));
+    if (appender_->RefuseOutOfBounds(sample.time, sample.histogram != nullptr)) return kNoSeries;
+    EPI_ASSIGN(const SeriesRef ref, appender_->Intern(Readable(sample.labels)));
     owner_.known_->Put(hash, ref);
     return ref;
+  }
+
+  // Prometheus takes bytes that are no text, and hands them out so. Here every one becomes the character for such.
+  static Labels Readable(std::span<const LabelView> pairs) {
+    LabelsBuilder builder;
+    for (const auto& [name, value] : pairs) builder.Set(ToValidUtf8(name), ToValidUtf8(value));
+    return builder.Build();
   }
 
   void Report(const otlp::Warnings& warnings) {

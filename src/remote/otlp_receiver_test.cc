@@ -99,6 +99,86 @@ TEST_F(OtlpReceiverTest, StoresBothEncodingsPlainAndCompressed) {
   EXPECT_EQ(budget.used(), 0);
 }
 
+// A member that means nothing to us is of its type all the same; null is an empty object, list or text, and no number.
+TEST_F(OtlpReceiverTest, JsonMembersHaveTheirTypes) {
+  Make();
+  const auto send = [&](const std::string& text) { return receiver->Receive("application/json", "", text, budget); };
+  const auto in_resource = [](const std::string& members) { return "{\"resourceMetrics\":[{" + members + "}]}"; };
+  const auto in_metric = [&](const std::string& members) {
+    return in_resource("\"scopeMetrics\":[{\"metrics\":[{\"name\":\"m\"," + members + "}]}]");
+  };
+  const auto in_exemplar = [&](const std::string& members) {
+    return in_metric(
+        "\"sum\":{\"aggregationTemporality\":\"AGGREGATION_TEMPORALITY_CUMULATIVE\",\"dataPoints\":[{"
+        "\"timeUnixNano\":\"" +
+        Nanos(kNowMs) + "\",\"exemplars\":[{" + members + "}]}]}");
+  };
+  const std::string kWrong[] = {
+      in_resource("\"schemaUrl\":3"),
+      in_resource("\"resource\":{\"droppedAttributesCount\":\"some\"}"),
+      in_resource("\"resource\":{\"dropped_attributes_count\":null}"),
+      in_resource("\"scopeMetrics\":[{\"scope\":{\"droppedAttributesCount\":-1}}]"),
+      in_metric("\"metadata\":[{\"key\":1}]"),
+      in_metric("\"sum\":{\"aggregationTemporality\":\"CUMULATIVE\"}"),
+      in_metric("\"sum\":{\"isMonotonic\":null}"),
+      in_metric("\"histogram\":{\"dataPoints\":[{\"max\":false}]}"),
+      in_metric("\"histogram\":{\"dataPoints\":[{\"count\":null}]}"),
+      in_metric("\"exponentialHistogram\":{\"dataPoints\":[{\"zeroThreshold\":\"few\"}]}"),
+      in_exemplar("\"traceId\":null,\"asInt\":1"),
+  };
+  for (const auto& text : kWrong) EXPECT_EQ(send(text).status, 400) << text;
+  const std::string kRight[] = {
+      "{\"resourceMetrics\":null}", "{\"resourceMetrics\":[null]}",
+      in_resource("\"schemaUrl\":null,\"resource\":{\"attributes\":[null],\"droppedAttributesCount\":\"1\"}"),
+      in_metric("\"gauge\":{\"dataPoints\":null},\"nobody\":[\"knows\"]"), in_exemplar("\"asInt\":\"1\"")};
+  for (const auto& text : kRight) EXPECT_EQ(send(text).status, 200) << text << send(text).body;
+  EXPECT_EQ(send(in_metric("\"histogram\":null")).body, "invalid temporality and type combination for metric \"m\"\n");
+  EXPECT_EQ(send(in_exemplar("\"traceId\":\"\"")).body, "unsupported exemplar value type: Empty\n");
+  EXPECT_EQ(send(in_exemplar("\"traceId\":\"\"")).status, 500);
+}
+
+TEST_F(OtlpReceiverTest, AttributesOfOneLabel) {
+  Make();
+  const auto send = [&](const std::string& name,
+                        std::initializer_list<std::pair<const char*, const char*>> attributes) {
+    json point = Number(kNowMs, 1);
+    for (const auto& [key, value] : attributes)
+      point["attributes"].push_back({{"key", key}, {"value", {{"stringValue", value}}}});
+    return Send(Request({Gauge(name, {point})}));
+  };
+  EXPECT_EQ(send("a", {{"x.y", "1"}, {"x_y", "2"}}).status, 200);
+  EXPECT_EQ(Stored({{"__name__", "a"}, {"x_y", "1;2"}, {"job", "svc"}}).size(), 1u);
+  EXPECT_EQ(send("b", {{"x.y", ""}, {"x_y", "2"}}).status, 200);
+  EXPECT_EQ(Stored({{"__name__", "b"}, {"x_y", "2"}, {"job", "svc"}}).size(), 1u);
+  config::OtlpConfig free;
+  free.translation_strategy = "NoTranslation";
+  receiver->SetConfig(free);
+  EXPECT_EQ(send("c", {{"x.y", "1"}, {"x_y", "2"}}).status, 200);
+  EXPECT_EQ(Stored({{"__name__", "c"}, {"x.y", "1"}, {"x_y", "2"}, {"job", "svc"}}).size(), 1u);
+  const auto twice = send("d", {{"x.y", "1"}, {"x.y", "2"}});
+  EXPECT_EQ(twice.status, 500);
+  EXPECT_EQ(twice.body, "label name \"x.y\" is not unique: invalid sample\n");
+}
+
+TEST_F(OtlpReceiverTest, BytesThatAreNoTextBecomeTheCharacterForThem) {
+  Make();
+  json point = Number(kNowMs, 1);
+  point["attributes"] = ListOf({{{"key", "city"}, {"value", {{"stringValue", "K\xf6ln"}}}}});
+  EXPECT_EQ(Send(Request({Gauge("g", {point})})).status, 200);
+  EXPECT_EQ(Stored({{"__name__", "g"}, {"city", "K\xef\xbf\xbdln"}, {"job", "svc"}}), (Samples{{kNowMs, 1}}));
+}
+
+// As signed numbers: what is beyond 2262 is older than anything, not newer.
+TEST_F(OtlpReceiverTest, TimesThatDoNotFitAreOfThePast) {
+  Make();
+  json point = Number(kNowMs, 1);
+  EXPECT_EQ(Send(Request({Gauge("g", {point})})).status, 200);
+  point["timeUnixNano"] = "9223372036854775808";
+  const auto answer = Send(Request({Gauge("g", {point})}));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.body.find("future"), std::string::npos) << answer.body;
+}
+
 TEST_F(OtlpReceiverTest, RefusesOtherTypesEncodingsAndGarbage) {
   Make();
   struct Row {

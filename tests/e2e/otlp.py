@@ -78,6 +78,11 @@ def run(binary, folder):
                 ("an hour ahead", 400, otlp_request(now_ns + 3600 * 10**9), as_protobuf),
                 ("an hour ago", 400, otlp_request(now_ns - 3600 * 10**9), as_protobuf)]:
             check(what, server.request("POST", path, body, headers)[0], status)
+        # No series is made for what storage takes for no series.
+        day_ago = otlp_request(now_ns - 24 * 3600 * 10**9).replace(b"requests", b"bygones!")
+        check("a day ago", server.request("POST", path, day_ago, as_protobuf)[0], 400)
+        names = json.loads(server.request("GET", "/api/v1/label/__name__/values")[1])["data"]
+        check("names of nothing", [name for name in names if name.startswith("bygones")], [])
         check("GET", server.request("GET", path)[0], 405)
         check("stop", server.stop(), 0)
 

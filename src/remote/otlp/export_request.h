@@ -23,7 +23,7 @@ using Attributes = std::vector<Attribute>;
 
 struct DataExemplar {
   uint64_t time_ns = 0;
-  double value = 0;
+  std::optional<double> value;
   std::string trace_id;  // lower-case hex; empty when absent or all zero
   std::string span_id;
   Attributes attributes;

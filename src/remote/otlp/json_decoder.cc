@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <optional>
 
 #include "model/number_format.h"
 #include "net/base64.h"
@@ -72,19 +73,23 @@ class JsonDecoder {
     if (malformed_.empty()) malformed_ = "json: " + std::string(field) + ": " + std::string(what);
   }
 
-  // Calls visit(key, value) for the members of an object; null members are as good as absent.
+  static bool IsNull(const element& value) { return value.type() == element_type::NULL_VALUE; }
+  // Null is an empty object, an empty list or an empty text; it is no number, flag or id.
+  // Calls visit(key, value) for the members of an object.
   template <typename Visit>
   void Members(const element& object, std::string_view what, Visit visit) {
+    if (IsNull(object)) return;
     if (object.type() != element_type::OBJECT) return Bad(what, "an object is expected");
     simdjson::dom::object members;
     if (object.get_object().get(members) != simdjson::SUCCESS) return;
     for (const auto [key, value] : members) {
       if (!good()) return;
-      if (value.type() != element_type::NULL_VALUE) visit(key, value);
+      visit(key, value);
     }
   }
   template <typename Visit>
   void Elements(const element& list, std::string_view what, Visit visit) {
+    if (IsNull(list)) return;
     if (list.type() != element_type::ARRAY) return Bad(what, "a list is expected");
     simdjson::dom::array values;
     if (list.get_array().get(values) != simdjson::SUCCESS) return;
@@ -110,6 +115,9 @@ class JsonDecoder {
   }
 
   std::string_view Text(const element& value, std::string_view field) {
+    return IsNull(value) ? std::string_view() : String(value, field);
+  }
+  std::string_view String(const element& value, std::string_view field) {
     if (value.type() == element_type::STRING) return value.get_string().value_unsafe();
     Bad(field, "a string is expected");
     return {};
@@ -158,9 +166,26 @@ class JsonDecoder {
   void ReadResourceMetrics(const element& object, ResourceMetrics& out) {
     Members(object, "resourceMetrics", [&](std::string_view key, const element& value) {
       if (key == "resource") {
-        Each(value, "attributes", out.attributes, &JsonDecoder::ReadAttribute);
+        ReadResource(value, out);
       } else if (NamesField(key, "scopeMetrics")) {
         Append(value, key, out.scopes, &JsonDecoder::ReadScopeMetrics);
+      } else if (NamesField(key, "schemaUrl")) {
+        Text(value, key);
+      }
+    });
+  }
+
+  // What is not kept is still looked at: a field of another type is a mistake wherever it is.
+  void CheckDropped(std::string_view key, const element& value) {
+    if (NamesField(key, "droppedAttributesCount")) Integer<uint32_t>(value, key);
+  }
+
+  void ReadResource(const element& object, ResourceMetrics& out) {
+    Members(object, "resource", [&](std::string_view key, const element& value) {
+      if (key == "attributes") {
+        Append(value, key, out.attributes, &JsonDecoder::ReadAttribute);
+      } else {
+        CheckDropped(key, value);
       }
     });
   }
@@ -185,6 +210,8 @@ class JsonDecoder {
         out.version = Text(value, key);
       } else if (key == "attributes") {
         Append(value, key, out.attributes, &JsonDecoder::ReadAttribute);
+      } else {
+        CheckDropped(key, value);
       }
     });
   }
@@ -206,6 +233,9 @@ class JsonDecoder {
         out.description = Text(value, key);
       } else if (key == "unit") {
         out.unit = Text(value, key);
+      } else if (key == "metadata") {
+        Attributes unused;
+        Append(value, key, unused, &JsonDecoder::ReadAttribute);
       } else {
         for (const auto& data : kData) {
           if (NamesField(key, data.name)) ReadData(value, data.kind, out);
@@ -235,6 +265,7 @@ class JsonDecoder {
       const std::string_view text = value.get_string().value_unsafe();
       if (text == "AGGREGATION_TEMPORALITY_DELTA") return Temporality::kDelta;
       if (text == "AGGREGATION_TEMPORALITY_CUMULATIVE") return Temporality::kCumulative;
+      if (text != "AGGREGATION_TEMPORALITY_UNSPECIFIED") Bad("aggregationTemporality", "there is no such value");
       return Temporality::kUnspecified;
     }
     const auto number = Integer<int32_t>(value, "aggregationTemporality");
@@ -260,19 +291,18 @@ class JsonDecoder {
       } else if (key == "exemplars") {
         Append(value, key, out.exemplars, &JsonDecoder::ReadExemplar);
       } else if (number) {
-        ReadNumberValue(key, value, out.value);
+        if (const auto read = NumberValue(key, value)) out.value = *read;
       } else {
         ReadDistribution(key, value, *out.distribution);
       }
     });
   }
 
-  void ReadNumberValue(std::string_view key, const element& value, double& out) {
-    if (NamesField(key, "asDouble")) {
-      out = Number(value, key);
-    } else if (NamesField(key, "asInt")) {
-      out = static_cast<double>(Integer<int64_t>(value, key));
-    }
+  // None where the member is another one.
+  std::optional<double> NumberValue(std::string_view key, const element& value) {
+    if (NamesField(key, "asDouble")) return Number(value, key);
+    if (NamesField(key, "asInt")) return static_cast<double>(Integer<int64_t>(value, key));
+    return std::nullopt;
   }
 
   void ReadDistribution(std::string_view key, const element& value, Distribution& out) {
@@ -280,6 +310,8 @@ class JsonDecoder {
       out.count = Integer<uint64_t>(value, key);
     } else if (key == "sum") {
       out.sum = Number(value, key);
+    } else if (key == "min" || key == "max" || NamesField(key, "zeroThreshold")) {
+      Number(value, key);  // not kept
     } else if (NamesField(key, "bucketCounts")) {
       ReadCounts(value, out.bucket_counts);
     } else if (NamesField(key, "explicitBounds")) {
@@ -335,14 +367,14 @@ class JsonDecoder {
         out.trace_id = Id(value, 32, "traceId");
       } else if (NamesField(key, "filteredAttributes")) {
         Append(value, key, out.attributes, &JsonDecoder::ReadAttribute);
-      } else {
-        ReadNumberValue(key, value, out.value);
+      } else if (const auto read = NumberValue(key, value)) {
+        out.value = read;
       }
     });
   }
 
   std::string Id(const element& value, size_t digits, std::string_view field) {
-    std::string hex = LowerHex(Text(value, field));
+    std::string hex = LowerHex(String(value, field));
     const bool is_hex = hex.find_first_not_of("0123456789abcdef") == std::string::npos;
     if (!is_hex || (!hex.empty() && hex.size() != digits)) Bad(field, "invalid id");
     return hex.find_first_not_of('0') == std::string::npos ? std::string() : hex;
@@ -375,7 +407,7 @@ class JsonDecoder {
       } else if (NamesField(key, "doubleValue")) {
         out = DoubleValue(Number(value, key));
       } else if (NamesField(key, "bytesValue")) {
-        const auto bytes = net::Base64Decode(Text(value, key));
+        const auto bytes = net::Base64Decode(String(value, key));
         if (!bytes) Bad(key, "base64 is expected");
         out = BytesValue(bytes ? *bytes : std::string());
       } else if (NamesField(key, "arrayValue")) {

@@ -19,6 +19,7 @@ class Namer {
   // "By/s" becomes "bytes_per_second".
   std::string UnitName(std::string_view unit) const;
   Result<std::string> LabelName(std::string_view attribute) const;
+  bool escapes() const { return escape_; }
 
  private:
   bool escape_;    // names keep to [a-zA-Z0-9_:]

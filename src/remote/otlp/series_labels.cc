@@ -94,7 +94,8 @@ Result<void> SeriesLabels::SetScope(const ScopeLabels& scope) {
   return {};
 }
 
-// Attributes that become one label are joined in the order of their keys.
+// Attributes that become one label are joined in the order of their keys, empty ones at the front left out. Where names
+// stay as they are none but equal keys do, and those are the sender's mistake.
 Result<void> SeriesLabels::SetAttributes(std::vector<const Attribute*> attributes, LabelsBuilder& out,
                                          Warnings& warnings) {
   struct Named {
@@ -107,8 +108,13 @@ Result<void> SeriesLabels::SetAttributes(std::vector<const Attribute*> attribute
     const auto at = std::find_if(labels.begin(), labels.end(), [&](const Named& label) { return label.name == name; });
     if (at == labels.end()) {
       labels.push_back({name, {attribute}});
-    } else {
+    } else if (namer_.escapes()) {
+      if (at->attributes.front()->value.empty()) at->attributes.clear();
       at->attributes.push_back(attribute);
+    } else {
+      std::string text = "label name ";
+      AppendQuoted(text, name);
+      return Fail(ErrorCode::kInvalid, text + " is not unique: invalid sample");
     }
   }
   for (const auto& label : labels) {

@@ -17,7 +17,8 @@ constexpr size_t kMaxExemplarRunes = 128;
 // target_info is written over the time its resource's samples span, which nobody checks: no more often than this.
 constexpr int64_t kMaxTargetInfoSamples = 1'000;
 
-TimestampMs Milliseconds(uint64_t ns) { return static_cast<TimestampMs>(ns / 1'000'000); }
+// Times are signed here: what is beyond 2262 was before 1970.
+TimestampMs Milliseconds(uint64_t ns) { return static_cast<TimestampMs>(ns) / 1'000'000; }
 
 bool IsDelta(const Metric& metric) { return metric.temporality == Temporality::kDelta; }
 
@@ -64,7 +65,7 @@ Exemplar ToExemplar(const DataExemplar& from) {
   if (runes <= kMaxExemplarRunes) {
     for (const auto& attribute : from.attributes) pairs.push_back({attribute.key, attribute.value});
   }
-  return {Labels::FromPairs(std::move(pairs)), from.value, Milliseconds(from.time_ns), true};
+  return {Labels::FromPairs(std::move(pairs)), from.value.value_or(0), Milliseconds(from.time_ns), true};
 }
 
 std::vector<Exemplar> ToExemplars(const DataPoint& point) {
@@ -138,9 +139,19 @@ class Translator {
     for (const auto& point : metric.points) {
       if (Noted(labels_.ForPoint(point.attributes, {}, builder_, outcome_.warnings))) return {};
       if (settings_.type_and_unit_labels) SetTypeAndUnit();
+      if (!HaveValues(metric.kind, point.exemplars)) {
+        Note("unsupported exemplar value type: Empty");
+        return {};
+      }
       EPI_TRY(Point(metric, point));
     }
     return {};
+  }
+
+  // Only of the kinds whose exemplars are stored.
+  static bool HaveValues(Kind kind, const std::vector<DataExemplar>& exemplars) {
+    return !HasTemporality(kind) ||
+           std::all_of(exemplars.begin(), exemplars.end(), [](const DataExemplar& e) { return e.value.has_value(); });
   }
 
   bool Storable(const Metric& metric) const {
@@ -181,7 +192,7 @@ class Translator {
     std::vector<std::vector<Exemplar>> exemplars(buckets + 1);
     for (const auto& exemplar : point.exemplars) {
       const auto end = d.bounds.begin() + static_cast<std::ptrdiff_t>(buckets);
-      const auto at = std::find_if(d.bounds.begin(), end, [&](double bound) { return exemplar.value <= bound; });
+      const auto at = std::find_if(d.bounds.begin(), end, [&](double bound) { return *exemplar.value <= bound; });
       exemplars[static_cast<size_t>(at - d.bounds.begin())].push_back(ToExemplar(exemplar));
     }
     const std::string name = family_ + "_bucket";
