@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/trim.h"
 #include "config/byte_size.h"
 #include "config/http_client_schema.h"
 #include "config/name_scheme_codec.h"
@@ -39,10 +40,7 @@ Result<void> SanitizeAttributes(std::vector<std::string>& attributes, const std:
   std::vector<std::string> seen;
   const auto complain = [&](const std::string& text) { errors += (errors.empty() ? "" : "\n") + text; };
   for (auto& attribute : attributes) {
-    const size_t begin = attribute.find_first_not_of(" \t\r\n\v\f");
-    std::string trimmed;
-    if (begin != std::string::npos)
-      trimmed = attribute.substr(begin, attribute.find_last_not_of(" \t\r\n\v\f") - begin + 1);
+    std::string trimmed(Trimmed(attribute, kSpaces));
     if (trimmed.empty()) {
       complain("empty " + adjective + " OTel resource attribute");
     } else if (std::find(seen.begin(), seen.end(), trimmed) != seen.end()) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/file_system.h"
+#include "base/trim.h"
 #include "config/http_client_schema.h"
 #include "config/yaml_json.h"
 #include "model/case_mapping.h"
@@ -57,12 +58,6 @@ tl::unexpected<Error> InvalidClient(std::string_view text) { return Fail(ErrorCo
 
 bool MoreThanOne(std::initializer_list<const std::string*> texts) {
   return std::count_if(texts.begin(), texts.end(), [](const std::string* text) { return !text->empty(); }) > 1;
-}
-
-std::string Trimmed(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n\v\f");
-  if (begin == std::string_view::npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n\v\f") - begin + 1));
 }
 
 // Go's http.CanonicalHeaderKey.
@@ -228,7 +223,7 @@ Result<void> ValidateAuthorization(HttpClientConfig& config) {
   if (MoreThanOne({&authorization.credentials, &authorization.credentials_file, &authorization.credentials_ref})) {
     return InvalidClient("at most one of authorization credentials & credentials_file must be configured");
   }
-  authorization.type = Trimmed(authorization.type);
+  authorization.type = std::string(Trimmed(authorization.type, kSpaces));
   if (authorization.type.empty()) authorization.type = "Bearer";
   if (ToLowerUtf8(authorization.type) == "basic") {
     return InvalidClient("authorization type cannot be set to \"basic\", use \"basic_auth\" instead");

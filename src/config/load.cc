@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/file_system.h"
+#include "base/trim.h"
 #include "config/config.h"
 #include "config/config_schema.h"
 #include "config/glob.h"
@@ -190,9 +191,7 @@ ScalarReplacer MakeReplacer(FileSystem* files, std::string_view directory, const
     if (files == nullptr || !text.starts_with(kFileReference)) return ReplaceVariables(text, options);
     EPI_ASSIGN(const std::string content,
                files->ReadFile(JoinDirectory(directory, text.substr(kFileReference.size()))));
-    const size_t begin = content.find_first_not_of(" \t\r\n");
-    if (begin == std::string::npos) return std::string();
-    return content.substr(begin, content.find_last_not_of(" \t\r\n") - begin + 1);
+    return std::string(Trimmed(content, kSpaces));
   };
 }
 

@@ -1,5 +1,6 @@
 #include "discovery/aws_credentials.h"
 
+#include "base/trim.h"
 #include "discovery/aws_query.h"
 #include "discovery/environment.h"
 #include "discovery/json.h"
@@ -22,25 +23,19 @@ std::string Chosen(const std::string& set, const char* variable, const std::stri
   return out.empty() ? usual : out;
 }
 
-std::string Trimmed(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1));
-}
-
 // One profile of an INI file as the AWS tools write it.
 AwsCredentials ReadProfile(std::string_view text, std::string_view profile) {
   AwsCredentials out;
   bool inside = false;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
-    const std::string line = Trimmed(text.substr(0, end));
+    const std::string_view line = Trimmed(text.substr(0, end), kSpaces);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.starts_with('[')) inside = line == "[" + std::string(profile) + "]";
     const size_t equals = line.find('=');
     if (!inside || equals == std::string::npos) continue;
-    const std::string key = Trimmed(std::string_view(line).substr(0, equals));
-    const std::string value = Trimmed(std::string_view(line).substr(equals + 1));
+    const std::string_view key = Trimmed(line.substr(0, equals), kSpaces);
+    const std::string value(Trimmed(line.substr(equals + 1), kSpaces));
     if (key == "aws_access_key_id") out.access_key = value;
     if (key == "aws_secret_access_key") out.secret_key = value;
     if (key == "aws_session_token") out.session_token = value;
@@ -87,7 +82,8 @@ Result<std::string> AwsCredentialSource::InstanceMetadata(const std::string& pat
 Result<AwsCredentials> AwsCredentialSource::FromInstance(std::stop_token stop) {
   const std::string path = "/latest/meta-data/iam/security-credentials/";
   EPI_ASSIGN(const std::string roles, InstanceMetadata(path, stop));
-  EPI_ASSIGN(const std::string text, InstanceMetadata(path + Trimmed(roles.substr(0, roles.find('\n'))), stop));
+  const std::string role(Trimmed(std::string_view(roles).substr(0, roles.find('\n')), kSpaces));
+  EPI_ASSIGN(const std::string text, InstanceMetadata(path + role, stop));
   EPI_ASSIGN(const Json json, Json::Parse(text));
   AwsCredentials out;
   out.access_key = json["AccessKeyId"].text();

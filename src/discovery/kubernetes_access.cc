@@ -1,5 +1,6 @@
 #include "discovery/kubernetes_access.h"
 
+#include "base/trim.h"
 #include "config/http_client_config.h"
 #include "config/yaml.h"
 #include "config/yaml_scalar.h"
@@ -88,12 +89,6 @@ Result<KubernetesAccess> FromKubeconfig(const std::string& path, net::HttpClient
   return out;
 }
 
-std::string Trimmed(std::string text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
 Result<KubernetesAccess> FromServiceAccount(net::HttpClient& http, FileSystem& files) {
   const std::string host = EnvironmentVariable("KUBERNETES_SERVICE_HOST");
   const std::string port = EnvironmentVariable("KUBERNETES_SERVICE_PORT");
@@ -109,7 +104,7 @@ Result<KubernetesAccess> FromServiceAccount(net::HttpClient& http, FileSystem& f
   KubernetesAccess out;
   EPI_ASSIGN(out.api, ApiClient::Make(http, "https://" + JoinHostPort(host, port), settings, "kubernetes_sd"));
   if (auto name = files.ReadFile(std::string(kServiceAccount) + "namespace", 1 << 16))
-    out.own_namespace = Trimmed(std::move(*name));
+    out.own_namespace = Trimmed(*name, kSpaces);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/trim.h"
 #include "net/http_headers.h"
 
 namespace epi::net {
@@ -76,17 +77,11 @@ class ZstdCompressor final : public BodyCompressor {
   std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> context_;
 };
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 template <typename Visit>
 void ForEachItem(std::string_view list, const Visit& visit) {
   while (!list.empty()) {
     const auto end = std::min(list.find(','), list.size());
-    if (visit(Trim(list.substr(0, end)))) return;
+    if (visit(Trimmed(list.substr(0, end), kBlanks))) return;
     list.remove_prefix(std::min(end + 1, list.size()));
   }
 }
@@ -107,10 +102,10 @@ ContentCoding BestNamed(std::string_view accept) {
   double best = 0;
   ForEachItem(accept, [&](std::string_view item) {
     const auto semicolon = item.find(';');
-    const auto name = Trim(item.substr(0, semicolon));
+    const auto name = Trimmed(item.substr(0, semicolon), kBlanks);
     double quality = 1;
     if (semicolon != std::string_view::npos) {
-      const auto parameter = Trim(item.substr(semicolon + 1));
+      const auto parameter = Trimmed(item.substr(semicolon + 1), kBlanks);
       if (parameter.starts_with("q="))
         std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), quality);
     }

@@ -1,5 +1,6 @@
 #include "net/http_profile.h"
 
+#include "base/trim.h"
 #include "net/base64.h"
 #include "net/url.h"
 
@@ -9,17 +10,10 @@ namespace {
 constexpr uint64_t kMaxSecretFile = 1u << 20;
 constexpr uint64_t kMaxCertificateFile = 64u << 20;
 
-std::string Trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\n\r\v\f";
-  const auto from = text.find_first_not_of(kSpace);
-  if (from == std::string_view::npos) return "";
-  return std::string(text.substr(from, text.find_last_not_of(kSpace) - from + 1));
-}
-
 Result<std::string> ReadSecretFile(FileSystem& files, const std::string& path) {
   auto text = files.ReadFile(path, kMaxSecretFile);
   if (!text) return Fail(ErrorCode::kInvalid, "unable to read file " + path + ": " + text.error().message());
-  return Trimmed(*text);
+  return std::string(Trimmed(*text, kSpaces));
 }
 
 // The text, or the trimmed content of the file.
@@ -113,7 +107,7 @@ Result<Credentials> CompiledProfile::ReadCredentials() const {
       auto text = files_.ReadFile(file, kMaxSecretFile);
       if (!text)
         return Fail(ErrorCode::kInvalid, "unable to read headers file " + file + ": " + text.error().message());
-      out.headers.emplace_back(header.name, Trimmed(*text));
+      out.headers.emplace_back(header.name, Trimmed(*text, kSpaces));
     }
   }
   return out;

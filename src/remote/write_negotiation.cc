@@ -3,15 +3,10 @@
 #include <algorithm>
 #include <string>
 
+#include "base/trim.h"
+
 namespace epi::remote {
 namespace {
-
-// As Go trims header values.
-std::string_view Trim(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
-  return s;
-}
 
 // The text up to the next ';', removed from `rest`.
 std::string_view NextPart(std::string_view& rest) {
@@ -32,7 +27,7 @@ std::string NameList(std::span<const WriteMessage> messages) {
 
 Result<WriteMessage> MessageOf(std::string_view content_type) {
   if (content_type.empty()) return WriteMessage::kV1;
-  content_type = Trim(content_type);
+  content_type = Trimmed(content_type, kBlanks);
   std::string_view rest = content_type;
   if (NextPart(rest) != "application/x-protobuf") {
     return Fail(ErrorCode::kUnsupported, "expected application/x-protobuf as the first (media) part, got " +

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/trim.h"
 #include "telemetry/exposition_protobuf.h"
 #include "telemetry/exposition_text.h"
 #include "telemetry/go_text.h"
@@ -11,12 +12,6 @@ namespace epi {
 namespace {
 
 constexpr std::string_view kEscapingNames[] = {"allow-utf-8", "underscores", "dots", "values"};
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
 
 // One element of an Accept header.
 struct AcceptItem {
@@ -36,19 +31,19 @@ AcceptItem ParseAcceptItem(std::string_view text) {
   bool first = true;
   while (!text.empty()) {
     const auto end = std::min(text.find(';'), text.size());
-    const auto part = Trim(text.substr(0, end));
+    const auto part = Trimmed(text.substr(0, end), kBlanks);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (first) {
       first = false;
       const auto slash = part.find('/');
-      item.type = Trim(part.substr(0, slash));
-      if (slash != std::string_view::npos) item.subtype = Trim(part.substr(slash + 1));
+      item.type = Trimmed(part.substr(0, slash), kBlanks);
+      if (slash != std::string_view::npos) item.subtype = Trimmed(part.substr(slash + 1), kBlanks);
       if (item.subtype.empty() && item.type == "*") item.subtype = "*";
       continue;
     }
     const auto equals = part.find('=');
     if (equals == std::string_view::npos) continue;
-    const auto key = Trim(part.substr(0, equals)), value = Trim(part.substr(equals + 1));
+    const auto key = Trimmed(part.substr(0, equals), kBlanks), value = Trimmed(part.substr(equals + 1), kBlanks);
     if (key == "q") {
       if (std::from_chars(value.data(), value.data() + value.size(), item.quality).ec != std::errc()) item.quality = 1;
     } else {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/trim.h"
 #include "model/labels.h"
 
 namespace epi::remote::otlp {
@@ -27,14 +28,6 @@ constexpr std::array<UnitWord, 7> kPerWords = {
 std::string_view WordFor(std::span<const UnitWord> words, std::string_view unit) {
   const auto at = std::find_if(words.begin(), words.end(), [&](const UnitWord& w) { return w.unit == unit; });
   return at == words.end() ? unit : at->word;
-}
-
-// Go's unicode.IsSpace of the characters that units can hold.
-std::string_view TrimSpace(std::string_view text) {
-  constexpr std::string_view kSpaces = " \t\n\v\f\r";
-  const size_t first = text.find_first_not_of(kSpaces);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
 }
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -74,10 +67,10 @@ UnitParts PartsOf(std::string_view unit) {
   };
   UnitParts out;
   const size_t slash = unit.find('/');
-  const auto main = TrimSpace(unit.substr(0, slash));
+  const auto main = Trimmed(unit.substr(0, slash), kSpaces);
   if (usable(main)) out.main = WordFor(kUnitWords, main);
   if (slash == std::string_view::npos) return out;
-  const auto per = TrimSpace(unit.substr(slash + 1));
+  const auto per = Trimmed(unit.substr(slash + 1), kSpaces);
   if (usable(per)) out.per = "per_" + std::string(WordFor(kPerWords, per));
   return out;
 }

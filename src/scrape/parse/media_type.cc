@@ -3,6 +3,8 @@
 #include <map>
 #include <optional>
 
+#include "base/trim.h"
+
 namespace epi::scrape {
 namespace {
 
@@ -15,12 +17,6 @@ bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 std::string_view TrimLeft(std::string_view text) {
   while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
-  return text;
-}
-
-std::string_view Trim(std::string_view text) {
-  text = TrimLeft(text);
-  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
   return text;
 }
 
@@ -97,7 +93,7 @@ std::optional<Parameter> TakeParameter(std::string_view& text) {
 
 Result<std::string> ParseMediaType(std::string_view header) {
   const size_t semicolon = header.find(';');
-  const std::string type = Lower(Trim(header.substr(0, semicolon)));
+  const std::string type = Lower(Trimmed(header.substr(0, semicolon), kSpaces));
   EPI_TRY(CheckMediaType(type));
   std::string_view rest = semicolon == std::string_view::npos ? std::string_view() : header.substr(semicolon);
   std::map<std::string, std::string> seen;
@@ -106,7 +102,7 @@ Result<std::string> ParseMediaType(std::string_view header) {
     if (rest.empty()) break;
     auto parameter = TakeParameter(rest);
     if (!parameter) {
-      if (Trim(rest) == ";") break;  // a trailing semicolon is let pass
+      if (Trimmed(rest, kSpaces) == ";") break;  // a trailing semicolon is let pass
       return Fail(MimeError("invalid media parameter"));
     }
     const auto [at, fresh] = seen.try_emplace(std::move(parameter->name), parameter->value);
