@@ -91,7 +91,8 @@ void MoveTo(const Request& request, ResponseWriter& response, const std::string&
   std::string shown;
   for (const char c : location)
     shown += c == '&' ? "&amp;" : c == '"' ? "&#34;" : c == '<' ? "&lt;" : std::string(1, c);
-  static_cast<void>(response.Write("<a href=\"" + shown + "\">Moved Permanently</a>.\n\n"));
+  const std::string_view text = status == 307 ? "Temporary Redirect" : "Moved Permanently";
+  static_cast<void>(response.Write("<a href=\"" + shown + "\">" + std::string(text) + "</a>.\n\n"));
 }
 
 // Other methods than GET are to be repeated as they are.
@@ -238,7 +239,7 @@ void Router::ServeUnmatched(Request& request, ResponseWriter& response) {
   }
   std::string straight = CleanPath(request.path);
   if (!options_.mount.empty() && straight == options_.prefix + options_.mount) straight += '/';
-  if (straight != request.path) return MoveTo(request, response, straight, 301);
+  if (straight != request.path) return MoveTo(request, response, straight, 307);
   // The same place written otherwise: a slash too many or too few, other case.
   std::string clean = CleanPath(path);
   std::string toggled = clean.ends_with('/') ? clean.substr(0, clean.size() - 1) : clean + "/";

@@ -116,10 +116,10 @@ TEST_F(EncodingTest, Routing) {
       {"HEAD", "/api/v1/labels", 405, ""},
       {"POST", "/api/v1/rules", 405, "Allow: GET, OPTIONS\r\n"},
       {"GET", "/api/v1/query/?query=1", 301, "Location: /api/v1/query?query=1\r\n"},
-      {"GET", "//api//v1/labels", 301, "Location: /api/v1/labels\r\n"},
+      {"GET", "//api//v1/labels", 307, "Location: /api/v1/labels\r\n"},
       {"GET", "/API/v1/Labels", 404, ""},  // a server of its own lies below /api/v1
       {"GET", "/api/v1/Labels", 301, "Location: /api/v1/labels\r\n"},
-      {"POST", "/api/v1/../v1/query", 301, "Location: /api/v1/query\r\n"},
+      {"POST", "/api/v1/../v1/query", 307, "Location: /api/v1/query\r\n"},
       {"GET", "/", 302, "Location: /query\r\n"},
       {"GET", "/graph?g0.expr=up", 302, "Location: /query?g0.expr=up\r\n"},
       {"GET", "/query", 200, "Content-Type: text/html"},
