@@ -44,7 +44,7 @@ HandlerFunction ServeFederate;
 // Makes the families of federation, so that they are there before the first request.
 Counter& FederationErrors(MetricRegistry& metrics);
 // management.cc
-HandlerFunction ServeOptions, ServeRoot, ServeGraph, ServeNoAsset, ServePage, ServeVersion, ServeMetrics, ServeHealthy,
-    ServeReady, ServeReload, ServeQuit, ServeLifecycleGet, ServeDebug;
+HandlerFunction ServeOptions, ServeRoot, ServeGraph, ServeNoAsset, ServePage, ServeAgentPage, ServeVersion,
+    ServeMetrics, ServeHealthy, ServeReady, ServeReload, ServeQuit, ServeLifecycleGet, ServeDebug;
 
 }  // namespace epi::web

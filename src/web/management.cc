@@ -133,6 +133,11 @@ Result<void> ServePage(Services& services, const net::Request&, net::ResponseWri
   return response.Write(page);
 }
 
+Result<void> ServeAgentPage(Services& services, const net::Request& request, net::ResponseWriter& response) {
+  return services.options.agent_mode ? ServePage(services, request, response)
+                                     : PlainError(response, 404, "404 page not found");
+}
+
 Result<void> ServeDebug(Services&, const net::Request& request, net::ResponseWriter& response) {
   const auto path = request.PathParam("subpath");
   if (path != "pprof" && !path.starts_with("pprof/")) return PlainError(response, 404, "404 page not found");

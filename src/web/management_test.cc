@@ -106,6 +106,7 @@ TEST_F(ManagementTest, Pages) {
   };
   for (const auto path : kBoth) EXPECT_TRUE(is_page(path)) << path;
   for (const auto path : kServer) EXPECT_TRUE(is_page(path)) << path;
+  EXPECT_EQ(Ask("GET", "/agent").status, 404);
   services.options.agent_mode = true;
   EXPECT_TRUE(is_page("/agent"));
   for (const auto path : kBoth) EXPECT_TRUE(is_page(path)) << path;

@@ -335,7 +335,7 @@ constexpr Route kRoutes[] = {
     Always(kGetMethod, "/tsdb-status", &Bind<ServePage>, "User interface."),
     Always(kGetMethod, "/config", &Bind<ServePage>, "User interface."),
     Always(kGetMethod, "/flags", &Bind<ServePage>, "User interface."),
-    Always(kGetMethod, "/agent", &Bind<ServePage>, "User interface."),
+    Always(kGetMethod, "/agent", &Bind<ServeAgentPage>, "User interface of an agent."),
     Always(kGetOrPost, "/debug/*subpath", &Bind<ServeDebug>, "Not available.", Role::kAdmin),
 };
 
