@@ -115,6 +115,14 @@ void Apply(std::string_view name, ParsedFeatures& out) {
 
 }  // namespace
 
+std::string FeatureNames() {
+  std::string out;
+  for (const auto& row : kRows) {
+    if (row.kind != Kind::kPermanent) out += (out.empty() ? "" : ", ") + std::string(row.name);
+  }
+  return out;
+}
+
 Result<ParsedFeatures> ParseFeatures(const std::vector<std::string>& given) {
   ParsedFeatures out;
   for (std::string_view list : given) {

@@ -49,6 +49,9 @@ struct ParsedFeatures {
   std::vector<FeatureNote> notes;  // what to log, in the order given
 };
 
+// The names that switch something or are let pass, as a list with commas; not those of what is on for good.
+std::string FeatureNames();
+
 // `given` as the flag collected it: each entry a comma-separated list. Unknown names, empty ones too, are notes.
 // kInvalid for names that exclude each other.
 Result<ParsedFeatures> ParseFeatures(const std::vector<std::string>& given);

@@ -1,5 +1,6 @@
 #include "config/flag_usage.h"
 
+#include "config/features.h"
 #include "config/flag_table.h"
 
 namespace epi::config {
@@ -64,6 +65,7 @@ void AppendUsageRow(std::string& out, std::string_view left, std::string_view he
 
 std::string HelpOf(const FlagSpec& spec) {
   std::string out(spec.help);
+  if (spec.name == "enable-feature") out += " Valid options: " + FeatureNames() + ".";
   if (spec.mode == FlagMode::kServer) out += " Use with server mode only.";
   if (spec.mode == FlagMode::kAgent) out += " Use with agent mode only.";
   if (spec.choices.empty()) return out;

@@ -148,6 +148,9 @@ TEST(Flags, PrintingEndsTheRun) {
   EXPECT_EQ(help.output.find("wal-segment-size"), std::string::npos);
   EXPECT_NE(help.output.find("      --web.listen-address=0.0.0.0:9090 ...  \n"), std::string::npos);
   EXPECT_NE(help.output.find("messages=prometheus.WriteRequest... ...  \n"), std::string::npos);
+  EXPECT_NE(help.output.find(" auto-reload-config,"), std::string::npos);
+  EXPECT_NE(help.output.find(" xor2-encoding."), std::string::npos);
+  EXPECT_EQ(help.output.find("ooo-native-histograms"), std::string::npos);  // on for good
   const auto documentation = Parse({"--write-documentation"}).output;
   EXPECT_TRUE(documentation.starts_with("---\ntitle: prometheus\n---\n\n")) << documentation;
   EXPECT_NE(documentation.find("| <code class=\"text-nowrap\">--query.timeout</code> | "), std::string::npos);
