@@ -270,30 +270,32 @@ void OtlpReceiver::SetConfig(config::OtlpConfig config) {
 
 OtlpAnswer OtlpReceiver::Receive(std::string_view content_type, std::string_view content_encoding,
                                  std::string_view body, Budget& budget) {
+  const auto undecodable = [this](const Error& error) {
+    logger_.Error("Error decoding OTLP write request", {{"err", error.message()}});
+    return Undecodable(error);
+  };
   const bool json = content_type == kOtlpJson;
   if (!json && content_type != kOtlpProtobuf) {
-    return OtlpFailure(400, "unsupported content type: " + std::string(content_type) +
-                                ", supported: [application/json, application/x-protobuf]");
+    return undecodable({ErrorCode::kInvalid, "unsupported content type: " + std::string(content_type) +
+                                                 ", supported: [application/json, application/x-protobuf]"});
   }
   std::string plain;
   BudgetCharge plain_charge(budget);
   if (content_encoding == "gzip") {
     auto inflated = net::GunzipAll(body, options_.max_decoded_bytes, plain_charge);
-    if (!inflated) return Undecodable(inflated.error());
+    if (!inflated) return undecodable(inflated.error());
     plain = std::move(*inflated);
     body = plain;
   } else if (!content_encoding.empty()) {
-    return OtlpFailure(400, "unsupported compression: " + std::string(content_encoding) +
-                                ". Only \"gzip\" or no compression supported");
+    return undecodable({ErrorCode::kInvalid, "unsupported compression: " + std::string(content_encoding) +
+                                                 ". Only \"gzip\" or no compression supported"});
   }
   if (body.size() > options_.max_decoded_bytes) {
-    return OtlpFailure(400, "request body exceeds the " + std::to_string(options_.max_decoded_bytes) + " bytes limit");
+    return undecodable({ErrorCode::kInvalid,
+                        "request body exceeds the " + std::to_string(options_.max_decoded_bytes) + " bytes limit"});
   }
   auto request = json ? otlp::DecodeJson(body, budget) : otlp::DecodeProtobuf(body, budget);
-  if (!request) {
-    logger_.Error("Error decoding OTLP write request", {{"err", request.error().message()}});
-    return Undecodable(request.error());
-  }
+  if (!request) return undecodable(request.error());
   if (options_.deltas == OtlpReceiverOptions::Deltas::kToCumulative) {
     if (const size_t dropped = deltas_->ToCumulative(*request, clock_.NowMs()); dropped > 0) {
       logger_.Warn("OTLP delta points dropped", {{"count", std::to_string(dropped)}});

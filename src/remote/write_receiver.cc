@@ -8,6 +8,7 @@
 #include "model/histogram_start.h"
 #include "model/histogram_validate.h"
 #include "model/label_names.h"
+#include "model/number_format.h"
 #include "remote/append_lanes.h"
 #include "remote/snappy_block.h"
 #include "remote/write_negotiation.h"
@@ -244,7 +245,8 @@ class WriteReceiver::Request {
                         "parsing exemplar for series " + PairsText(series.labels) + ": " + exemplar.problem});
       return;
     }
-    if (TooFarAhead(exemplar.time) || ref_ == kNoSeries) return;
+    if (TooFarAhead(exemplar.time)) return LogExemplar(exemplar, series);
+    if (ref_ == kNoSeries) return;
     appender_->AddExemplar(ref_, Exemplar{Labels::FromPairs(exemplar.labels), exemplar.value, exemplar.time, true});
     ++given_[kExemplars];
     ++written_[kExemplars];
@@ -288,6 +290,14 @@ class WriteReceiver::Request {
                          : part == kHistograms ? "Out of order histogram from remote write"
                                                : "Out of order sample from remote write",
                          {{"err", why}, {"series", labels}, {"timestamp", time}});
+  }
+
+  void LogExemplar(const WireExemplar& exemplar, const WireSeries& series) const {
+    if (!v2()) return;
+    const std::string text = "{Labels:" + PairsText(exemplar.labels) + " Value:" + FormatFloatGeneral(exemplar.value) +
+                             " Ts:" + std::to_string(exemplar.time) + " HasTs:true}";
+    owner_.logger_.Error("failed to ingest exemplar, emitting error log, but no error for PRW caller",
+                         {{"err", kTooFarAhead}, {"series", PairsText(series.labels)}, {"exemplar", text}});
   }
 
   static void SetTypeAndUnit(WireSeries& series) {
@@ -424,8 +434,7 @@ WriteReceiver::~WriteReceiver() = default;
 
 WriteAnswer WriteReceiver::Receive(std::string_view content_type, std::string_view content_encoding,
                                    std::string_view body, Budget& budget) {
-  const auto refuse = [this](int status, const std::string& why) {
-    logger_.Error("Error decoding remote write request", {{"err", why}});
+  const auto refuse = [](int status, const std::string& why) {
     WriteAnswer out;
     out.status = status;
     out.body = why + "\n";
@@ -438,7 +447,10 @@ WriteAnswer WriteReceiver::Receive(std::string_view content_type, std::string_vi
   const auto plain = SnappyDecode(body, options_.max_decoded_bytes, charge, SnappyWords::kS2);
   if (!plain) return refuse(StatusOfUndecodable(plain.error()), plain.error().message());
   const auto message = NegotiateWrite(content_type, options_.accepted);
-  if (!message) return refuse(415, message.error().message());
+  if (!message) {
+    logger_.Error("Error decoding remote write request", {{"err", message.error().message()}});
+    return refuse(415, message.error().message());
+  }
   return Request(*this, *message, *plain, budget).Run();
 }
 

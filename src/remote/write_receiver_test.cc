@@ -316,6 +316,32 @@ TEST_F(WriteReceiverTest, TheEarliestTimeIsNoOther) {
   EXPECT_EQ(storage_.Samples({{"__name__", "a"}}).size(), 1u);
 }
 
+// What a request is refused for at its headers is in the log only where its type is wrong, as in Prometheus's.
+TEST_F(WriteReceiverTest, WhatIsLogged) {
+  std::string log;
+  const auto logger = Logger::ToFunction(
+      LogLevel::kInfo, LogFormat::kLogfmt,
+      [](void* to, std::string_view line) { *static_cast<std::string*>(to) += line; }, &log);
+  WriteReceiver receiver({}, storage_, clock_, metrics_, logger);
+  Send(receiver, "", "gzip", SnappyEncode(""));
+  Send(receiver, "", "snappy", "damaged");
+  EXPECT_EQ(log, "");
+  Send(receiver, "text/plain", "snappy", SnappyEncode(""));
+  EXPECT_NE(log.find("Error decoding remote write request"), std::string::npos);
+
+  log.clear();
+  const int64_t now = clock_.NowMs();
+  const std::string sample = Field(2, Double(1, 1) + Varint(2, static_cast<uint64_t>(now)));
+  const std::string ahead = Field(4, Double(2, 2.5) + Varint(3, static_cast<uint64_t>(now + 600'001)));
+  std::string symbols;
+  for (const auto* text : {"", "__name__", "a"}) symbols += Field(4, text);
+  const std::string request = symbols + Field(5, Field(1, "\x01\x02") + sample + ahead);
+  EXPECT_EQ(Send(receiver, kV2Type, "snappy", SnappyEncode(request)).status, 204);
+  EXPECT_NE(log.find("failed to ingest exemplar, emitting error log, but no error for PRW caller"), std::string::npos);
+  EXPECT_NE(log.find("{Labels:{} Value:2.5 Ts:" + std::to_string(now + 600'001) + " HasTs:true}"), std::string::npos)
+      << log;
+}
+
 // No name of it is to be seen afterwards.
 TEST_F(WriteReceiverTest, NoSeriesIsMadeForWhatIsRefusedAnyway) {
   const auto body = SeriesV1({{"__name__", "far"}}, {{clock_.NowMs() + 600'001, 1}});
