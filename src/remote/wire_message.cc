@@ -17,6 +17,7 @@ enum : unsigned {
   kFixed32Type = 5
 };
 
+constexpr uint64_t kFirstTag = 8;  // of field 1
 constexpr size_t kTraceIdBytes = 16;
 constexpr size_t kSpanIdBytes = 8;
 
@@ -49,8 +50,8 @@ class Checker {
       uint64_t tag = 0;
       if (!Varint(bytes, tag)) return false;
       const auto type = static_cast<unsigned>(tag & 7);
-      if (!CheckTag(tag, shape, whole.size() - bytes.size())) return false;
-      far_ |= tag >> 32 != 0;
+      const bool usual = tag >= kFirstTag && tag >> 31 == 0 && type != kGroupEndType;
+      if (!usual && !CheckTag(tag, shape, whole.size() - bytes.size())) return false;
       const WireField& field = FieldOf(shape, static_cast<uint32_t>(tag >> 3));
       if (!(field.kind == WireKind::kAbsent ? Unknown(bytes, type, shape, whole.size())
                                             : Known(bytes, type, field, depth)))
@@ -84,10 +85,18 @@ class Checker {
                          : "proto: Link: illegal field=" + std::to_string(number) + " (tag=" + std::to_string(tag) +
                                ", pos=" + std::to_string(position) + ")");
     }
+    far_ |= tag >> 32 != 0;
     return true;
   }
 
+  // Most are of one byte.
   bool Varint(std::string_view& bytes, uint64_t& value) {
+    if (bytes.empty() || static_cast<unsigned char>(bytes.front()) >= 0x80) return LongVarint(bytes, value);
+    value = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+    return true;
+  }
+  bool LongVarint(std::string_view& bytes, uint64_t& value) {
     value = 0;
     for (unsigned shift = 0, at = 0;; shift += 7, ++at) {
       if (shift >= 64) return Wrong("proto: integer overflow");
