@@ -1,8 +1,8 @@
 # The one table of modules: what each may use (DEPS, its headers) and which libraries it wraps (LIBS, private).
 # Order is by layer: a module may name only modules above it.
 epi_module(base       LIBS threads)
-epi_module(telemetry  DEPS base  LIBS prometheus spdlog fmt threads)
 epi_module(model      DEPS base  LIBS re2 crypto)
+epi_module(telemetry  DEPS model base  LIBS prometheus spdlog fmt threads)
 epi_module(net        DEPS base telemetry  LIBS curl openssl crypto zlib zstd deflate cares crypt threads)
 epi_module(config     DEPS net model base telemetry  LIBS yaml)
 epi_module(storage    DEPS model base)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/escaping.h"
 #include "config/byte_size.h"
 #include "config/config_checksum.h"
 #include "config/glob.h"

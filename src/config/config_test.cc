@@ -8,7 +8,6 @@
 #include "base/file_system.h"
 #include "config/byte_size.h"
 #include "config/config_schema.h"
-#include "config/kubernetes_selector.h"
 #include "config/relabel_schema.h"
 #include "config/scrape_schema.h"
 #include "config/yaml_json.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/file_system.h"
-#include "model/utf8.h"
+#include "base/utf8.h"
 
 namespace epi::config {
 namespace {

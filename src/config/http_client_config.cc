@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "base/file_system.h"
 #include "base/trim.h"
 #include "config/http_client_schema.h"

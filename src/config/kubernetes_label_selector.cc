@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/escaping.h"
 #include "config/kubernetes_selector.h"
 #include "model/labels.h"
 

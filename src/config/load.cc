@@ -2,6 +2,7 @@
 #include <charconv>
 #include <map>
 
+#include "base/escaping.h"
 #include "base/file_system.h"
 #include "base/trim.h"
 #include "config/config.h"

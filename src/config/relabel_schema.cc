@@ -1,5 +1,6 @@
 #include "config/relabel_schema.h"
 
+#include "base/escaping.h"
 #include "model/labels.h"
 
 namespace epi::config {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "base/escaping.h"
 #include "config/byte_size.h"
 #include "model/duration.h"
 #include "model/labels.h"

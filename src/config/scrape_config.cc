@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "config/config.h"
 #include "config/http_client_schema.h"
 #include "config/name_scheme_codec.h"

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "config/sd_schema.h"
 #include "net/url.h"
 

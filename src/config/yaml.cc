@@ -13,6 +13,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/escaping.h"
 #include "config/yaml_syntax.h"
 #include "model/labels.h"
 

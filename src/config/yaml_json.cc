@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/escaping.h"
 #include "config/yaml_scalar.h"
 #include "model/number_format.h"
 
@@ -21,7 +22,7 @@ void AppendScalar(std::string& out, const YamlNode& node) {
       out += "null";
     }
   } else {
-    AppendJsonString(out, node.text());
+    AppendJsonString(out, node.text(), JsonStyle::kEncoding);
   }
 }
 
@@ -47,7 +48,7 @@ void Append(std::string& out, const YamlNode& node) {
   out += '{';
   for (const auto& entry : node.entries()) {
     if (out.back() != '{') out += ',';
-    AppendJsonString(out, entry.key.text());
+    AppendJsonString(out, entry.key.text(), JsonStyle::kEncoding);
     out += ':';
     Append(out, entry.value);
   }
@@ -55,24 +56,6 @@ void Append(std::string& out, const YamlNode& node) {
 }
 
 }  // namespace
-
-void AppendJsonString(std::string& out, std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += "\\u00";
-      out += kHex[static_cast<unsigned char>(c) >> 4];
-      out += kHex[static_cast<unsigned char>(c) & 15];
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
 
 std::string YamlToJson(const YamlNode& node) {
   std::string out;

@@ -13,7 +13,4 @@ std::string YamlToJson(const YamlNode& node);
 // The node as it would be written again.
 YamlValue YamlFromNode(const YamlNode& node);
 
-// Appends `text` as a JSON string with its quotes.
-void AppendJsonString(std::string& out, std::string_view text);
-
 }  // namespace epi::config

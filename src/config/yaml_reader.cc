@@ -1,5 +1,6 @@
 #include "config/yaml_reader.h"
 
+#include "base/escaping.h"
 #include "config/yaml_scalar.h"
 #include "model/labels.h"
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "config/yaml.h"
 #include "config/yaml_scalar.h"
 #include "model/number_format.h"
-#include "model/utf8.h"
 
 namespace epi::config {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "config/yaml_json.h"
 #include "net/url.h"
 
@@ -55,11 +56,11 @@ std::string DockerFilterQuery(const std::vector<config::NamedFilter>& filters) {
   std::string json = "{";
   for (const auto& [name, values] : merged) {
     if (json.size() > 1) json += ',';
-    config::AppendJsonString(json, name);
+    AppendJsonString(json, name, JsonStyle::kEncoding);
     json += ":{";
     for (const auto& value : values) {
       if (json.back() != '{') json += ',';
-      config::AppendJsonString(json, value);
+      AppendJsonString(json, value, JsonStyle::kEncoding);
       json += ":true";
     }
     json += '}';

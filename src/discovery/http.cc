@@ -1,6 +1,7 @@
 // http_sd_configs: an endpoint that answers with a JSON list of target groups.
 #include "discovery/http.h"
 
+#include "base/escaping.h"
 #include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
 #include "discovery/refresh.h"

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "model/utf8.h"
+#include "base/utf8.h"
 
 namespace epi::discovery {
 namespace {

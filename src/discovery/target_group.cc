@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "config/discovery_config.h"
 #include "config/yaml_json.h"
 #include "config/yaml_writer.h"
@@ -106,16 +107,16 @@ std::string TargetGroupToJson(const TargetGroup& group) {
   std::string out = "{\"targets\":[";
   for (const auto& address : AddressesOf(group)) {
     if (out.back() != '[') out += ',';
-    config::AppendJsonString(out, address);
+    AppendJsonString(out, address, JsonStyle::kEncoding);
   }
   out += ']';
   if (!group.labels.empty()) {
     out += ",\"labels\":{";
     for (const auto label : group.labels) {
       if (out.back() != '{') out += ',';
-      config::AppendJsonString(out, label.name);
+      AppendJsonString(out, label.name, JsonStyle::kEncoding);
       out += ':';
-      config::AppendJsonString(out, label.value);
+      AppendJsonString(out, label.value, JsonStyle::kEncoding);
     }
     out += '}';
   }

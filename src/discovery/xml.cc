@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "model/utf8.h"
+#include "base/utf8.h"
 
 namespace epi::discovery {
 namespace {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/escaping.h"
 #include "model/labels.h"
 
 namespace epi {

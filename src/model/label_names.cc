@@ -4,7 +4,7 @@
 #include <charconv>
 #include <cstdint>
 
-#include "model/utf8.h"
+#include "base/utf8.h"
 
 namespace epi {
 namespace {

@@ -3,9 +3,8 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/escaping.h"
 #include "base/xxhash64.h"
-#include "model/printable.h"
-#include "model/utf8.h"
 
 namespace epi {
 namespace {
@@ -18,10 +17,6 @@ uint32_t ValueLength(const char* at) { return LoadLittle<uint32_t>(at + 4); }
 auto FindPair(const std::vector<std::pair<std::string, std::string>>& pairs, std::string_view name) {
   return std::lower_bound(pairs.begin(), pairs.end(), name,
                           [](const auto& pair, std::string_view n) { return pair.first < n; });
-}
-
-void AppendHex(std::string& out, uint32_t value, int digits) {
-  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += "0123456789abcdef"[(value >> shift) & 0xf];
 }
 
 }  // namespace
@@ -203,47 +198,6 @@ std::string_view LabelsBuilder::Get(std::string_view name) const {
 Labels LabelsBuilder::Build() const {
   Labels out;
   for (const auto& [name, value] : pairs_) out.AppendPair(name, value);
-  return out;
-}
-
-void AppendQuoted(std::string& out, std::string_view text) {
-  out += '"';
-  while (!text.empty()) {
-    const char c = text.front();
-    uint32_t rune = 0;
-    const size_t length = DecodeUtf8(text, rune);
-    if (length == 0) {
-      out += "\\x";
-      AppendHex(out, static_cast<uint8_t>(c), 2);
-      text.remove_prefix(1);
-      continue;
-    }
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (IsPrintable(rune)) {
-      out += text.substr(0, length);
-    } else if (const auto at = std::string_view("\a\b\f\n\r\t\v").find(c); at != std::string_view::npos) {
-      out += '\\';
-      out += "abfnrtv"[at];
-    } else if (rune < 0x20 || rune == 0x7f) {
-      out += "\\x";
-      AppendHex(out, rune, 2);
-    } else if (rune < 0x10000) {
-      out += "\\u";
-      AppendHex(out, rune, 4);
-    } else {
-      out += "\\U";
-      AppendHex(out, rune, 8);
-    }
-    text.remove_prefix(length);
-  }
-  out += '"';
-}
-
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
   return out;
 }
 

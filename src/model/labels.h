@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/utf8.h"
+#include "base/utf8.h"
 
 namespace epi {
 
@@ -107,9 +107,6 @@ class LabelsBuilder {
   std::vector<std::pair<std::string, std::string>> pairs_;  // sorted by name, no empty values
 };
 
-// Go's strconv.Quote of bytes: what Prometheus prints around label values and names.
-void AppendQuoted(std::string& out, std::string_view text);
-std::string Quoted(std::string_view text);
 // [a-zA-Z_][a-zA-Z0-9_]* and, for metric names, ':' too.
 bool IsLegacyLabelName(std::string_view name);
 bool IsLegacyMetricName(std::string_view name);

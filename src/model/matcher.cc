@@ -1,5 +1,6 @@
 #include "model/matcher.h"
 
+#include "base/escaping.h"
 #include "model/anchored_regex.h"
 #include "model/labels.h"
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/escaping.h"
 #include "model/labels.h"
 
 namespace epi {

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
+#include "base/escaping.h"
 #include "model/case_mapping.h"
 
 namespace epi {

@@ -1,6 +1,7 @@
 #include "model/rfc3339.h"
 
 #include <cstdint>
+#include <ctime>
 
 namespace epi {
 namespace {
@@ -76,6 +77,26 @@ std::optional<TimestampMs> ParseRfc3339(std::string_view text) {
   if (!in.empty()) return std::nullopt;
   const int64_t seconds = DaysFromCivil(year, month, day) * 86'400 + hour * 3600 + minute * 60 + second - offset;
   return seconds * 1000 + ms;
+}
+
+std::string FormatRfc3339(int64_t time_ns) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  int64_t seconds = time_ns / kSecond, nanos = time_ns % kSecond;
+  if (nanos < 0) {
+    nanos += kSecond;
+    --seconds;
+  }
+  const auto whole = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  gmtime_r(&whole, &parts);
+  char text[64];
+  std::string out(text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts));
+  if (nanos != 0) {
+    std::string digits = std::to_string(kSecond + nanos).substr(1);
+    digits.erase(digits.find_last_not_of('0') + 1);
+    out += "." + digits;
+  }
+  return out + "Z";
 }
 
 }  // namespace epi

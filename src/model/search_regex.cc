@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/utf8.h"
 #include "model/anchored_regex.h"
-#include "model/utf8.h"
 
 namespace epi {
 namespace {

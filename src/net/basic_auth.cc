@@ -8,9 +8,9 @@
 #include <cstring>
 #include <memory>
 
+#include "base/escaping.h"
 #include "net/base64.h"
 #include "net/http_headers.h"
-#include "telemetry/go_text.h"
 
 namespace epi::net {
 namespace {
@@ -56,7 +56,7 @@ Result<BcryptParts> ReadBcryptHash(std::string_view text) {
   const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), out.cost);
   if (error != std::errc() || end != number.data() + number.size()) {
     std::string quoted;
-    AppendGoQuoted(quoted, digits);
+    AppendQuoted(quoted, digits);
     return Fail(ErrorCode::kInvalid, "strconv.Atoi: parsing " + quoted + ": invalid syntax");
   }
   if (out.cost < kLeastCost || out.cost > kMostCost) {

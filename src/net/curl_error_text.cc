@@ -7,8 +7,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/escaping.h"
 #include "net/url.h"
-#include "telemetry/go_text.h"
 
 namespace epi::net {
 namespace {
@@ -259,7 +259,7 @@ std::string OperationText(std::string_view method, std::string_view url) {
     parsed->userinfo = parsed->userinfo.substr(0, parsed->userinfo.find(':')) + ":***";
     shown = parsed->ToString();
   }
-  AppendGoQuoted(out, shown);
+  AppendQuoted(out, shown);
   return out;
 }
 

@@ -8,9 +8,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/escaping.h"
 #include "net/base64.h"
 #include "net/url.h"
-#include "telemetry/go_text.h"
 
 namespace epi::net {
 namespace {
@@ -71,10 +71,10 @@ Error FetchError(const HttpResponse& response, const json& answer) {
                                               "\nResponse: " + std::string(response.body.view()));
   }
   std::string text = "oauth2: ";
-  AppendGoQuoted(text, code);
+  AppendQuoted(text, code);
   if (const auto detail = TextOf(answer, "error_description"); !detail.empty()) {
     text += ' ';
-    AppendGoQuoted(text, detail);
+    AppendQuoted(text, detail);
   }
   return Error(ErrorCode::kUnavailable, text);
 }

@@ -1,7 +1,7 @@
 #include "net/redirect_policy.h"
 
+#include "base/escaping.h"
 #include "net/url.h"
-#include "telemetry/go_text.h"
 
 namespace epi::net {
 
@@ -16,7 +16,7 @@ Result<RedirectStep> NextStep(int status, std::string_view method, std::string_v
   const auto reference = ParseUrl(location);
   if (!reference) {
     std::string text = "failed to parse Location header ";
-    AppendGoQuoted(text, location);
+    AppendQuoted(text, location);
     return Fail(ErrorCode::kInvalid, text + ": " + reference.error().message());
   }
   Url target = ResolveReference(base, *reference);

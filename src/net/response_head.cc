@@ -4,14 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "telemetry/go_text.h"
+#include "base/escaping.h"
 
 namespace epi::net {
 namespace {
 
 tl::unexpected<Error> Malformed(std::string_view what, std::string_view text) {
   std::string message(what);
-  AppendGoQuoted(message, text);
+  AppendQuoted(message, text);
   return Fail(ErrorCode::kInvalid, std::move(message));
 }
 
@@ -61,7 +61,7 @@ std::string Listed(const std::vector<std::string_view>& values) {
   std::string out = "[";
   for (const auto value : values) {
     if (out.size() > 1) out += ' ';
-    AppendGoQuoted(out, value);
+    AppendQuoted(out, value);
   }
   return out + "]";
 }

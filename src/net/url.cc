@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "telemetry/go_text.h"
+#include "base/escaping.h"
 
 namespace epi::net {
 namespace {
@@ -20,12 +20,6 @@ int HexDigit(char c) {
 bool IsAlpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsUnreserved(char c) { return IsAlpha(c) || IsDigit(c) || c == '-' || c == '_' || c == '.' || c == '~'; }
-
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendGoQuoted(out, text);
-  return out;
-}
 
 Result<std::string> Unescape(std::string_view text, bool plus_is_space) {
   std::string out;

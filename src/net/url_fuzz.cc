@@ -27,6 +27,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   RequestHead head;
   static_cast<void>(SetTarget(head, std::string(text)));
   static_cast<void>(ChooseCoding(Compression::kGzipOrZstd, text));
-  static_cast<void>(NegotiateFormat(text, true, ExposedEscaping::kValues));
+  static_cast<void>(NegotiateFormat(text, true, NameEscaping::kValues));
   return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "base/escaping.h"
 #include "model/number_format.h"
 #include "remote/otlp/any_value.h"
 
@@ -267,9 +268,9 @@ void AppendJsonLine(std::string& out, const Labels& labels, std::span<const Time
   for (const auto& [name, value] : labels) {
     if (!first) out += ',';
     first = false;
-    otlp::AppendJsonString(out, name);
+    AppendJsonString(out, name, JsonStyle::kEncodingHtml);
     out += ':';
-    otlp::AppendJsonString(out, value);
+    AppendJsonString(out, value, JsonStyle::kEncodingHtml);
   }
   out += '}';
   if (!times.empty()) {

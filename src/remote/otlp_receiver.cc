@@ -5,9 +5,9 @@
 #include <tuple>
 #include <vector>
 
+#include "base/utf8.h"
 #include "model/histogram_start.h"
 #include "model/histogram_validate.h"
-#include "model/utf8.h"
 #include "net/gunzip.h"
 #include "remote/append_lanes.h"
 #include "remote/otlp/delta_streams.h"

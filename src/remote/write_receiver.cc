@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "base/escaping.h"
 #include "model/histogram_resolution.h"
 #include "model/histogram_start.h"
 #include "model/histogram_validate.h"

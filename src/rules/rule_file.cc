@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "base/escaping.h"
 #include "config/schema.h"
 #include "config/yaml.h"
 #include "config/yaml_reader.h"

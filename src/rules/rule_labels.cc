@@ -1,5 +1,7 @@
 #include "rules/rule_labels.h"
 
+#include "base/escaping.h"
+
 namespace epi::rules {
 
 Labels ToLabels(const RuleLabels& pairs) {

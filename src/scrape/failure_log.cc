@@ -1,62 +1,17 @@
 #include "scrape/failure_log.h"
 
-#include <cstdio>
-#include <ctime>
+#include "base/escaping.h"
+#include "model/rfc3339.h"
 
 namespace epi::scrape {
-namespace {
-
-void AppendJsonString(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"':
-      case '\\':
-        out += '\\';
-        out += c;
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          char code[8];
-          std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
-          out += code;
-        } else {
-          out += c;
-        }
-    }
-  }
-  out += '"';
-}
-
-std::string UtcTime(int64_t ns) {
-  const std::time_t seconds = ns / 1'000'000'000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char date[32];
-  const size_t length = std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-  char fraction[16];
-  std::snprintf(fraction, sizeof fraction, ".%09lldZ", static_cast<long long>(ns % 1'000'000'000));
-  return std::string(date, length) + fraction;
-}
-
-}  // namespace
 
 void FailureLog::Write(std::string_view error, std::string_view job_name, std::string_view target) {
-  std::string line = "{\"time\":\"" + UtcTime(clock_.NowNs()) + "\",\"level\":\"ERROR\",\"msg\":";
-  AppendJsonString(line, error);
+  std::string line = "{\"time\":\"" + FormatRfc3339(clock_.NowNs()) + "\",\"level\":\"ERROR\",\"msg\":";
+  AppendJsonString(line, error, JsonStyle::kEncoding);
   line += ",\"job_name\":";
-  AppendJsonString(line, job_name);
+  AppendJsonString(line, job_name, JsonStyle::kEncoding);
   line += ",\"target\":";
-  AppendJsonString(line, target);
+  AppendJsonString(line, target, JsonStyle::kEncoding);
   line += "}\n";
   const std::lock_guard lock(mutex_);
   // A log that cannot be written must not disturb scraping.

@@ -6,7 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "model/utf8.h"
+#include "base/escaping.h"
+#include "base/utf8.h"
 
 namespace epi::scrape {
 namespace {

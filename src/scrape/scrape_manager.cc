@@ -4,6 +4,8 @@
 #include <optional>
 #include <set>
 
+#include "base/escaping.h"
+
 namespace epi::scrape {
 
 // Metric callbacks outlive the manager: the registry has no way to take a family back.

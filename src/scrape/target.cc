@@ -4,7 +4,8 @@
 #include <cstdio>
 #include <map>
 
-#include "model/utf8.h"
+#include "base/escaping.h"
+#include "base/utf8.h"
 
 namespace epi::scrape {
 namespace {

@@ -1,17 +1,14 @@
 #include "telemetry/exposition.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/trim.h"
+#include "model/label_names.h"
 #include "telemetry/exposition_protobuf.h"
 #include "telemetry/exposition_text.h"
-#include "telemetry/go_text.h"
 
 namespace epi {
 namespace {
-
-constexpr std::string_view kEscapingNames[] = {"allow-utf-8", "underscores", "dots", "values"};
 
 // One element of an Accept header.
 struct AcceptItem {
@@ -99,40 +96,13 @@ bool FormatOf(const AcceptItem& item, bool offer_open_metrics, ExpositionFormat&
   return false;
 }
 
-bool IsLegacyRune(int32_t rune, bool first) {
-  return (rune >= 'a' && rune <= 'z') || (rune >= 'A' && rune <= 'Z') || rune == '_' || rune == ':' ||
-         (rune >= '0' && rune <= '9' && !first);
+void EscapeLabels(MetricLabels& labels, NameEscaping escaping) {
+  for (auto& label : labels) label.first = EscapeName(label.first, escaping);
 }
 
-bool IsLegacy(std::string_view name) {
-  for (size_t i = 0; i < name.size(); ++i)
-    if (!IsLegacyRune(static_cast<unsigned char>(name[i]), i == 0)) return false;
-  return true;
-}
-
-std::string EscapeRune(int32_t rune, ExposedEscaping escaping) {
-  switch (escaping) {
-    case ExposedEscaping::kDots:
-      return rune == '.' ? "_dot_" : "__";
-    case ExposedEscaping::kValues: {
-      if (rune == '_') return "__";
-      if (rune < 0) return "_FFFD_";
-      char digits[12];
-      const auto end = std::to_chars(digits, digits + sizeof digits, rune, 16).ptr;
-      return "_" + std::string(digits, end) + "_";
-    }
-    default:
-      return "_";
-  }
-}
-
-void EscapeLabels(MetricLabels& labels, ExposedEscaping escaping) {
-  for (auto& label : labels) label.first = EscapeMetricName(label.first, escaping);
-}
-
-MetricFamily EscapeFamily(const MetricFamily& family, ExposedEscaping escaping) {
+MetricFamily EscapeFamily(const MetricFamily& family, NameEscaping escaping) {
   MetricFamily escaped = family;
-  escaped.name = EscapeMetricName(family.name, escaping);
+  escaped.name = EscapeName(family.name, escaping);
   for (auto& point : escaped.points) {
     EscapeLabels(point.labels, escaping);
     if (point.exemplar) EscapeLabels(point.exemplar->labels, escaping);
@@ -141,23 +111,24 @@ MetricFamily EscapeFamily(const MetricFamily& family, ExposedEscaping escaping) 
 }
 
 // Dots escaping doubles underscores, so it changes plain names too.
-bool NeedsEscaping(const MetricFamily& family, ExposedEscaping escaping) {
-  if (escaping == ExposedEscaping::kAllowUtf8) return false;
-  if (escaping == ExposedEscaping::kDots || !IsLegacy(family.name)) return true;
+bool NeedsEscaping(const MetricFamily& family, NameEscaping escaping) {
+  if (escaping == NameEscaping::kNone) return false;
+  if (escaping == NameEscaping::kDots || !IsLegacyMetricName(family.name)) return true;
   for (const auto& point : family.points)
     for (const auto& label : point.labels)
-      if (!IsLegacy(label.first)) return true;
+      if (!IsLegacyMetricName(label.first)) return true;
   return false;
 }
 
 }  // namespace
 
-Exposition NegotiateFormat(std::string_view accept, bool offer_open_metrics, ExposedEscaping fallback) {
+Exposition NegotiateFormat(std::string_view accept, bool offer_open_metrics, NameEscaping fallback) {
   Exposition result{ExpositionFormat::kText004, fallback};
   for (const auto& item : ParseAccept(accept)) {
     const auto escaping = item.Param("escaping");
-    for (size_t i = 0; i < std::size(kEscapingNames); ++i)
-      if (kEscapingNames[i] == escaping) result.escaping = static_cast<ExposedEscaping>(i);
+    for (const NameEscaping known :
+         {NameEscaping::kNone, NameEscaping::kUnderscores, NameEscaping::kDots, NameEscaping::kValues})
+      if (NameEscapingText(known) == escaping) result.escaping = known;
     if (FormatOf(item, offer_open_metrics, result.format)) return result;
   }
   return result;
@@ -175,27 +146,7 @@ std::string ContentType(const Exposition& exposition) {
   };
   std::string out(kTypes[static_cast<unsigned>(exposition.format)]);
   out += "; escaping=";
-  out += kEscapingNames[static_cast<unsigned>(exposition.escaping)];
-  return out;
-}
-
-std::string EscapeMetricName(std::string_view name, ExposedEscaping escaping) {
-  const bool unchanged =
-      escaping == ExposedEscaping::kAllowUtf8 || (escaping != ExposedEscaping::kDots && IsLegacy(name));
-  if (unchanged || name.empty()) return std::string(name);
-  std::string out = escaping == ExposedEscaping::kValues ? "U__" : "";
-  bool first = true;
-  while (!name.empty()) {
-    const auto decoded = DecodeRune(name);
-    const bool doubled = decoded.rune == '_' && escaping != ExposedEscaping::kUnderscores;
-    if (IsLegacyRune(decoded.rune, first) && !doubled) {
-      out += name.front();
-    } else {
-      out += EscapeRune(decoded.rune, escaping);
-    }
-    first = false;
-    name.remove_prefix(decoded.length);
-  }
+  out += NameEscapingText(exposition.escaping);
   return out;
 }
 
@@ -203,7 +154,7 @@ Result<void> AppendFamily(std::string& out, const MetricFamily& family, const Ex
                           const ExpositionOptions& options) {
   if (NeedsEscaping(family, exposition.escaping)) {
     const MetricFamily escaped = EscapeFamily(family, exposition.escaping);
-    return AppendFamily(out, escaped, {exposition.format, ExposedEscaping::kAllowUtf8}, options);
+    return AppendFamily(out, escaped, {exposition.format, NameEscaping::kNone}, options);
   }
   if (family.name.empty()) return Fail(ErrorCode::kInvalid, "MetricFamily has no name");
   switch (exposition.format) {

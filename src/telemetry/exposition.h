@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "model/label_names.h"
 #include "telemetry/metric_family.h"
 
 namespace epi {
@@ -19,19 +20,15 @@ enum class ExpositionFormat : unsigned char {
   kProtobufCompact,  // the same on one line each
 };
 
-// What becomes of names outside [a-zA-Z_:][a-zA-Z0-9_:]*.
-enum class ExposedEscaping : unsigned char { kAllowUtf8, kUnderscores, kDots, kValues };
-
 struct Exposition {
   ExpositionFormat format = ExpositionFormat::kText004;
-  ExposedEscaping escaping = ExposedEscaping::kUnderscores;
+  NameEscaping escaping = NameEscaping::kUnderscores;
 };
 
 // What Accept asks for, by quality; text 0.0.4 when nothing fits. `fallback` is the escaping when Accept names none.
-Exposition NegotiateFormat(std::string_view accept, bool offer_open_metrics, ExposedEscaping fallback);
+Exposition NegotiateFormat(std::string_view accept, bool offer_open_metrics, NameEscaping fallback);
 // "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"
 std::string ContentType(const Exposition& exposition);
-std::string EscapeMetricName(std::string_view name, ExposedEscaping escaping);
 
 struct ExpositionOptions {
   bool created_lines = false;  // OpenMetrics: _created samples

@@ -1,7 +1,8 @@
 #include "telemetry/exposition_protobuf.h"
 
 #include "base/bytes.h"
-#include "telemetry/go_text.h"
+#include "base/escaping.h"
+#include "model/number_format.h"
 
 namespace epi {
 namespace {
@@ -49,13 +50,13 @@ class TextSink {
     Begin(name);
     out_ += ':';
     if (!compact_) out_ += ' ';
-    AppendGoQuoted(out_, value);
+    AppendQuoted(out_, value);
     End();
   }
   void Enum(int, const char* name, uint64_t, std::string_view value) { Plain(name, value); }
   void Double(int, const char* name, double value) {
     std::string text;
-    AppendGoFloat(text, value);
+    AppendFloatGeneral(text, value);
     Plain(name, text == "NaN" ? "nan" : text == "+Inf" ? "inf" : text == "-Inf" ? "-inf" : text);
   }
   void Unsigned(int, const char* name, uint64_t value) { Plain(name, std::to_string(value)); }

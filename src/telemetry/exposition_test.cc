@@ -7,7 +7,6 @@
 
 #include "base/bytes.h"
 #include "base/file_system.h"
-#include "telemetry/go_text.h"
 #include "testing/temp_dir.h"
 
 namespace epi {
@@ -113,7 +112,7 @@ TEST(Exposition, ConformanceWrite) {
       if (option == "created_lines") options.created_lines = true;
     const Exposition exposition{
         format == "prometheus-text" ? ExpositionFormat::kText004 : ExpositionFormat::kOpenMetrics100,
-        ExposedEscaping::kAllowUtf8};
+        NameEscaping::kNone};
     std::string out;
     const auto result = AppendFamily(out, family, exposition, options);
     ++ran;
@@ -133,7 +132,7 @@ TEST(Exposition, ConformanceNegotiate) {
   for (const auto& c : cases) {
     const bool open_metrics = c["kind"] == "TestNegotiateIncludingOpenMetrics";
     const auto chosen = NegotiateFormat(c["accept"].get<std::string>(), open_metrics,
-                                        open_metrics ? ExposedEscaping::kValues : ExposedEscaping::kUnderscores);
+                                        open_metrics ? NameEscaping::kValues : NameEscaping::kUnderscores);
     EXPECT_EQ(ContentType(chosen), c["expected"].get<std::string>()) << c["id"];
   }
 }
@@ -142,18 +141,13 @@ TEST(Exposition, QualityDecides) {
   const auto chosen = NegotiateFormat(
       "text/plain;version=0.0.4;q=0.3,*/*;q=0.1,application/vnd.google.protobuf;"
       "proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6",
-      false, ExposedEscaping::kUnderscores);
+      false, NameEscaping::kUnderscores);
   EXPECT_EQ(chosen.format, ExpositionFormat::kProtobuf);
-  EXPECT_EQ(NegotiateFormat("", true, ExposedEscaping::kUnderscores).format, ExpositionFormat::kText004);
-  EXPECT_EQ(NegotiateFormat(",;;=,q=;/", true, ExposedEscaping::kUnderscores).format, ExpositionFormat::kText004);
+  EXPECT_EQ(NegotiateFormat("", true, NameEscaping::kUnderscores).format, ExpositionFormat::kText004);
+  EXPECT_EQ(NegotiateFormat(",;;=,q=;/", true, NameEscaping::kUnderscores).format, ExpositionFormat::kText004);
 }
 
 TEST(Exposition, Escaping) {
-  EXPECT_EQ(EscapeMetricName("my.x_y", ExposedEscaping::kUnderscores), "my_x_y");
-  EXPECT_EQ(EscapeMetricName("my.x_y", ExposedEscaping::kDots), "my_dot_x__y");
-  EXPECT_EQ(EscapeMetricName("my.x_y", ExposedEscaping::kValues), "U__my_2e_x__y");
-  EXPECT_EQ(EscapeMetricName("label with \xc4\x80", ExposedEscaping::kDots), "label__with____");
-  EXPECT_EQ(EscapeMetricName("plain:name", ExposedEscaping::kValues), "plain:name");
   MetricFamily family;
   family.name = "a.b";
   family.points.emplace_back().labels = {{"l.m", "v.w"}};
@@ -172,30 +166,13 @@ TEST(Exposition, ProtobufBytes) {
   point.value = 1;
   point.timestamp_ms = 5;
   std::string out;
-  ASSERT_TRUE(AppendFamily(out, family, {ExpositionFormat::kProtobuf, ExposedEscaping::kUnderscores}).has_value());
+  ASSERT_TRUE(AppendFamily(out, family, {ExpositionFormat::kProtobuf, NameEscaping::kUnderscores}).has_value());
   const std::string expected = std::string("\x1c\x0a\x01x\x18\x01\x22\x15\x0a\x06\x0a\x01", 12) + "a\x12\x01" + "b" +
                                std::string("\x12\x09\x09\x00\x00\x00\x00\x00\x00\xf0\x3f\x30\x05", 13);
   EXPECT_EQ(out, expected);
   out.clear();
-  ASSERT_TRUE(
-      AppendFamily(out, family, {ExpositionFormat::kProtobufCompact, ExposedEscaping::kUnderscores}).has_value());
+  ASSERT_TRUE(AppendFamily(out, family, {ExpositionFormat::kProtobufCompact, NameEscaping::kUnderscores}).has_value());
   EXPECT_EQ(out, "name:\"x\" type:GAUGE metric:{label:{name:\"a\" value:\"b\"} gauge:{value:1} timestamp_ms:5}\n");
-}
-
-TEST(GoText, Numbers) {
-  const auto text = [](double value) {
-    std::string out;
-    AppendGoFloat(out, value);
-    return out;
-  };
-  EXPECT_EQ(text(0), "0");
-  EXPECT_EQ(text(-0.0), "-0");
-  EXPECT_EQ(text(123456), "123456");
-  EXPECT_EQ(text(1234567), "1.234567e+06");
-  EXPECT_EQ(text(0.0001), "0.0001");
-  EXPECT_EQ(text(0.00001), "1e-05");
-  EXPECT_EQ(text(1e100), "1e+100");
-  EXPECT_EQ(text(123.25), "123.25");
 }
 
 }  // namespace

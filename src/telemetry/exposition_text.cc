@@ -3,22 +3,13 @@
 #include <cmath>
 #include <limits>
 
-#include "telemetry/go_text.h"
+#include "model/labels.h"
+#include "model/number_format.h"
 
 namespace epi {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-bool IsLegacyName(std::string_view name, bool colon) {
-  if (name.empty()) return false;
-  for (size_t i = 0; i < name.size(); ++i) {
-    const char c = name[i];
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (colon && c == ':');
-    if (!letter && !(i > 0 && c >= '0' && c <= '9')) return false;
-  }
-  return true;
-}
 
 void AppendEscaped(std::string& out, std::string_view text, bool quotes) {
   for (const char c : text) {
@@ -34,7 +25,7 @@ void AppendEscaped(std::string& out, std::string_view text, bool quotes) {
   }
 }
 
-void AppendQuoted(std::string& out, std::string_view text) {
+void AppendQuotedText(std::string& out, std::string_view text) {
   out += '"';
   AppendEscaped(out, text, true);
   out += '"';
@@ -46,7 +37,7 @@ struct Dialect {
 
   void Value(std::string& out, double value) const {
     const size_t from = out.size();
-    AppendGoFloat(out, value);
+    AppendFloatGeneral(out, value);
     if (!open_metrics || std::isnan(value) || std::isinf(value)) return;
     if (out.find_first_of(".e", from) == std::string::npos) out += ".0";
   }
@@ -58,23 +49,23 @@ class SampleWriter {
 
   // name, labels and the space before the value. `extra` is an additional label (le or quantile) with a number.
   void Begin(std::string_view name, const MetricLabels& labels, std::string_view extra = {}, double extra_value = 0) {
-    const bool plain = IsLegacyName(name, true);
+    const bool plain = IsLegacyMetricName(name);
     bool open = false;
     if (plain) {
       out_ += name;
     } else {
       Separator(open);
-      AppendQuoted(out_, name);
+      AppendQuotedText(out_, name);
     }
     for (const auto& [label, value] : labels) {
       Separator(open);
-      if (IsLegacyName(label, false)) {
+      if (IsLegacyLabelName(label)) {
         out_ += label;
       } else {
-        AppendQuoted(out_, label);
+        AppendQuotedText(out_, label);
       }
       out_ += '=';
-      AppendQuoted(out_, value);
+      AppendQuotedText(out_, value);
     }
     if (!extra.empty()) {
       Separator(open);
@@ -123,7 +114,7 @@ class SampleWriter {
       Separator(open);
       out_ += label;
       out_ += '=';
-      AppendQuoted(out_, value);
+      AppendQuotedText(out_, value);
     }
     out_ += "} ";
     dialect_.Value(out_, exemplar.value);
@@ -179,10 +170,10 @@ void AppendMetaLine(std::string& out, std::string_view keyword, std::string_view
   out += "# ";
   out += keyword;
   out += ' ';
-  if (IsLegacyName(name, true)) {
+  if (IsLegacyMetricName(name)) {
     out += name;
   } else {
-    AppendQuoted(out, name);
+    AppendQuotedText(out, name);
   }
   out += ' ';
   AppendEscaped(out, text, escape_quotes);

@@ -10,8 +10,10 @@
 #include <mutex>
 
 #include "base/clock.h"
+#include "base/escaping.h"
 #include "base/file_system.h"
-#include "telemetry/go_text.h"
+#include "base/printable.h"
+#include "base/utf8.h"
 
 namespace epi {
 namespace {
@@ -65,6 +67,26 @@ std::string FormatTime(int64_t now_ns) {
   return std::string(text, size) + "." + ms.substr(1) + "Z";
 }
 
+bool NeedsQuotes(std::string_view text) {
+  if (text.empty()) return true;
+  while (!text.empty()) {
+    uint32_t rune = 0;
+    const size_t length = DecodeUtf8(text, rune);
+    if (length == 0 || rune <= ' ' || rune == '=' || rune == '"' || !IsPrintable(rune)) return true;
+    text.remove_prefix(length);
+  }
+  return false;
+}
+
+// As log/slog's text handler: quoted only where a reader needs it.
+void AppendLogfmtValue(std::string& out, std::string_view text) {
+  if (NeedsQuotes(text)) {
+    AppendQuoted(out, text);
+  } else {
+    out += text;
+  }
+}
+
 class LineWriter {
  public:
   explicit LineWriter(LogFormat format) : json_(format == LogFormat::kJson) {
@@ -74,7 +96,7 @@ class LineWriter {
     if (!first_) line_ += json_ ? ',' : ' ';
     first_ = false;
     if (json_) {
-      AppendJsonString(line_, key);
+      AppendJsonString(line_, key, JsonStyle::kEncoding);
       line_ += ':';
       // Numbers that JSON has no form for (nan, inf) are written as text.
       const bool bare = !is_text && !value.empty() && value.find_first_of("ni") == std::string_view::npos;
@@ -82,7 +104,7 @@ class LineWriter {
       if (bare || literal) {
         line_ += value;
       } else {
-        AppendJsonString(line_, value);
+        AppendJsonString(line_, value, JsonStyle::kEncoding);
       }
     } else {
       AppendLogfmtValue(line_, key);

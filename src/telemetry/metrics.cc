@@ -232,7 +232,7 @@ std::string MetricRegistry::Expose(const Exposition& exposition, const std::vect
 std::string MetricRegistry::Expose(Format format) const {
   static constexpr ExpositionFormat kFormats[] = {ExpositionFormat::kText004, ExpositionFormat::kText100,
                                                   ExpositionFormat::kOpenMetrics100, ExpositionFormat::kProtobuf};
-  return Expose({kFormats[static_cast<unsigned>(format)], ExposedEscaping::kUnderscores});
+  return Expose({kFormats[static_cast<unsigned>(format)], NameEscaping::kUnderscores});
 }
 
 }  // namespace epi

@@ -39,19 +39,17 @@ TEST(Metrics, NativeHistogramsAreShownWhereTheFormatHasThem) {
   MetricRegistry registry;
   registry.AddNativeHistogram("both_seconds", "B.", {0.1, 1}).Observe(0.5);
   registry.AddNativeHistogram("only_seconds", "O.", {}).Observe(0.5);
-  EXPECT_EQ(
-      registry.Expose({ExpositionFormat::kText004, ExposedEscaping::kUnderscores}, {"both_seconds", "only_seconds"}),
-      "# HELP both_seconds B.\n# TYPE both_seconds histogram\nboth_seconds_bucket{le=\"0.1\"} 0\n"
-      "both_seconds_bucket{le=\"1\"} 1\nboth_seconds_bucket{le=\"+Inf\"} 1\nboth_seconds_sum 0.5\n"
-      "both_seconds_count 1\n# HELP only_seconds O.\n# TYPE only_seconds histogram\n"
-      "only_seconds_bucket{le=\"+Inf\"} 1\nonly_seconds_sum 0.5\nonly_seconds_count 1\n");
-  const auto proto =
-      registry.Expose({ExpositionFormat::kProtobufText, ExposedEscaping::kUnderscores}, {"only_seconds"});
+  EXPECT_EQ(registry.Expose({ExpositionFormat::kText004, NameEscaping::kUnderscores}, {"both_seconds", "only_seconds"}),
+            "# HELP both_seconds B.\n# TYPE both_seconds histogram\nboth_seconds_bucket{le=\"0.1\"} 0\n"
+            "both_seconds_bucket{le=\"1\"} 1\nboth_seconds_bucket{le=\"+Inf\"} 1\nboth_seconds_sum 0.5\n"
+            "both_seconds_count 1\n# HELP only_seconds O.\n# TYPE only_seconds histogram\n"
+            "only_seconds_bucket{le=\"+Inf\"} 1\nonly_seconds_sum 0.5\nonly_seconds_count 1\n");
+  const auto proto = registry.Expose({ExpositionFormat::kProtobufText, NameEscaping::kUnderscores}, {"only_seconds"});
   for (const auto* part :
        {"schema: 3", "zero_threshold: 2.938735877055719e-39", "positive_span", "offset: -8", "positive_delta: 1"})
     EXPECT_THAT(proto, HasSubstr(part));
   registry.AddHistogram("classic_seconds", "C.", {1}).Observe(2);
-  EXPECT_THAT(registry.Expose({ExpositionFormat::kProtobufText, ExposedEscaping::kUnderscores}, {"classic_seconds"}),
+  EXPECT_THAT(registry.Expose({ExpositionFormat::kProtobufText, NameEscaping::kUnderscores}, {"classic_seconds"}),
               Not(HasSubstr("schema")));
 }
 

@@ -161,7 +161,7 @@ Result<void> ServeFederate(Services& services, const net::Request& request, net:
     if (!set) return PlainError(response, 400, set.error().message());
     sets.push_back(std::move(*set));
   }
-  const Exposition exposition = NegotiateFormat(request.headers.Get("Accept"), false, ExposedEscaping::kUnderscores);
+  const Exposition exposition = NegotiateFormat(request.headers.Get("Accept"), false, NameEscaping::kUnderscores);
   SelectHints hints;
   hints.range.max = services.clock->NowMs();
   hints.range.min = hints.range.max - services.options.lookback_delta_ms;

@@ -80,7 +80,5 @@ class JsonWriter {
 
 // "2024-01-02T03:04:05.123Z"; kNever is "0001-01-01T00:00:00Z".
 std::string FormatTime(int64_t time_ns);
-// Appends a quoted string as JsonWriter::String and PlainString do.
-void AppendJsonText(std::string& out, std::string_view text, bool html_escapes);
 
 }  // namespace epi::web

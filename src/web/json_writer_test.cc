@@ -39,22 +39,6 @@ TEST(JsonWriter, CommasAndNesting) {
             R"({"a":[],"b":[-1,true,null,{},0.5]})");
 }
 
-TEST(JsonWriter, Escapes) {
-  const auto text = [](std::string_view in, bool html) {
-    std::string out;
-    AppendJsonText(out, in, html);
-    return out;
-  };
-  EXPECT_EQ(text("a<b>&\"\\\n\r\t\b\x01", true), R"("a\u003cb\u003e\u0026\"\\\n\r\t\u0008\u0001")");
-  EXPECT_EQ(text("a<b>&\x7f", false), "\"a<b>&\x7f\"");
-  EXPECT_EQ(text("\xe2\x80\xa8"
-                 "x\xff",
-                 true),
-            R"("\u2028x\ufffd")");
-  EXPECT_EQ(text("Bj\xc3\xb6rn \xf0\x9f\x98\xb1", true), "\"Bj\xc3\xb6rn \xf0\x9f\x98\xb1\"");
-  EXPECT_EQ(text("\xe2\x80\xa8\xff", false), "\"\xe2\x80\xa8\xff\"");
-}
-
 TEST(JsonWriter, Times) {
   EXPECT_EQ(FormatTime(kNever), "0001-01-01T00:00:00Z");
   EXPECT_EQ(FormatTime(0), "1970-01-01T00:00:00Z");

@@ -1,7 +1,7 @@
 // Health, life cycle, the server's own metrics, and the pages that stand in for a user interface.
+#include "base/escaping.h"
 #include "net/url.h"
 #include "telemetry/exposition.h"
-#include "telemetry/go_text.h"
 #include "web/api/answer.h"
 #include "web/handlers.h"
 
@@ -82,7 +82,7 @@ Result<void> ServeMetrics(Services& services, const net::Request& request, net::
   Gauge& in_flight = services.metrics->AddGauge("promhttp_metric_handler_requests_in_flight",
                                                 "Current number of scrapes being served.");
   in_flight.Add(1);
-  const Exposition exposition = NegotiateFormat(request.headers.Get("Accept"), false, ExposedEscaping::kUnderscores);
+  const Exposition exposition = NegotiateFormat(request.headers.Get("Accept"), false, NameEscaping::kUnderscores);
   response.headers().Set("Content-Type", ContentType(exposition));
   auto written = response.Write(services.metrics->Expose(exposition, request.FormValues("name[]")));
   in_flight.Add(-1);

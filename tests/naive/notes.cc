@@ -1,4 +1,5 @@
 #include "naive/notes.h"
+#include "base/escaping.h"
 
 #include "model/labels.h"
 #include "model/number_format.h"

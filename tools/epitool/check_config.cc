@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/escaping.h"
 #include "config/config.h"
 #include "config/glob.h"
 #include "discovery/target_group.h"
@@ -28,12 +29,6 @@ constexpr FlagSpec kFlags[] = {
     {"query.lookback-delta", true, "5m", "The server's maximum query lookback duration.", false, 0,
      ValueForm::kDuration, 1},
 };
-
-std::string Quoted(std::string_view text) {
-  std::string out;
-  AppendQuoted(out, text);
-  return out;
-}
 
 Error Invalid(std::string message) { return Error(ErrorCode::kInvalid, std::move(message)); }
 

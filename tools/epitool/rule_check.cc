@@ -1,4 +1,5 @@
 #include "epitool/rule_check.h"
+#include "base/escaping.h"
 
 #include <istream>
 #include <iterator>

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "epitool/command.h"
 #include "epitool/query_features.h"
 #include "epitool/rule_check.h"
-#include "model/utf8.h"
 #include "rules/template/go_time.h"
 #include "rules/unit_test/test_run.h"
 #include "tsdb/memory_storage.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "telemetry/go_text.h"
+#include "base/escaping.h"
 
 namespace epi::promql {
 namespace {
@@ -21,7 +21,7 @@ std::string MakeSlot(std::string_view query, int64_t seconds) {
   query = CutText(query, kRoom);
   for (;;) {
     std::string entry = "{\"query\":";
-    AppendHtmlSafeJsonString(entry, query);
+    AppendJsonString(entry, query, JsonStyle::kEncodingHtml);
     entry += ",\"timestamp_sec\":" + std::to_string(seconds) + "}";
     if (entry.size() <= kRoom) {
       entry.resize(kRoom, '\0');

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "base/escaping.h"
 #include "model/labels.h"
 #include "model/number_format.h"
 #include "promql/parser/parser.h"

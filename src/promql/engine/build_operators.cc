@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "base/escaping.h"
 #include "model/anchored_regex.h"
 #include "model/label_names.h"
 #include "promql/engine/aggregate.h"

@@ -5,8 +5,8 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/escaping.h"
 #include "model/number_format.h"
-#include "telemetry/go_text.h"
 
 namespace epi::promql {
 namespace {
@@ -17,11 +17,11 @@ class LogObject {
   explicit LogObject(std::string& out) : out_(out) { out_ += '{'; }
   std::string& Key(std::string_view name) {
     if (out_.back() != '{') out_ += ',';
-    AppendJsonString(out_, name);
+    AppendJsonString(out_, name, JsonStyle::kEncoding);
     out_ += ':';
     return out_;
   }
-  void Text(std::string_view name, std::string_view value) { AppendJsonString(Key(name), value); }
+  void Text(std::string_view name, std::string_view value) { AppendJsonString(Key(name), value, JsonStyle::kEncoding); }
   void Whole(std::string_view name, int64_t value) { Key(name) += std::to_string(value); }
   void Close() { out_ += '}'; }
 

@@ -1,8 +1,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "model/number_format.h"
-#include "model/utf8.h"
 #include "promql/parser/function_signatures.h"
 #include "promql/parser/printer.h"
 

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/escaping.h"
 #include "model/labels.h"
 #include "promql/parser/function_signatures.h"
 #include "promql/parser/literal_values.h"

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "base/escaping.h"
 #include "model/labels.h"
 #include "promql/parser/literal_scan.h"
 

@@ -1,4 +1,5 @@
 // The values of a series description: numbers, blanks, repetitions, and histograms in {{ }}.
+#include "base/escaping.h"
 #include "model/labels.h"
 #include "promql/parser/lexer.h"
 

@@ -1,6 +1,6 @@
 #include "promql/parser/literal_scan.h"
 
-#include "model/printable.h"
+#include "base/printable.h"
 
 namespace epi::promql {
 namespace {

@@ -2,10 +2,10 @@
 
 #include <optional>
 
+#include "base/utf8.h"
 #include "model/duration.h"
 #include "model/labels.h"
 #include "model/number_format.h"
-#include "model/utf8.h"
 
 namespace epi::promql {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "model/duration.h"
 #include "model/labels.h"
 #include "model/number_format.h"

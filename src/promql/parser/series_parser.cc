@@ -2,6 +2,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/escaping.h"
 #include "model/histogram_math.h"
 #include "model/labels.h"
 #include "model/sample.h"

@@ -3,9 +3,10 @@
 #include <array>
 #include <cstdio>
 
+#include "base/escaping.h"
+#include "base/printable.h"
+#include "base/utf8.h"
 #include "model/labels.h"
-#include "model/printable.h"
-#include "model/utf8.h"
 
 namespace epi::promql {
 namespace {
@@ -99,7 +100,7 @@ TokenType Find(const std::array<Word, N>& words, std::string_view word) {
 }
 
 // Go's %q with precision 10: the first ten characters, and a mark when more were there.
-std::string Quoted(std::string_view text, bool shorten) {
+std::string TokenText(std::string_view text, bool shorten) {
   std::string out;
   if (!shorten || text.size() <= 10) {
     AppendQuoted(out, text);
@@ -123,14 +124,14 @@ std::string TextOf(const Token& token) {
       return std::string(token.text);
     case TokenType::kIdentifier:
     case TokenType::kMetricIdentifier:
-      return Quoted(token.text, false);
+      return TokenText(token.text, false);
     default:
       break;
   }
   if (IsKeywordToken(token.type)) return "<" + std::string(token.text) + ">";
   if (IsOperatorToken(token.type)) return "<op:" + std::string(token.text) + ">";
   if (IsAggregatorToken(token.type)) return "<aggr:" + std::string(token.text) + ">";
-  return Quoted(token.text, true);
+  return TokenText(token.text, true);
 }
 
 // The kind in front of the text; empty for tokens whose text says it all.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "model/labels.h"
 #include "promql/parser/function_signatures.h"
 

@@ -2,59 +2,12 @@
 
 #include <cmath>
 
+#include "base/escaping.h"
+#include "base/utf8.h"
 #include "model/number_format.h"
-#include "model/utf8.h"
 #include "net/base64.h"
 
 namespace epi::remote::otlp {
-namespace {
-
-void AppendEscape(std::string& out, uint32_t code) {
-  constexpr std::string_view kHexDigits = "0123456789abcdef";
-  out += "\\u";
-  for (int shift = 12; shift >= 0; shift -= 4) out += kHexDigits[(code >> shift) & 0xf];
-}
-
-void AppendJsonRune(std::string& out, uint32_t rune, std::string_view bytes) {
-  switch (rune) {
-    case '"':
-    case '\\':
-      out += '\\';
-      out += static_cast<char>(rune);
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    case '\b':
-      out += "\\b";
-      return;
-    case '\f':
-      out += "\\f";
-      return;
-    case '<':
-    case '>':
-    case '&':
-    case 0x2028:
-    case 0x2029:
-      AppendEscape(out, rune);
-      return;
-    default:
-      if (rune < 0x20) {
-        AppendEscape(out, rune);
-      } else {
-        out += bytes;
-      }
-  }
-}
-
-}  // namespace
-
 std::string DoubleText(double value) {
   if (!std::isfinite(value)) return "json: unsupported value: " + FormatFloatGeneral(value);
   std::string out;
@@ -63,21 +16,6 @@ std::string DoubleText(double value) {
 }
 
 std::string BytesText(std::string_view bytes) { return net::Base64Encode(bytes); }
-
-void AppendJsonString(std::string& out, std::string_view text) {
-  out += '"';
-  while (!text.empty()) {
-    uint32_t rune = 0;
-    const size_t length = DecodeUtf8(text, rune);
-    if (length == 0) {
-      AppendEscape(out, kReplacementRune);
-    } else {
-      AppendJsonRune(out, rune, text.substr(0, length));
-    }
-    text.remove_prefix(std::max<size_t>(length, 1));
-  }
-  out += '"';
-}
 
 std::string CompositeText::List() const {
   std::string out = "[";
@@ -92,7 +30,7 @@ std::string CompositeText::Map() const {
   std::string out = "{";
   for (const auto& [key, json] : members_) {
     if (out.size() > 1) out += ',';
-    AppendJsonString(out, key);
+    AppendJsonString(out, key, JsonStyle::kEncodingHtml);
     out += ':';
     out += json;
   }
@@ -101,7 +39,7 @@ std::string CompositeText::Map() const {
 
 ValueText StringValue(std::string_view value) {
   ValueText out{std::string(value), {}, false};
-  AppendJsonString(out.json, value);
+  AppendJsonString(out.json, value, JsonStyle::kEncodingHtml);
   return out;
 }
 ValueText BoolValue(bool value) { return {std::string(BoolText(value)), std::string(BoolText(value)), false}; }

@@ -14,8 +14,7 @@ std::string DoubleText(double value);
 inline std::string_view BoolText(bool value) { return value ? "true" : "false"; }
 std::string BytesText(std::string_view bytes);  // base64
 
-// Lists and maps become JSON as Go's encoding/json writes it. Pieces of it:
-void AppendJsonString(std::string& out, std::string_view text);  // quoted, <, > and & escaped
+// Lists and maps become JSON as Go's encoding/json writes it.
 
 // A list or map under construction. Elements are JSON texts.
 class CompositeText {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/escaping.h"
 #include "base/trim.h"
 #include "model/labels.h"
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/escaping.h"
+
 namespace epi::remote::otlp {
 namespace {
 

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/escaping.h"
+#include "base/utf8.h"
 #include "model/number_format.h"
-#include "model/utf8.h"
 #include "remote/otlp/names.h"
 #include "remote/otlp/native_histograms.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/escaping.h"
 #include "net/url.h"
 
 namespace epi::rules {

@@ -1,8 +1,8 @@
 #include "rules/notifier/notification.h"
 
+#include "base/escaping.h"
 #include "net/url.h"
 #include "rules/template/go_time.h"
-#include "telemetry/go_text.h"
 
 namespace epi::rules {
 namespace {
@@ -13,9 +13,9 @@ void AppendPairs(std::string& out, const RuleLabels& pairs) {
   for (const auto& [name, value] : pairs) {
     if (!first) out += ',';
     first = false;
-    AppendHtmlSafeJsonString(out, name);
+    AppendJsonString(out, name, JsonStyle::kEncodingHtml);
     out += ':';
-    AppendHtmlSafeJsonString(out, value);
+    AppendJsonString(out, value, JsonStyle::kEncodingHtml);
   }
   out += '}';
 }
@@ -74,7 +74,7 @@ std::string ToJson(std::span<const Notification> notifications) {
     }
     out += "\"endsAt\":\"" + TimeText(notification.ends_at) + "\",\"startsAt\":\"" + TimeText(notification.starts_at);
     out += "\",\"generatorURL\":";
-    AppendHtmlSafeJsonString(out, notification.generator_url);
+    AppendJsonString(out, notification.generator_url, JsonStyle::kEncodingHtml);
     out += ",\"labels\":";
     AppendPairs(out, ToRuleLabels(notification.labels));
     out += '}';

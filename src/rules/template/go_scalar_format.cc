@@ -5,10 +5,11 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/escaping.h"
+#include "base/printable.h"
+#include "base/utf8.h"
 #include "model/labels.h"
 #include "model/number_format.h"
-#include "model/printable.h"
-#include "model/utf8.h"
 #include "rules/template/go_float.h"
 
 namespace epi::rules {

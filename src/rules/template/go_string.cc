@@ -1,6 +1,6 @@
 #include "rules/template/go_string.h"
 
-#include "model/utf8.h"
+#include "base/utf8.h"
 
 namespace epi::rules {
 namespace {

@@ -1,12 +1,12 @@
 // Go's built-in template functions.
+#include "base/escaping.h"
+#include "base/printable.h"
+#include "base/utf8.h"
 #include "model/labels.h"
-#include "model/printable.h"
-#include "model/utf8.h"
 #include "net/url.h"
 #include "rules/template/go_format.h"
 #include "rules/template/template_functions.h"
 #include "rules/template/value_text.h"
-#include "telemetry/go_text.h"
 
 namespace epi::rules {
 

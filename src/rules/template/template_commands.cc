@@ -1,6 +1,7 @@
 // Pipelines, commands and their operands.
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "model/labels.h"
 #include "rules/template/template_arguments.h"
 #include "rules/template/template_executor.h"

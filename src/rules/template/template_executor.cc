@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "model/labels.h"
 #include "rules/template/value_text.h"
-#include "telemetry/go_text.h"
 
 namespace epi::rules {
 namespace {

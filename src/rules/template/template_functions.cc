@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/printable.h"
+#include "base/utf8.h"
 #include "model/case_mapping.h"
 #include "model/duration.h"
 #include "model/label_names.h"
-#include "model/printable.h"
 #include "model/search_regex.h"
-#include "model/utf8.h"
 #include "net/url.h"
 #include "rules/template/value_text.h"
 

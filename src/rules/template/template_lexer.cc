@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <array>
 
+#include "base/escaping.h"
+#include "base/printable.h"
+#include "base/utf8.h"
 #include "model/labels.h"
-#include "model/printable.h"
-#include "model/utf8.h"
 
 namespace epi::rules {
 namespace {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/escaping.h"
 #include "model/character_cursor.h"
 
 namespace epi::rules {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <optional>
 
+#include "base/escaping.h"
 #include "model/labels.h"
 #include "model/number_format.h"
 #include "rules/template/go_string.h"

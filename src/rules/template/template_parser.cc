@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "base/escaping.h"
+#include "base/utf8.h"
 #include "model/labels.h"
 #include "rules/template/go_string.h"
 #include "rules/template/template_node.h"

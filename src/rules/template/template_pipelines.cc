@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "model/labels.h"
 #include "rules/template/go_string.h"
 #include "rules/template/template_number.h"

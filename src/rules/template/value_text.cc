@@ -1,9 +1,9 @@
 #include "rules/template/value_text.h"
 
+#include "base/utf8.h"
 #include "model/duration.h"
 #include "model/histogram_format.h"
 #include "model/labels.h"
-#include "model/utf8.h"
 #include "rules/template/go_time.h"
 
 namespace epi::rules {

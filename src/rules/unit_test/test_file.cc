@@ -1,4 +1,5 @@
 #include "rules/unit_test/test_file.h"
+#include "base/escaping.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,6 @@
 #include "scrape/parse/format.h"
 
+#include "base/escaping.h"
 #include "model/labels.h"
 #include "scrape/parse/media_type.h"
 #include "scrape/parse/nhcb_parser.h"

@@ -3,8 +3,9 @@
 #include <cmath>
 #include <utility>
 
+#include "base/escaping.h"
+#include "base/utf8.h"
 #include "model/number_format.h"
-#include "model/utf8.h"
 
 namespace epi::scrape {
 namespace {

@@ -4,9 +4,10 @@
 #include <cmath>
 #include <limits>
 
+#include "base/escaping.h"
+#include "base/utf8.h"
 #include "model/histogram_math.h"
 #include "model/number_format.h"
-#include "model/utf8.h"
 
 namespace epi::scrape {
 namespace {

@@ -5,8 +5,9 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "base/escaping.h"
+#include "base/utf8.h"
 #include "model/labels.h"
-#include "model/utf8.h"
 #include "scrape/parse/text_cursor.h"
 
 namespace epi::scrape {

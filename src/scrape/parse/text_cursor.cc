@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/escaping.h"
 #include "model/number_format.h"
 
 namespace epi::scrape {

@@ -2,8 +2,9 @@
 
 #include <charconv>
 
+#include "base/escaping.h"
+#include "base/utf8.h"
 #include "model/number_format.h"
-#include "model/utf8.h"
 
 namespace epi::scrape {
 namespace {

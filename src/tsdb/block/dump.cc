@@ -4,9 +4,9 @@
 #include <cstdio>
 #include <limits>
 
+#include "base/escaping.h"
 #include "model/histogram_format.h"
 #include "model/number_format.h"
-#include "telemetry/go_text.h"
 
 namespace epi::tsdb {
 namespace {
@@ -34,9 +34,9 @@ std::string JsonOf(const Labels& labels) {
   std::string out = "{";
   for (const LabelView& label : labels) {
     if (out.size() > 1) out += ',';
-    AppendHtmlSafeJsonString(out, label.name);
+    AppendJsonString(out, label.name, JsonStyle::kEncodingHtml);
     out += ':';
-    AppendHtmlSafeJsonString(out, label.value);
+    AppendJsonString(out, label.value, JsonStyle::kEncodingHtml);
   }
   return out + "}";
 }
@@ -51,7 +51,7 @@ std::string OpenMetricsName(const Labels& labels) {
     first = false;
     out += label.name;
     out += '=';
-    AppendGoQuoted(out, label.value);
+    AppendQuoted(out, label.value);
   }
   return out + "}";
 }

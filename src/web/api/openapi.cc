@@ -1,6 +1,7 @@
 // The description of the v1 API, made from the route table: what is documented is what is served.
 #include <map>
 
+#include "base/escaping.h"
 #include "web/api/answer.h"
 #include "web/handlers.h"
 
@@ -9,9 +10,9 @@ namespace {
 
 constexpr std::string_view kPrefix = "/api/v1";
 
-std::string Quoted(std::string_view text) {
+std::string DoubleQuoted(std::string_view text) {
   std::string out;
-  AppendJsonText(out, text, false);  // a JSON string is a YAML string
+  AppendJsonString(out, text, JsonStyle::kIterator);  // a JSON string is a YAML string
   return out;
 }
 
@@ -36,8 +37,8 @@ std::string Template(std::string_view path) {
 
 void AppendParameter(std::string& out, std::string_view name, std::string_view where, bool required,
                      std::string_view schema, std::string_view doc) {
-  out += "                - name: " + Quoted(name) + "\n                  in: " + std::string(where);
-  out += "\n                  description: " + Quoted(doc);
+  out += "                - name: " + DoubleQuoted(name) + "\n                  in: " + std::string(where);
+  out += "\n                  description: " + DoubleQuoted(doc);
   out += "\n                  required: " + std::string(required ? "true" : "false");
   out += "\n                  schema:\n" + std::string(schema);
 }
@@ -72,9 +73,9 @@ void AppendForm(std::string& out, const net::Route& route) {
   out += "        " + FormName(route.path) + ":\n            type: object\n            properties:\n";
   std::string required;
   for (const auto& param : route.params) {
-    out += "                " + Quoted(param.name) + ":\n" + SchemaOf(param, std::string(20, ' '));
-    out += "                    description: " + Quoted(param.doc) + "\n";
-    if (param.required) required += "                - " + Quoted(param.name) + "\n";
+    out += "                " + DoubleQuoted(param.name) + ":\n" + SchemaOf(param, std::string(20, ' '));
+    out += "                    description: " + DoubleQuoted(param.doc) + "\n";
+    if (param.required) required += "                - " + DoubleQuoted(param.name) + "\n";
   }
   if (!required.empty()) out += "            required:\n" + required;
   out += "            additionalProperties: false\n";
@@ -89,7 +90,7 @@ void AppendPathParameter(std::string& out, std::string_view path) {
 void AppendOperation(std::string& out, const net::Route& route, net::Method method) {
   std::string name(net::MethodName(method));
   for (char& c : name) c = static_cast<char>(c - 'A' + 'a');
-  out += "        " + name + ":\n            summary: " + Quoted(route.doc) + "\n";
+  out += "        " + name + ":\n            summary: " + DoubleQuoted(route.doc) + "\n";
   const bool named = route.path.find("/:") != std::string_view::npos;
   const bool form = method == net::Method::kPost && TakesForm(route);
   if (named || (!form && !route.params.empty())) out += "            parameters:\n";
@@ -132,8 +133,8 @@ constexpr std::string_view kErrorSchema = R"(        Error:
 Result<void> ServeOpenApi(Services& services, const net::Request& request, net::ResponseWriter& response) {
   const bool newer = request.FormValue("openapi_version").starts_with("3.2");
   std::string out = std::string("openapi: ") + (newer ? "3.2.0" : "3.1.0") + "\ninfo:\n    title: \"Prometheus API\"\n";
-  out += "    version: " + Quoted(services.build.version) +
-         "\nservers:\n    - url: " + Quoted(services.options.external_url + std::string(kPrefix)) + "\npaths:\n";
+  out += "    version: " + DoubleQuoted(services.build.version) +
+         "\nservers:\n    - url: " + DoubleQuoted(services.options.external_url + std::string(kPrefix)) + "\npaths:\n";
   for (const auto& route : Routes()) {
     if (!route.path.starts_with(kPrefix) || route.path.find('*') != std::string_view::npos) continue;
     out += "    " + Template(route.path.substr(kPrefix.size())) + ":\n";

@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/escaping.h"
 #include "model/duration.h"
 #include "model/number_format.h"
 #include "model/rfc3339.h"

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "model/number_format.h"
 #include "promql/cache/range_cache.h"
 #include "promql/engine/engine.h"

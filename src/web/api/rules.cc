@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/escaping.h"
 #include "net/digest.h"
 #include "web/api/answer.h"
 #include "web/api/parameters.h"

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/escaping.h"
 #include "scrape/status.h"
 #include "web/api/answer.h"
 #include "web/api/parameters.h"

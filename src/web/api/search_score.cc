@@ -5,8 +5,8 @@
 #include <functional>
 #include <numeric>
 
+#include "base/utf8.h"
 #include "model/case_mapping.h"
-#include "model/utf8.h"
 
 namespace epi::web {
 namespace {

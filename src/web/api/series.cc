@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/escaping.h"
 #include "model/label_names.h"
 #include "web/api/answer.h"
 #include "web/api/parameters.h"

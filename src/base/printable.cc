@@ -1,10 +1,10 @@
-#include "model/printable.h"
+#include "base/printable.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
 
-#include "model/utf8.h"
+#include "base/utf8.h"
 
 namespace epi {
 namespace {
