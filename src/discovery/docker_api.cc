@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/escaping.h"
-#include "config/yaml_json.h"
 #include "net/url.h"
 
 namespace epi::discovery {

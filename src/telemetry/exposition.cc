@@ -1,6 +1,7 @@
 #include "telemetry/exposition.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/trim.h"
 #include "model/label_names.h"

@@ -24,13 +24,13 @@ constexpr WireMessage kEntityRef = {"", kEntityRefFields};
 constexpr WireField kResourceFields[] = {
     {kMessage, "Attributes", &kKeyValue}, {kVarint, "DroppedAttributesCount"}, {kMessage, "EntityRefs", &kEntityRef}};
 
-constexpr WireField kExemplarFields[] = {{},
-                                         {kFixed64, "TimeUnixNano"},
-                                         {kFixed64, "AsDouble"},
-                                         {kSpanId, "SpanId"},
-                                         {kTraceId, "TraceId"},
-                                         {kFixed64, "AsInt"},
-                                         {kMessage, "FilteredAttributes", &kKeyValue}};
+constexpr WireField kOtlpExemplarFields[] = {{},
+                                             {kFixed64, "TimeUnixNano"},
+                                             {kFixed64, "AsDouble"},
+                                             {kSpanId, "SpanId"},
+                                             {kTraceId, "TraceId"},
+                                             {kFixed64, "AsInt"},
+                                             {kMessage, "FilteredAttributes", &kKeyValue}};
 constexpr WireField kNumberPointFields[] = {{},
                                             {kFixed64, "StartTimeUnixNano"},
                                             {kFixed64, "TimeUnixNano"},
@@ -79,8 +79,8 @@ constexpr WireField kSummaryPointFields[] = {{},
 constexpr WireField kGaugeFields[] = {{kMessage, "DataPoints", &kNumberPoint}};
 constexpr WireField kSumFields[] = {
     {kMessage, "DataPoints", &kNumberPoint}, {kVarint, "AggregationTemporality"}, {kVarint, "IsMonotonic"}};
-constexpr WireField kHistogramFields[] = {{kMessage, "DataPoints", &kHistogramPoint},
-                                          {kVarint, "AggregationTemporality"}};
+constexpr WireField kOtlpHistogramFields[] = {{kMessage, "DataPoints", &kHistogramPoint},
+                                              {kVarint, "AggregationTemporality"}};
 constexpr WireField kExponentialHistogramFields[] = {{kMessage, "DataPoints", &kExponentialPoint},
                                                      {kVarint, "AggregationTemporality"}};
 constexpr WireField kSummaryFields[] = {{kMessage, "DataPoints", &kSummaryPoint}};
@@ -112,7 +112,7 @@ constexpr WireMessage kKeyValue = {"", kKeyValueFields};
 constexpr WireMessage kScope = {"", kScopeFields};
 constexpr WireMessage kResource = {"", kResourceFields};
 
-constexpr WireMessage kExemplar = {"", kExemplarFields};
+constexpr WireMessage kExemplar = {"", kOtlpExemplarFields};
 constexpr WireMessage kNumberPoint = {"", kNumberPointFields};
 constexpr WireMessage kHistogramPoint = {"", kHistogramPointFields};
 constexpr WireMessage kBuckets = {"", kBucketsFields};
@@ -122,7 +122,7 @@ constexpr WireMessage kSummaryPoint = {"", kSummaryPointFields};
 
 constexpr WireMessage kGauge = {"", kGaugeFields};
 constexpr WireMessage kSum = {"", kSumFields};
-constexpr WireMessage kHistogram = {"", kHistogramFields};
+constexpr WireMessage kHistogram = {"", kOtlpHistogramFields};
 constexpr WireMessage kExponentialHistogram = {"", kExponentialHistogramFields};
 constexpr WireMessage kSummary = {"", kSummaryFields};
 

@@ -25,7 +25,7 @@ namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kMsPerSecond = 1000;
-constexpr int64_t kNsPerSecond = kNsPerMs * kMsPerSecond;
+constexpr int64_t kSecondNs = kNsPerMs * kMsPerSecond;
 
 // One rule file, read once for all groups of a test file.
 struct TestRuleFile {
@@ -296,7 +296,7 @@ class TestGroupRun {
     const auto result = engine_->Run(spec, *storage_);
     const auto* matrix = result ? std::get_if<promql::MatrixValue>(&result->value) : nullptr;
     if (matrix == nullptr) return;
-    options_.debug("Dump of all data (input_series and rules) at " + FormatGoDuration(seconds * kNsPerSecond) + ":\n" +
+    options_.debug("Dump of all data (input_series and rules) at " + FormatGoDuration(seconds * kSecondNs) + ":\n" +
                    TestMatrixText(*matrix));
   }
 
