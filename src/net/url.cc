@@ -244,6 +244,8 @@ std::string Url::ToString() const {
         decoded && *decoded == path && std::all_of(raw_path.begin(), raw_path.end(), IsPathCharacter);
     const std::string shown = as_written ? raw_path : EscapePath(path);
     if (has_authority && !shown.empty() && shown.front() != '/') out += '/';
+    // What stands before a colon would be taken for a scheme: RFC 3986, 4.2.
+    if (out.empty() && shown.substr(0, shown.find('/')).find(':') != std::string::npos) out += "./";
     out += shown;
   }
   if (!raw_query.empty()) out += "?" + raw_query;

@@ -18,6 +18,7 @@ TEST(Url, PartsAndPrinting) {
   EXPECT_EQ(url.ToString(), "https://us%20er:pa@[::1]:8443/a%2Fb/c?x=1&y#frag%20ment");
   EXPECT_EQ(ParseUrl("http://h/${1}").value().ToString(), "http://h/$%7B1%7D");  // no path holds a brace as it stands
   EXPECT_EQ(ParseUrl("http://").value().ToString(), "http:");
+  EXPECT_EQ(ParseUrl("a%3Ab{/c").value().ToString(), "./a:b%7B/c");  // not of scheme a
   Url odd;
   odd.scheme = "http";
   odd.has_authority = true;
