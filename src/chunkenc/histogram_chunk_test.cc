@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "chunkenc/histogram_appender.h"
+#include "model/histogram_convert.h"
 #include "model/sample.h"
 
 namespace epi {
@@ -262,20 +263,6 @@ struct ResetCase {
   CounterResetHeader chunk_header = CounterResetHeader::kUnknown;
 };
 
-FloatHistogram AsFloat(const Histogram& h) {
-  FloatHistogram f;
-  f.counter_reset_hint = h.counter_reset_hint;
-  f.schema = h.schema;
-  f.zero_threshold = h.zero_threshold;
-  f.zero_count = static_cast<double>(h.zero_count);
-  f.count = static_cast<double>(h.count);
-  f.sum = h.sum;
-  f.positive_spans = h.positive_spans;
-  for (const int64_t c : DeltasToCounts(h.positive_buckets)) f.positive_buckets.push_back(static_cast<double>(c));
-  f.custom_values = h.custom_values;
-  return f;
-}
-
 TEST(HistogramAppender, ReasonsForANewChunk) {
   using enum CounterResetHeader;
   const ResetCase cases[] = {
@@ -319,8 +306,8 @@ TEST(HistogramAppender, ReasonsForANewChunk) {
     EXPECT_EQ(ints.state().header, c.chunk_header) << c.name;
     EXPECT_EQ(ints.Append(2, next), c.int_header) << c.name;
     FloatHistogramChunkAppender floats(ChunkEncoding::kFloatHistogram,
-                                       FloatHistogramChunkAppender::FirstHeader(AsFloat(chunk)), 1, AsFloat(chunk));
-    EXPECT_EQ(floats.Append(2, AsFloat(next)), c.float_header) << c.name;
+                                       FloatHistogramChunkAppender::FirstHeader(ToFloat(chunk)), 1, ToFloat(chunk));
+    EXPECT_EQ(floats.Append(2, ToFloat(next)), c.float_header) << c.name;
   }
 }
 
@@ -328,17 +315,17 @@ TEST(HistogramAppender, HeaderAfterACutOfTheCallers) {
   const Histogram chunk = MakeInt({0, 4, 0, 4.5, {1, 2, 1}});
   const IntHistogramChunkAppender ints(ChunkEncoding::kHistogram, CounterResetHeader::kUnknown, 1, chunk);
   const FloatHistogramChunkAppender floats(ChunkEncoding::kFloatHistogram, CounterResetHeader::kUnknown, 1,
-                                           AsFloat(chunk));
+                                           ToFloat(chunk));
   Histogram other = chunk;
   EXPECT_EQ(ints.NextHeader(other), CounterResetHeader::kNotReset);
-  EXPECT_EQ(floats.NextHeader(AsFloat(other)), CounterResetHeader::kNotReset);
+  EXPECT_EQ(floats.NextHeader(ToFloat(other)), CounterResetHeader::kNotReset);
   other.schema = 3;
   EXPECT_EQ(ints.NextHeader(other), CounterResetHeader::kUnknown);
-  EXPECT_EQ(floats.NextHeader(AsFloat(other)), CounterResetHeader::kNotReset);
+  EXPECT_EQ(floats.NextHeader(ToFloat(other)), CounterResetHeader::kNotReset);
   other = chunk;
   other.count = 1;
   EXPECT_EQ(ints.NextHeader(other), CounterResetHeader::kReset);
-  EXPECT_EQ(floats.NextHeader(AsFloat(other)), CounterResetHeader::kReset);
+  EXPECT_EQ(floats.NextHeader(ToFloat(other)), CounterResetHeader::kReset);
 }
 
 TEST(HistogramChunk, DamagedSpansDoNotAskForMemory) {

@@ -8,8 +8,8 @@
 #include "base/random.h"
 #include "chunkenc/sample_chunker.h"
 #include "model/histogram.h"
+#include "model/histogram_convert.h"
 #include "model/sample.h"
-#include "testing/whole_histogram.h"
 #include "tsdb/block/block_writer.h"
 
 namespace epi {
@@ -67,7 +67,7 @@ BlockSeries Observations(const std::string& instance, int schema, bool integers,
     h.sum -= 1.25;
     const TimestampMs at = kBlockStart + i * kBlockStep + 6543;
     if (integers) {
-      chunker.Add(at, testing::WholeHistogram(h));
+      chunker.Add(at, ToInteger(h));
     } else {
       chunker.Add(at, h);
     }

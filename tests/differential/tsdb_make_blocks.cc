@@ -12,8 +12,8 @@
 #include "base/random.h"
 #include "chunkenc/sample_chunker.h"
 #include "model/histogram.h"
+#include "model/histogram_convert.h"
 #include "model/sample.h"
-#include "testing/whole_histogram.h"
 #include "tsdb/block/block_writer.h"
 
 namespace epi {
@@ -217,7 +217,7 @@ Result<void> WriteEncodings(const std::string& directory, uint64_t seed) {
         h.sum = StaleNaN();
       }
       if (kind % 4 < 2) {
-        chunker.Add(t, testing::WholeHistogram(h), start);
+        chunker.Add(t, ToInteger(h), start);
       } else {
         chunker.Add(t, h, start);
       }
