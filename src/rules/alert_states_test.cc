@@ -67,6 +67,21 @@ class AlertStatesTest : public ::testing::Test {
     group_->Iterate(At(step), GroupSurroundings());
     group_->RestoreIfDue();
   }
+  // The group as after a start with the journal in `files`; false when the journal cannot be opened.
+  bool StartAnew(testing::MemoryFileSystem& files, uint64_t segment_bytes, const std::string& rules,
+                 std::unique_ptr<AlertJournal>& journal) {
+    group_.reset();
+    journal.reset();
+    AlertJournalOptions options;
+    options.directory = "/data/alerts";
+    options.segment_bytes = segment_bytes;
+    auto opened = AlertJournal::Open(files, fixture_.clock, options, {});
+    if (!opened) return false;
+    journal = std::move(*opened);
+    fixture_.options.journal = journal.get();
+    Make(rules);
+    return true;
+  }
   AlertingRule& Rule() { return static_cast<AlertingRule&>(*group_->rules().at(0)); }
   std::string Sent() {
     std::string out;
@@ -310,19 +325,9 @@ TEST_P(CutAnywhere, TheAlertIsTheSameAndResolvedOnce) {
     fixture_.options.alerts = &sink;
     fixture_.storage.Clear();
     start_ = 0;
-    AlertJournalOptions options;
-    options.directory = "/data/alerts";
-    options.segment_bytes = 300;
     std::unique_ptr<AlertJournal> journal;
     const auto start = [&] {
-      group_.reset();
-      journal.reset();
-      auto opened = AlertJournal::Open(files, fixture_.clock, options, {});
-      if (!opened) return false;
-      journal = std::move(*opened);
-      fixture_.options.journal = journal.get();
-      Make("{alert: Down, expr: up == 0, for: 3m, keep_firing_for: 2m}");
-      return true;
+      return StartAnew(files, 300, "{alert: Down, expr: up == 0, for: 3m, keep_firing_for: 2m}", journal);
     };
     ASSERT_TRUE(start());
     files.CutAfter(cuts);
@@ -375,19 +380,10 @@ TEST_P(WithoutPower, UnsyncedChangesComeAgain) {
     fixture_.options.alerts = &sink;
     fixture_.storage.Clear();
     start_ = 0;
-    AlertJournalOptions options;
-    options.directory = "/data/alerts";
-    options.segment_bytes = 500;
     std::unique_ptr<AlertJournal> journal;
     const auto start = [&] {
-      group_.reset();
-      journal.reset();
-      auto opened = AlertJournal::Open(files, fixture_.clock, options, {});
-      if (!opened) return false;
-      journal = std::move(*opened);
-      fixture_.options.journal = journal.get();
-      Make("{alert: First, expr: up == 0, for: 3m}\n  - {alert: Second, expr: up == 0, for: 3m}");
-      return true;
+      return StartAnew(files, 500,
+                       "{alert: First, expr: up == 0, for: 3m}\n  - {alert: Second, expr: up == 0, for: 3m}", journal);
     };
     ASSERT_TRUE(start());
     files.CutAfter(cuts);
