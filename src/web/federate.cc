@@ -159,7 +159,7 @@ Result<void> ServeFederate(Services& services, const net::Request& request, net:
   for (const auto text : request.FormValues("match[]")) {
     auto set = promql::ParseMetricSelector(text, services.parse_options);
     if (!set) return PlainError(response, 400, set.error().message());
-    sets.push_back(std::move(*set));
+    if (!set->empty()) sets.push_back(std::move(*set));  // without a matcher nothing is selected
   }
   const Exposition exposition = NegotiateFormat(request.headers.Get("Accept"), false, NameEscaping::kUnderscores);
   SelectHints hints;

@@ -31,7 +31,8 @@ Result<void> ServeDeleteSeries(Services& services, const net::Request& request, 
   for (const auto text : request.FormValues("match[]")) {
     auto set = promql::ParseMetricSelector(text, services.parse_options);
     if (!set) return Fail(InvalidParameter("match[]", set.error()));
-    sets.push_back(std::move(*set));
+    // Without a matcher nothing is selected, least of all everything.
+    if (!set->empty()) sets.push_back(std::move(*set));
   }
   EPI_TRY(Ready(database));
   Audit(services, request, "delete_series");

@@ -266,6 +266,18 @@ TEST_F(EndpointsTest, Admin) {
   }
 }
 
+// The empty selector selects nothing: it is not a way to delete or to hand out everything.
+TEST_F(EndpointsTest, SelectorsWithoutMatchersSelectNothing) {
+  services.options.enable_admin_api = true;
+  EXPECT_EQ(Ask("POST", "/api/v1/admin/tsdb/delete_series?match[]={}").status, 204);
+  EXPECT_EQ(database.deleted_sets, 0u);
+  EXPECT_EQ(Ask("POST", "/api/v1/admin/tsdb/delete_series?match[]={}&match[]=up").status, 204);
+  EXPECT_EQ(database.deleted_sets, 1u);
+  storage.Append({{"__name__", "up"}}, clock.NowMs(), 1);
+  EXPECT_EQ(Ask("GET", "/federate?match[]={}").body, "");
+  EXPECT_NE(Ask("GET", "/federate?match[]={}&match[]=up").body, "");
+}
+
 TEST_F(EndpointsTest, AgentMode) {
   EPI_CONFORMANCE_OR_SKIP(file, "api/agent_endpoints.json");
   services.options.agent_mode = true;
