@@ -132,6 +132,28 @@ int FirstEncoding(MemoryFileSystem& fs, const std::string& ulid) {
 }
 
 // What a view says of native histograms: nothing until there is one, and the same after a start.
+TEST_F(DbTest, BeforeItsOldestSampleTheHeadShowsNothing) {
+  const auto db = Open();
+  ASSERT_NE(db, nullptr);
+  auto appender = *db->OpenGroup({GroupIdentity::Kind::kScrape, "target"});
+  appender->Add(*appender->Intern(Labels{{"__name__", "m"}}), 1);
+  ASSERT_TRUE(appender->Commit(1'000'000));
+  Budget budget("test");
+  const auto seen = [&](TimeRange range) {
+    const auto view = *db->OpenView(range);
+    SelectHints hints;
+    hints.range = range;
+    const std::vector<Matcher> any = {*Matcher::Make(MatchType::kRegexp, "__name__", ".+")};
+    return std::vector<size_t>{view->LabelNames({}, 0, budget)->size(),
+                               view->LabelValues("__name__", {}, 0, budget)->size(),
+                               view->LabelNames(any, 0, budget)->size(), (*view->Select(any, hints, budget))->size()};
+  };
+  EXPECT_EQ(seen({0, 999'999}), (std::vector<size_t>{0, 0, 0, 0}));
+  EXPECT_EQ(seen({0, 1'000'000}), (std::vector<size_t>{1, 1, 1, 1}));
+  // Names do not look at the beginning of the range.
+  EXPECT_EQ(seen({2'000'000, 1'000'000}), (std::vector<size_t>{1, 1, 1, 0}));
+}
+
 TEST_F(DbTest, ViewsKnowWhetherThereAreHistograms) {
   const auto held = [](const Db& db) { return (*db.OpenView({}))->MayHoldHistograms(); };
   {

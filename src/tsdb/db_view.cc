@@ -7,7 +7,7 @@
 namespace epi::tsdb {
 
 DbView::DbView(const Head& head, const BlockStore& blocks, TimeRange range)
-    : head_(head), head_min_time_(head.min_time()) {
+    : head_(head), head_min_time_(head.min_time()), range_(range) {
   const auto list = blocks.blocks();
   for (const auto& block : *list) {
     if (block->range().Overlaps(range)) blocks_.push_back(block);
@@ -15,8 +15,8 @@ DbView::DbView(const Head& head, const BlockStore& blocks, TimeRange range)
 }
 
 // Late samples may be older than the head's oldest one in order; they count as the head's oldest when they come.
-bool DbView::NeedsHead(TimeRange range) const {
-  return blocks_.empty() || range.max >= head_min_time_ || head_.head().out_of_order_window() > 0;
+bool DbView::ReachesHead(TimeRange range) const {
+  return range.max >= head_min_time_ || head_.head().out_of_order_window() > 0;
 }
 
 bool DbView::OrderedByLabels(TimeRange range) const {
@@ -36,12 +36,16 @@ Result<std::unique_ptr<SeriesSelection>> DbView::Select(std::span<const Matcher>
   BlockList overlapping;
   std::copy_if(blocks_.begin(), blocks_.end(), std::back_inserter(overlapping),
                [&](const auto& block) { return block->range().Overlaps(hints.range); });
-  if (overlapping.empty()) return head_.Select(matchers, hints, budget);
+  const bool reaches_head = ReachesHead(hints.range);
+  if (overlapping.empty()) {
+    if (!reaches_head) return std::make_unique<EmptySelection>();
+    return head_.Select(matchers, hints, budget);
+  }
   std::vector<std::unique_ptr<SeriesSelection>> inputs;
   SelectHints sorted = hints;
   sorted.sorted = true;
   // The first of several samples with one time is kept: the head's, then the newest block's.
-  if (NeedsHead(hints.range)) {
+  if (reaches_head) {
     EPI_ASSIGN(auto selection, head_.Select(matchers, sorted, budget));
     if (selection->size() > 0) inputs.push_back(std::move(selection));
   }
@@ -57,7 +61,9 @@ Result<std::unique_ptr<SeriesSelection>> DbView::Select(std::span<const Matcher>
 Result<std::vector<std::string>> DbView::LabelValues(std::string_view name, std::span<const Matcher> matchers,
                                                      size_t limit, Budget& budget) const {
   std::vector<std::vector<std::string>> lists;
-  EPI_ASSIGN(lists.emplace_back(), head_.LabelValues(name, matchers, limit, budget));
+  if (ReachesHead(range_)) {
+    EPI_ASSIGN(lists.emplace_back(), head_.LabelValues(name, matchers, limit, budget));
+  }
   for (const auto& block : blocks_) {
     EPI_ASSIGN(lists.emplace_back(), block->LabelValues(name, matchers, limit));
   }
@@ -67,7 +73,9 @@ Result<std::vector<std::string>> DbView::LabelValues(std::string_view name, std:
 Result<std::vector<std::string>> DbView::LabelNames(std::span<const Matcher> matchers, size_t limit,
                                                     Budget& budget) const {
   std::vector<std::vector<std::string>> lists;
-  EPI_ASSIGN(lists.emplace_back(), head_.LabelNames(matchers, limit, budget));
+  if (ReachesHead(range_)) {
+    EPI_ASSIGN(lists.emplace_back(), head_.LabelNames(matchers, limit, budget));
+  }
   for (const auto& block : blocks_) {
     EPI_ASSIGN(lists.emplace_back(), block->LabelNames(matchers, limit));
   }

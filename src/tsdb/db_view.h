@@ -28,10 +28,11 @@ class DbView final : public View {
   bool MayHoldHistograms() const override;
 
  private:
-  bool NeedsHead(TimeRange range) const;
+  bool ReachesHead(TimeRange range) const;
 
   HeadView head_;
   TimestampMs head_min_time_;
+  TimeRange range_;
   BlockList blocks_;  // those that overlap the range
 };
 
