@@ -156,6 +156,16 @@ TEST(Exposition, Escaping) {
   EXPECT_EQ(out, "# HELP a_b \n# TYPE a_b untyped\na_b{l_m=\"v.w\"} 0\n");
 }
 
+TEST(Exposition, ZeroHasNoSignInText) {
+  MetricFamily family;
+  family.name = "x";
+  family.has_help = false;
+  family.points.emplace_back().value = -0.0;
+  std::string out;
+  ASSERT_TRUE(AppendFamily(out, family, Exposition()).has_value());
+  EXPECT_EQ(out, "# TYPE x untyped\nx 0\n");
+}
+
 TEST(Exposition, ProtobufBytes) {
   MetricFamily family;
   family.name = "x";

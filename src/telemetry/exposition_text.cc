@@ -37,7 +37,7 @@ struct Dialect {
 
   void Value(std::string& out, double value) const {
     const size_t from = out.size();
-    AppendFloatGeneral(out, value);
+    AppendFloatGeneral(out, value == 0 ? 0.0 : value);  // zero has no sign in text
     if (!open_metrics || std::isnan(value) || std::isinf(value)) return;
     if (out.find_first_of(".e", from) == std::string::npos) out += ".0";
   }
