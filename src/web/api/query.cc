@@ -132,7 +132,7 @@ void WriteSteps(JsonWriter& json, std::string_view key, const std::vector<std::p
   json.BeginArray();
   for (const auto& [time, count] : steps) {
     json.BeginArray();
-    json.SampleTime(time);
+    json.Number(static_cast<double>(time) / 1000);
     json.Integer(count);
     json.EndArray();
   }

@@ -39,6 +39,13 @@ TEST_F(QueryStatsTest, AllHasSamplesPerStep) {
   EXPECT_EQ(timings.size(), 6u);
 }
 
+// Times are numbers here, without the three decimals of samples.
+TEST_F(QueryStatsTest, TimesOfStepsAreNumbers) {
+  const auto answer = Ask("GET", "/api/v1/query?time=60.25&query=up&stats=all");
+  EXPECT_THAT(answer.body, HasSubstr("\"totalQueryableSamplesPerStep\":[[60.25,2]]")) << answer.body;
+  EXPECT_THAT(answer.body, HasSubstr("\"value\":[60.250,\"1\"]"));
+}
+
 // A window's samples count at every step, but are read once.
 TEST_F(QueryStatsTest, ReadSamplesAreThoseNotSeenBefore) {
   const auto answer = Ask("GET", "/api/v1/query_range?start=120&end=180&step=60&query=rate(up[2m])&stats=all");
