@@ -35,6 +35,8 @@ class TimeTextReader {
     text_.remove_prefix(count);
     return out >= min && out <= max;
   }
+  // Of one digit, too, as Go takes it.
+  bool Hour(int64_t& out) { return Digits(text_.size() > 1 && text_[1] == ':' ? 1 : 2, 0, 23, out); }
   bool Char(char want) {
     if (!text_.starts_with(want)) return false;
     text_.remove_prefix(1);
@@ -64,7 +66,7 @@ std::optional<TimestampMs> ParseRfc3339(std::string_view text) {
   TimeTextReader in(text);
   int64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, ms = 0, zone_hour = 0, zone_minute = 0;
   if (!in.Digits(4, 0, 9999, year) || !in.Char('-') || !in.Digits(2, 1, 12, month) || !in.Char('-') ||
-      !in.Digits(2, 1, DaysInMonth(year, month), day) || !in.Char('T') || !in.Digits(2, 0, 23, hour) || !in.Char(':') ||
+      !in.Digits(2, 1, DaysInMonth(year, month), day) || !in.Char('T') || !in.Hour(hour) || !in.Char(':') ||
       !in.Digits(2, 0, 59, minute) || !in.Char(':') || !in.Digits(2, 0, 59, second) || !in.Fraction(ms))
     return std::nullopt;
   int64_t offset = 0;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/trim.h"
+#include "net/media_type.h"
+
 namespace epi::net {
 namespace {
 
@@ -88,11 +91,17 @@ void DecodeParameters(Request& request) {
   request.query = ParseQueryString(request.raw_query, &query_error);
   const bool has_form =
       request.method == Method::kPost || request.method == Method::kPut || request.method == Method::kPatch;
-  auto type = request.headers.Get("Content-Type");
-  type = type.substr(0, type.find(';'));
-  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
-  if (has_form && EqualsIgnoreCase(type, "application/x-www-form-urlencoded"))
-    request.form = ParseQueryString(request.body, &body_error);
+  const auto type = request.headers.Get("Content-Type");
+  if (has_form && !type.empty()) {
+    if (const auto parsed = ParseMediaType(type); !parsed) body_error = parsed.error().message();
+    // Parameters that are wrong do not keep Go from reading the form.
+    const auto alone = Trimmed(type.substr(0, type.find(';')), kSpaces);
+    if (EqualsIgnoreCase(alone, "application/x-www-form-urlencoded")) {
+      std::string form_error;
+      request.form = ParseQueryString(request.body, &form_error);
+      if (body_error.empty()) body_error = std::move(form_error);
+    }
+  }
   request.form.insert(request.form.end(), request.query.begin(), request.query.end());
   request.form_error = body_error.empty() ? query_error : body_error;
 }

@@ -222,6 +222,11 @@ constexpr Route Uncompressed(std::string_view path, net::Handler handler, std::s
   return route;
 }
 
+constexpr Route WithoutCors(Route route) {
+  route.cors = false;
+  return route;
+}
+
 constexpr Route kRoutes[] = {
     ServerApi(kGetOrPost, "/api/v1/query", &Bind<ServeQuery>, "Evaluates an expression at one time.", kQueryParams),
     ServerApi(kGetOrPost, "/api/v1/query_range", &Bind<ServeQueryRange>,
@@ -283,7 +288,8 @@ constexpr Route kRoutes[] = {
     Uncompressed("/api/v1/search/label_names", &Bind<ServeSearchLabelNames>, "Searches label names.", kSearchParams),
     Uncompressed("/api/v1/search/label_values", &Bind<ServeSearchLabelValues>, "Searches label values.",
                  kSearchValuesParams),
-    Uncompressed("/api/v1/openapi.yaml", &Bind<ServeOpenApi>, "This description.", kOpenApiParams, kGetMethod),
+    WithoutCors(
+        Uncompressed("/api/v1/openapi.yaml", &Bind<ServeOpenApi>, "This description.", kOpenApiParams, kGetMethod)),
     Admin("/api/v1/admin/rules/backfill", &Bind<ServeRulesBackfill>, "Gives recording rules a past.", kBackfillParams),
     Admin("/api/v1/admin/tsdb/delete_series", &Bind<ServeDeleteSeries>, "Deletes samples.", kDeleteParams),
     Admin("/api/v1/admin/tsdb/clean_tombstones", &Bind<ServeCleanTombstones>, "Removes deleted samples from disk."),

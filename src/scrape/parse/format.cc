@@ -2,7 +2,7 @@
 
 #include "base/escaping.h"
 #include "model/labels.h"
-#include "scrape/parse/media_type.h"
+#include "net/media_type.h"
 #include "scrape/parse/nhcb_parser.h"
 #include "scrape/parse/openmetrics_parser.h"
 #include "scrape/parse/protobuf_parser.h"
@@ -56,7 +56,7 @@ Result<ChosenFormat> ChooseFormat(std::string_view content_type, std::optional<S
     const auto& row = RowOf(*fallback);
     return ChosenFormat{row.format, blank + ", using fallback_scrape_protocol " + Quoted(row.media_type)};
   }
-  const auto media_type = ParseMediaType(content_type);
+  const auto media_type = net::ParseMediaType(content_type);
   if (!media_type) {
     const std::string& reason = media_type.error().message();
     const std::string quoted = Quoted(content_type);

@@ -50,6 +50,10 @@ TEST_F(EncodingTest, ErrorsAreWordedAsPrometheusWordsThem) {
        R"~({"status":"error","errorType":"bad_data","error":"invalid parameter \"start\": cannot parse \"x\" to a valid timestamp"})~"},
       {"/api/v1/query_range?query=up&start=0&end=20000&step=1", 400,
        R"~({"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"})~"},
+      {"/api/v1/query_range?query=up&start=0&end=20&step=0.0005", 400,
+       R"~({"status":"error","errorType":"bad_data","error":"exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"})~"},
+      {"/api/v1/query_range?query=up&start=0&end=1&step=0.0005", 400,
+       R"~({"status":"error","errorType":"bad_data","error":"invalid parameter \"step\": zero or negative query resolution step widths are not accepted. Try a positive integer"})~"},
       {"/api/v1/query_range?query=up&start=0&end=1&step=1e30", 400,
        R"~({"status":"error","errorType":"bad_data","error":"invalid parameter \"step\": cannot parse \"1e30\" to a valid duration. It overflows int64"})~"},
       {"/api/v1/query_range?query=up%5B1m%5D&start=0&end=1&step=1", 400,
@@ -68,10 +72,30 @@ TEST_F(EncodingTest, ErrorsAreWordedAsPrometheusWordsThem) {
   }
 }
 
+// Endpoints that parse the form by themselves tell of a Content-Type that is none.
+TEST_F(EncodingTest, WrongContentTypesOfForms) {
+  const auto ask = [this](std::string_view type) {
+    net::HttpHeaders headers;
+    headers.Add("Content-Type", std::string(type));
+    return Ask("POST", "/api/v1/series?match[]=up", "", headers);
+  };
+  EXPECT_THAT(ask("a/b/c").body, HasSubstr("error parsing form values: mime: unexpected content after media subtype"));
+  EXPECT_THAT(ask("application/x-www-form-urlencoded; x").body, HasSubstr("mime: invalid media parameter"));
+  EXPECT_EQ(ask("application/x-www-form-urlencoded; charset=utf-8;").status, 200);
+  EXPECT_EQ(ask("text/plain").status, 200);
+}
+
+TEST_F(EncodingTest, HoursMayHaveOneDigit) {
+  EXPECT_THAT(Ask("GET", "/api/v1/query?query=1&time=1970-01-01T1:00:00Z").body, HasSubstr("[3600,\"1\"]"));
+  EXPECT_EQ(Ask("GET", "/api/v1/query?query=1&time=1970-01-01T001:00:00Z").status, 400);
+  EXPECT_EQ(Ask("GET", "/api/v1/query?query=1&time=1970-01-01T01:0:00Z").status, 400);
+}
+
 TEST_F(EncodingTest, Cors) {
   net::HttpHeaders headers;
   EXPECT_THAT(Ask("GET", "/api/v1/labels").head, HasSubstr("Vary: Origin"));
   EXPECT_THAT(Ask("GET", "/api/v1/labels").head, Not(HasSubstr("Access-Control")));
+  EXPECT_THAT(Ask("GET", "/api/v1/openapi.yaml").head, Not(HasSubstr("Vary")));
   headers.Add("Origin", "http://x.example");
   EXPECT_THAT(Ask("GET", "/api/v1/labels", "", headers).head, HasSubstr("Access-Control-Allow-Origin: *\r\n"));
   services.options.cors_origin = "http://.*\\.example";

@@ -292,18 +292,19 @@ Result<RunOptions> RangeOptions(const Services& services, const net::Request& re
     return Fail(InvalidParameter("end", Error(ErrorCode::kInvalid, "end timestamp must not be before start time")));
   EPI_ASSIGN(const int64_t step_ns, RequiredDuration(request, "step"));
   run.spec.step_ms = step_ns / kMsNs;
-  // A step below a millisecond is one that evaluation cannot make either.
-  if (step_ns <= 0 || run.spec.step_ms == 0) {
+  const auto refused = [] {
     return Fail(InvalidParameter("step", Error(ErrorCode::kInvalid,
                                                "zero or negative query resolution step widths are not accepted. Try a "
                                                "positive integer")));
-  }
+  };
+  if (step_ns <= 0) return refused();
   const auto span_ns = (static_cast<__int128>(run.spec.end) - run.spec.start) * kMsNs;
   if (std::min<__int128>(span_ns, INT64_MAX) / step_ns > kMaxPointsPerSeries) {
     return Fail(ErrorCode::kInvalid,
                 "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution "
                 "(?step=XX)");
   }
+  if (run.spec.step_ms == 0) return refused();  // below a millisecond, which evaluation cannot make
   EPI_TRY(ReadRunOptions(services, request, run));
   return run;
 }

@@ -1,11 +1,11 @@
-#include "scrape/parse/media_type.h"
+#include "net/media_type.h"
 
 #include <map>
 #include <optional>
 
 #include "base/trim.h"
 
-namespace epi::scrape {
+namespace epi::net {
 namespace {
 
 bool IsTokenChar(char c) {
@@ -111,4 +111,4 @@ Result<std::string> ParseMediaType(std::string_view header) {
   return type;
 }
 
-}  // namespace epi::scrape
+}  // namespace epi::net
