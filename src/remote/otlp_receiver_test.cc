@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <zlib.h>
 
+#include <cmath>
+
 #include "remote/otlp/delta_streams.h"
 #include "testing/conformance.h"
 #include "testing/memory_storage.h"
@@ -311,17 +313,21 @@ TEST_F(OtlpReceiverTest, ExemplarsGoToTheirBuckets) {
        {{"aggregationTemporality", 2},
         {"dataPoints",
          {{{"timeUnixNano", Nanos(kNowMs)},
-           {"count", 2},
-           {"bucketCounts", {1, 1}},
+           {"count", 4},
+           {"bucketCounts", {3, 1}},
            {"explicitBounds", {1.0}},
            {"exemplars",
             {{{"timeUnixNano", Nanos(kNowMs)}, {"asDouble", 0.5}, {"traceId", "000102030405060708090A0B0C0D0E0F"}},
-             {{"timeUnixNano", Nanos(kNowMs)}, {"asDouble", 7.0}}}}}}}}}};
+             {{"timeUnixNano", Nanos(kNowMs + 1)}, {"asDouble", std::nan("")}},
+             {{"timeUnixNano", Nanos(kNowMs)}, {"asDouble", 7.0}},
+             {{"timeUnixNano", Nanos(kNowMs + 1)}, {"asDouble", 0.25}}}}}}}}}};
   ASSERT_EQ(Send(Request({histogram})).status, 200);
   const auto low = storage.ExemplarsOf({{"__name__", "h_bucket"}, {"job", "svc"}, {"le", "1"}});
-  ASSERT_EQ(low.size(), 1u);
+  ASSERT_EQ(low.size(), 2u);  // with what is not above its bound
+  EXPECT_TRUE(std::isnan(low[1].value));
   EXPECT_EQ(low[0].labels, (Labels{{"trace_id", "000102030405060708090a0b0c0d0e0f"}}));
-  EXPECT_EQ(storage.ExemplarsOf({{"__name__", "h_bucket"}, {"job", "svc"}, {"le", "+Inf"}}).size(), 1u);
+  EXPECT_EQ(storage.ExemplarsOf({{"__name__", "h_bucket"}, {"job", "svc"}, {"le", "+Inf"}}).size(),
+            2u);  // and all after it
 }
 
 TEST_F(OtlpReceiverTest, TargetInfoFollowsTheSpanOfTheSamples) {
@@ -423,7 +429,20 @@ TEST_F(OtlpReceiverTest, NamesMayBeEmptyWhereNothingIsTranslated) {
   const auto answer = Send(Request({Gauge("g", {point})}));
   EXPECT_EQ(answer.status, 500);
   EXPECT_EQ(answer.body, "label name \"\" is not unique: invalid sample\n");
+  // Attributes of a point are labels as they are; names of promoted ones are made.
+  point["attributes"] = ListOf({{{"key", "__"}, {"value", {{"stringValue", "e"}}}}});
+  EXPECT_EQ(Send(Request({Gauge("h", {point})})).status, 200);
+  config.promote_resource_attributes = {"", "__"};
+  receiver->SetConfig(config);
+  for (const auto& [key, error] :
+       {std::pair("", "label name is empty\n"), std::pair("__", "label name \"__\" contains only underscores\n")}) {
+    json request = Request({Gauge("p", {Number(kNowMs, 1)})});
+    request["resourceMetrics"][0]["resource"]["attributes"].push_back(
+        {{"key", key}, {"value", {{"stringValue", "e"}}}});
+    EXPECT_EQ(Send(request).body, error);
+  }
   receiver->SetConfig({});
+  point["attributes"] = ListOf({{{"key", ""}, {"value", {{"stringValue", "e"}}}}});
   EXPECT_EQ(Send(Request({Gauge("g", {point})})).body, "label name is empty\n");
 }
 

@@ -9,7 +9,8 @@
 
 namespace epi::remote::otlp {
 std::string DoubleText(double value) {
-  if (!std::isfinite(value)) return "json: unsupported value: " + FormatFloatGeneral(value);
+  if (std::isnan(value)) return "NaN";
+  if (std::isinf(value)) return value > 0 ? "Infinity" : "-Infinity";
   std::string out;
   AppendJsonNumber(out, value);
   return out;
@@ -30,7 +31,7 @@ std::string CompositeText::Map() const {
   std::string out = "{";
   for (const auto& [key, json] : members_) {
     if (out.size() > 1) out += ',';
-    AppendJsonString(out, key, JsonStyle::kEncodingHtml);
+    AppendJsonString(out, key, JsonStyle::kEncoding);
     out += ':';
     out += json;
   }
@@ -39,7 +40,7 @@ std::string CompositeText::Map() const {
 
 ValueText StringValue(std::string_view value) {
   ValueText out{std::string(value), {}, false};
-  AppendJsonString(out.json, value, JsonStyle::kEncodingHtml);
+  AppendJsonString(out.json, value, JsonStyle::kEncoding);
   return out;
 }
 ValueText BoolValue(bool value) { return {std::string(BoolText(value)), std::string(BoolText(value)), false}; }

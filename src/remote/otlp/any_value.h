@@ -9,12 +9,12 @@
 
 namespace epi::remote::otlp {
 
-// Strings are themselves; these are the others. NaN and infinities have no JSON form: a sentence says so.
+// Strings are themselves; these are the others.
 std::string DoubleText(double value);
 inline std::string_view BoolText(bool value) { return value ? "true" : "false"; }
 std::string BytesText(std::string_view bytes);  // base64
 
-// Lists and maps become JSON as Go's encoding/json writes it.
+// Lists and maps become JSON as Go's encoding/json writes it without escaping for HTML.
 
 // A list or map under construction. Elements are JSON texts.
 class CompositeText {

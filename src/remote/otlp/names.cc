@@ -7,6 +7,7 @@
 
 #include "base/escaping.h"
 #include "base/trim.h"
+#include "base/utf8.h"
 #include "model/labels.h"
 
 namespace epi::remote::otlp {
@@ -187,23 +188,20 @@ std::string Namer::UnitName(std::string_view unit) const {
 }
 
 Result<std::string> Namer::LabelName(std::string_view attribute) const {
+  if (attribute.empty()) return Fail(ErrorCode::kInvalid, "label name is empty");
   if (!escape_) {
-    // Storage refuses the empty name, as Prometheus's does.
-    if (attribute.empty() || !OnlyUnderscores(attribute)) return std::string(attribute);
+    if (!OnlyUnderscores(attribute)) return std::string(attribute);
     return Fail(ErrorCode::kInvalid, "label name " + QuotedText(attribute) + " contains only underscores");
   }
-  if (attribute.empty()) return Fail(ErrorCode::kInvalid, "label name is empty");
   // Reserved names keep their frame; what is inside is cleaned as any other name.
   const bool reserved = attribute.size() > 4 && attribute.starts_with("__") && attribute.ends_with("__");
   std::string_view rest = reserved && !keep_underscore_runs_ ? attribute.substr(2, attribute.size() - 4) : attribute;
   std::string name;
-  bool in_invalid = false;
-  for (size_t i = 0; i < rest.size(); ++i) {
-    const char c = rest[i];
-    if ((static_cast<unsigned char>(c) & 0xc0) == 0x80 && in_invalid) continue;  // inside a character beyond ASCII
-    const bool valid = IsTokenChar(c) && c != ':';
-    in_invalid = !valid && static_cast<unsigned char>(c) >= 0x80;
-    if (valid) {
+  while (!rest.empty()) {
+    const char c = rest.front();
+    uint32_t rune = 0;
+    rest.remove_prefix(std::max<size_t>(DecodeUtf8(rest, rune), 1));  // a character, or a byte that is none
+    if (IsTokenChar(c) && c != ':') {
       name += c;
     } else if (keep_underscore_runs_ || name.empty() || name.back() != '_') {
       name += '_';

@@ -106,7 +106,10 @@ Result<void> SeriesLabels::SetAttributes(std::vector<const Attribute*> attribute
   };
   std::vector<Named> labels;
   for (const Attribute* attribute : SortedByKey(std::move(attributes))) {
-    EPI_ASSIGN(const auto name, NameOf(attribute->key));
+    std::string_view name = attribute->key;
+    if (namer_.escapes()) {
+      EPI_ASSIGN(name, NameOf(attribute->key));
+    }
     const auto at = std::find_if(labels.begin(), labels.end(), [&](const Named& label) { return label.name == name; });
     if (at == labels.end()) {
       labels.push_back({name, {attribute}});

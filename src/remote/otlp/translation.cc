@@ -191,10 +191,11 @@ class Translator {
     EPI_TRY(Float(point, family_ + "_count", {}, static_cast<double>(d.count)));
     const size_t buckets = std::min(d.bounds.size(), d.bucket_counts.size());
     std::vector<std::vector<Exemplar>> exemplars(buckets + 1);
+    // They come in order; one that does not goes with those before it, and so does NaN.
+    size_t bucket = 0;
     for (const auto& exemplar : point.exemplars) {
-      const auto end = d.bounds.begin() + static_cast<std::ptrdiff_t>(buckets);
-      const auto at = std::find_if(d.bounds.begin(), end, [&](double bound) { return *exemplar.value <= bound; });
-      exemplars[static_cast<size_t>(at - d.bounds.begin())].push_back(ToExemplar(exemplar));
+      while (bucket<buckets&& * exemplar.value> d.bounds[bucket]) ++bucket;
+      exemplars[bucket].push_back(ToExemplar(exemplar));
     }
     const std::string name = family_ + "_bucket";
     uint64_t cumulative = 0;

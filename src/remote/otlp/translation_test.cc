@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "remote/otlp/any_value.h"
 #include "remote/otlp/names.h"
 #include "remote/otlp/series_labels.h"
 #include "testing/conformance.h"
@@ -198,6 +201,7 @@ TEST(OtlpNames, LabelNames) {
   EXPECT_EQ(*namer.LabelName("_x"), "key_x");
   EXPECT_EQ(*namer.LabelName("__x__"), "__x__");
   EXPECT_EQ(*namer.LabelName("h\xc3\xb6he"), "h_he");
+  EXPECT_EQ(*namer.LabelName("h\xb6\xb6he"), "h__he");  // bytes that are no characters are one each
   EXPECT_FALSE(namer.LabelName("..."));
   EXPECT_FALSE(namer.LabelName(""));
 }
@@ -209,7 +213,7 @@ TEST(OtlpDecoders, ValuesBecomeText) {
     {"key":"l","value":{"arrayValue":{"values":[{"stringValue":"<a>"},{"intValue":1},{"boolValue":false}]}}},
     {"key":"m","value":{"kvlistValue":{"values":[{"key":"z","value":{"doubleValue":1.5}},{"key":"a","value":{}}]}}}
   ]}}]})");
-  const char* const kTexts[] = {"<x>", "true", "42", "1e-7", R"(["\u003ca\u003e",1,false])", R"({"a":null,"z":1.5})"};
+  const char* const kTexts[] = {"<x>", "true", "42", "1e-7", R"(["<a>",1,false])", R"({"a":null,"z":1.5})"};
   Budget budget("test");
   for (const bool protobuf : {false, true}) {
     const std::string bytes = protobuf ? ToWire("request", request) : request.dump();
@@ -219,6 +223,12 @@ TEST(OtlpDecoders, ValuesBecomeText) {
     ASSERT_EQ(attributes.size(), std::size(kTexts));
     for (size_t i = 0; i < attributes.size(); ++i) EXPECT_EQ(attributes[i].value, kTexts[i]);
   }
+}
+
+TEST(OtlpDecoders, NumbersThatAreNoneHaveNames) {
+  EXPECT_EQ(DoubleValue(std::nan("")).text, "NaN");
+  EXPECT_EQ(DoubleValue(HUGE_VAL).text, "Infinity");
+  EXPECT_EQ(DoubleValue(-HUGE_VAL).text, "-Infinity");
 }
 
 TEST(OtlpDecoders, DamageIsAnErrorOrAnotherRequest) {
