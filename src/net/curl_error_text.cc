@@ -77,6 +77,8 @@ std::string CertificateText(const TransferFailure& failure) {
   const std::string prefix = "tls: failed to verify certificate: ";
   if (!failure.peer_refusal.empty()) return prefix + failure.peer_refusal;
   if (std::string alert = AlertText(failure); !alert.empty()) return alert;
+  // libcurl takes the alert for a refusal of its own.
+  if (failure.detail == "SSL certificate verification failed") return "remote error: tls: expired certificate";
   if (failure.detail.find("subject name") != std::string::npos)
     return prefix + "x509: certificate is not valid for any names, but wanted to match " + failure.host;
   const bool expired =
@@ -136,7 +138,8 @@ std::string HandshakeText(const TransferFailure& failure) {
   if (says("wrong version number") || says("packet length too long"))
     return "http: server gave HTTP response to HTTPS client";
   if (std::string alert = AlertText(failure); !alert.empty()) return alert;
-  if (says("no protocols available")) return "tls: no supported versions satisfy MinVersion and MaxVersion";
+  if (says("no protocols available") || says("incompatible with CURL_SSLVERSION"))
+    return "tls: no supported versions satisfy MinVersion and MaxVersion";
   if (says("unexpected eof") || (says("SSL_ERROR_SYSCALL") && failure.os_error == 0)) return "EOF";
   if (failure.os_error != 0) return ReadText(failure);
   return "tls: handshake failure: " + failure.detail;

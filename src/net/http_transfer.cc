@@ -57,11 +57,14 @@ long CurlTlsRange(const TlsSettings& tls) {
                                   CURL_SSLVERSION_TLSv1_2, CURL_SSLVERSION_TLSv1_3};
   static constexpr long kMax[] = {CURL_SSLVERSION_MAX_DEFAULT, CURL_SSLVERSION_MAX_TLSv1_0, CURL_SSLVERSION_MAX_TLSv1_1,
                                   CURL_SSLVERSION_MAX_TLSv1_2, CURL_SSLVERSION_MAX_TLSv1_3};
-  long low = kMin[static_cast<unsigned>(tls.min_version)];
-  if (tls.min_version == TlsVersion::kDefault && tls.max_version != TlsVersion::kDefault)
-    low = std::min(low, kMin[static_cast<unsigned>(tls.max_version)]);
-  return low | kMax[static_cast<unsigned>(tls.max_version)];
+  return kMin[static_cast<unsigned>(tls.min_version)] | kMax[static_cast<unsigned>(tls.max_version)];
 }
+
+// What Go offers up to TLS 1.2: no key exchange without forward secrecy.
+constexpr char kCiphers[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA";
 
 CURLcode OnTlsContext(CURL*, void* ssl_ctx, void* check) {
   InstallPeerCheck(ssl_ctx, *static_cast<PeerCheck*>(check));
@@ -209,6 +212,7 @@ void SetTlsOptions(Transfer& transfer, const HopContext& hop) {
   CURL* const easy = transfer.easy;
   const TlsSettings& tls = transfer.profile->settings().tls_config;
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, CurlTlsRange(tls));
+  curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, kCiphers);
   if (tls.insecure_skip_verify) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);

@@ -34,7 +34,7 @@ def basic(user, password):
 class Guarded:
     """A target (or token endpoint, or proxy) that answers 200 only to requests `wanted` accepts; keeps what it saw."""
 
-    def __init__(self, wanted=lambda request: True, pair=None, client_ca=None, answer=None):
+    def __init__(self, wanted=lambda request: True, pair=None, client_ca=None, answer=None, ciphers=None):
         self.wanted, self.seen = wanted, []
         self.context = None
         guarded = self
@@ -82,6 +82,9 @@ class Guarded:
 
         if pair:
             self.use(pair, client_ca)
+        if ciphers:
+            self.context.maximum_version = ssl.TLSVersion.TLSv1_2
+            self.context.set_ciphers(ciphers)
         self.server = TlsServer(("127.0.0.1", 0), Handler)
         self.address = f"127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -153,9 +156,13 @@ def run(binary, folder):
         "wrong_authority": ("https", plain, f"tls_config: {{ca_file: {other_ca.cert}}}", "certificate signed by unknown authority"),
         "not_verified": ("https", plain, "tls_config: {insecure_skip_verify: true}", None),
         "expired": ("https", Guarded(pair=expired), trust, "certificate has expired"),
-        "other_name": ("https", Guarded(pair=named), trust, "x509:"),
+        "other_name": ("https", Guarded(pair=named), trust, "x509: cannot validate certificate for 127.0.0.1 because it doesn't contain any IP SANs"),
         "given_name": ("https", Guarded(pair=named), f"tls_config: {{ca_file: {trusted}, server_name: target.example}}", None),
-        "too_old": ("https", plain, f"tls_config: {{ca_file: {trusted}, max_version: TLS11, min_version: TLS10}}", "tls"),
+        "too_old": ("https", plain, f"tls_config: {{ca_file: {trusted}, max_version: TLS11, min_version: TLS10}}", "remote error: tls: protocol version not supported"),
+        "too_old_by_default": ("https", plain, f"tls_config: {{ca_file: {trusted}, max_version: TLS11}}",
+                               "tls: no supported versions satisfy MinVersion and MaxVersion"),
+        # The key exchange without forward secrecy is not offered.
+        "static_key": ("https", Guarded(pair=good, ciphers="AES256-GCM-SHA384"), trust, "remote error: tls: handshake failure"),
         "plain_http": ("http", plain, "", ""),
         "mutual": ("https", mutual, f"tls_config: {{ca_file: {trusted}, cert_file: {own[0]}, key_file: {own[1]}}}", None),
         "mutual_without": ("https", mutual, trust, ""),
