@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "net/curl_error_text.h"
+#include "net/proxy_exceptions.h"
 #include "net/redirect_policy.h"
 #include "net/response_head.h"
 #include "net/url.h"
@@ -243,10 +244,14 @@ void SetProxyOptions(Transfer& transfer) {
                                              : Environment("HTTP_PROXY", "http_proxy");
     exceptions = Environment("NO_PROXY", "no_proxy");
   }
+  const bool has_exceptions = proxy.proxy_from_environment || !exceptions.empty();
+  if (const auto target = ParseUrl(transfer.url); target && !url.empty() && has_exceptions) {
+    if (IsProxyException(target->Hostname(), target->EffectivePort(), exceptions)) url.clear();
+  }
   transfer.through_proxy = !url.empty();
   transfer.proxy_headers.reset();
   curl_easy_setopt(easy, CURLOPT_PROXY, url.c_str());  // empty: none, whatever the environment says
-  curl_easy_setopt(easy, CURLOPT_NOPROXY, exceptions.c_str());
+  curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
   if (url.empty()) return;
   // The check would be asked of the proxy's certificate too.
   if (url.starts_with("https:")) curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, nullptr);
