@@ -87,7 +87,13 @@ std::string CertificateText(const TransferFailure& failure) {
                            : "x509: certificate signed by unknown authority");
 }
 
+std::string ReadErrorText(const TransferFailure& failure, int number) {
+  return "read tcp " + failure.local_address + "->" + failure.dialed_address + ": read: " + ErrnoText(number);
+}
+
 std::string DialText(const TransferFailure& failure) {
+  // Only what was connected can be reset.
+  if (failure.os_error == ECONNRESET) return ReadErrorText(failure, ECONNRESET);
   const std::string dial = "dial tcp " + failure.dialed_address + ": ";
   if (failure.os_error != 0) return dial + "connect: " + ErrnoText(failure.os_error);
   return dial + "connect: " + (failure.detail.empty() ? "connection refused" : failure.detail);
@@ -99,7 +105,7 @@ std::string UnusableHostText(const TransferFailure& failure) {
   uint32_t number = 0;
   const auto read = std::from_chars(port.data(), port.data() + port.size(), number);
   if (read.ec != std::errc() || number > kMaxPort) return "dial tcp: address " + port + ": invalid port";
-  return "dial tcp: lookup " + failure.host + ": no such host";
+  return "dial tcp: " + failure.no_such_host;
 }
 
 struct ReadRow {
@@ -110,6 +116,7 @@ constexpr ReadRow kReadErrors[] = {
     {"Illegal or missing hexadecimal sequence", "invalid byte in chunk length"},
     {"Too long hexadecimal number", "http chunk length too large"},
     {"Malformed encoding found", "malformed chunked encoding"},
+    {"Failed reading the chunked-encoded stream", "malformed chunked encoding"},
     {"Proxy CONNECT aborted", "unexpected EOF"},
 };
 
@@ -130,13 +137,15 @@ std::string ReadText(const TransferFailure& failure) {
   if (failure.os_error == 0 || !called) return failure.head_received ? "unexpected EOF" : "EOF";
   // A pipe breaks in writing; who reads learns of the reset.
   const int number = failure.os_error == EPIPE ? ECONNRESET : failure.os_error;
-  return "read tcp " + failure.local_address + "->" + failure.dialed_address + ": read: " + ErrnoText(number);
+  return ReadErrorText(failure, number);
 }
 
 std::string HandshakeText(const TransferFailure& failure) {
   const auto says = [&failure](std::string_view what) { return failure.detail.find(what) != std::string::npos; };
   if (says("wrong version number") || says("packet length too long"))
-    return "http: server gave HTTP response to HTTPS client";
+    return failure.first_record.empty() || failure.first_record.starts_with("HTTP/")
+               ? "http: server gave HTTP response to HTTPS client"
+               : "tls: first record does not look like a TLS handshake";
   if (std::string alert = AlertText(failure); !alert.empty()) return alert;
   if (says("no protocols available") || says("incompatible with CURL_SSLVERSION"))
     return "tls: no supported versions satisfy MinVersion and MaxVersion";
@@ -148,7 +157,7 @@ std::string HandshakeText(const TransferFailure& failure) {
 std::string Describe(const TransferFailure& failure) {
   switch (failure.code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-      return "dial tcp: lookup " + failure.host + ": no such host";
+      return "dial tcp: " + failure.no_such_host;
     case CURLE_URL_MALFORMAT:
       return UnusableHostText(failure);
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -178,6 +187,9 @@ std::string Describe(const TransferFailure& failure) {
     case CURLE_SSL_CACERT_BADFILE:
       return "unable to use specified CA cert: " + failure.detail;
     default:
+      for (const auto& row : kReadErrors) {
+        if (failure.detail.find(row.curl) != std::string::npos) return std::string(row.go);
+      }
       return failure.detail.empty() ? curl_easy_strerror(static_cast<CURLcode>(failure.code)) : failure.detail;
   }
 }

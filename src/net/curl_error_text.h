@@ -20,6 +20,8 @@ struct TransferFailure {
   std::string dialed_address;  // "127.0.0.1:9100", the first that was tried
   std::string local_address;
   std::string detail;        // libcurl's own words
+  std::string first_record;  // of TLS or what came in its place: its first bytes
+  std::string no_such_host;  // of name_lookup.h, where libcurl knows of none
   std::string peer_refusal;  // what PeerCheck said of the server's certificate
 };
 

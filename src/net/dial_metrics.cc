@@ -37,23 +37,23 @@ const DialCounters* DialMetrics::For(const std::string& dialer) {
   return counters.get();
 }
 
-void DialMetrics::Opened(int socket, const DialCounters* dialer) {
-  if (dialer != nullptr) sockets_[socket] = {dialer, false};
-}
+void DialMetrics::Opened(int socket, const DialCounters* dialer) { sockets_[socket] = {dialer, false}; }
 
 bool DialMetrics::Established(int socket) {
   const auto found = sockets_.find(socket);
   if (found == sockets_.end()) return false;
   found->second.established = true;
-  found->second.dialer->attempted.Increment();
-  found->second.dialer->established.Increment();
+  if (const DialCounters* const dialer = found->second.dialer; dialer != nullptr) {
+    dialer->attempted.Increment();
+    dialer->established.Increment();
+  }
   return true;
 }
 
 void DialMetrics::Closed(int socket) {
   const auto found = sockets_.find(socket);
   if (found == sockets_.end()) return;
-  if (found->second.established) found->second.dialer->closed.Increment();
+  if (found->second.established && found->second.dialer != nullptr) found->second.dialer->closed.Increment();
   sockets_.erase(found);
 }
 

@@ -31,11 +31,13 @@ class DialMetrics {
   // registry.
   const DialCounters* For(const std::string& dialer);
 
-  // A socket that may become a connection.
+  // A socket that may become a connection; without a dialer nothing is counted.
   void Opened(int socket, const DialCounters* dialer);
   // It has become one. False when it is closed already.
   bool Established(int socket);
   void Closed(int socket);
+  // Whether it was opened for a connection: libcurl waits for others too, of its resolver.
+  bool IsOpen(int socket) const { return sockets_.contains(socket); }
   // No connection came of an attempt.
   static void Failed(const DialCounters* dialer, DialFailure reason);
   // One came and was of no use, so that nobody else counts it.

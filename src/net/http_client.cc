@@ -17,6 +17,7 @@
 #include "net/buffer_pool.h"
 #include "net/curl_error_text.h"
 #include "net/http_transfer.h"
+#include "net/name_lookup.h"
 #include "net/redirect_policy.h"
 #include "net/url.h"
 
@@ -164,6 +165,10 @@ class CurlClient final : public HttpClient {
       }
       return;
     }
+    // Not where an error waits: looking would take it.
+    if ((event.events & (EPOLLIN | EPOLLERR)) == EPOLLIN && dials_.IsOpen(event.data.fd)) {
+      if (const auto at = watched_.find(event.data.fd); at != watched_.end()) PeekHead(*at->second, event.data.fd);
+    }
     int flags = 0;
     if ((event.events & (EPOLLIN | EPOLLHUP)) != 0) flags |= CURL_CSELECT_IN;
     if ((event.events & EPOLLOUT) != 0) flags |= CURL_CSELECT_OUT;
@@ -179,15 +184,19 @@ class CurlClient final : public HttpClient {
     curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
   }
 
-  static int OnSocket(CURL*, curl_socket_t socket, int what, void* context, void* known) {
+  static int OnSocket(CURL* easy, curl_socket_t socket, int what, void* context, void* known) {
     auto& self = *static_cast<CurlClient*>(context);
     epoll_event event{};
     event.data.fd = socket;
     if (what == CURL_POLL_REMOVE) {
+      self.watched_.erase(socket);
       ::epoll_ctl(self.epoll_, EPOLL_CTL_DEL, socket, &event);
       curl_multi_assign(self.multi_, socket, nullptr);
       return 0;
     }
+    char* transfer = nullptr;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+    self.watched_[socket] = reinterpret_cast<Transfer*>(transfer);
     if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
     if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
     // A number may have been closed and opened again without our hearing of it: the other operation is then the right
@@ -300,6 +309,12 @@ class CurlClient final : public HttpClient {
     }
     transfer.easy = TakeHandle();
     PrepareHop(transfer, {options_, clock_, dials_}, remaining_ms);
+    const auto url = ParseUrl(transfer.url);
+    if (const std::string host = url ? url->Hostname() : ""; !transfer.through_proxy && IsLooseAddress(host)) {
+      ReleaseHandle(transfer);
+      return FailWith(transfer,
+                      Error(ErrorCode::kUnavailable, "dial tcp: " + NoSuchHost(host, kResolverConfig, files_)));
+    }
     curl_multi_add_handle(multi_, transfer.easy);
   }
 
@@ -314,12 +329,13 @@ class CurlClient final : public HttpClient {
     return easy;
   }
 
-  void ReleaseHandle(Transfer& transfer) {
+  // A handle that has failed is not used again: it would still tell of the failure's system error after the next.
+  void ReleaseHandle(Transfer& transfer, bool failed = false) {
     constexpr size_t kMaxIdleHandles = 256;
     if (transfer.easy == nullptr) return;
     curl_multi_remove_handle(multi_, transfer.easy);
     curl_easy_reset(transfer.easy);
-    if (idle_handles_.size() < kMaxIdleHandles) {
+    if (!failed && idle_handles_.size() < kMaxIdleHandles) {
       idle_handles_.push_back(transfer.easy);
     } else {
       curl_easy_cleanup(transfer.easy);
@@ -338,14 +354,16 @@ class CurlClient final : public HttpClient {
   }
 
   void Complete(Transfer& transfer, CURLcode code) {
+    if (code != CURLE_OK || !transfer.head_done) JudgeHead(transfer, code);
+    if (transfer.head_is_all) code = CURLE_OK;
     const bool unfinished_redirect_body = code != CURLE_OK && transfer.head_done && transfer.following();
     // A connection that ends within the head is no end of it.
     const bool cut_head = code == CURLE_OK && !transfer.head_done;
-    if (cut_head) transfer.head_error = Error(ErrorCode::kUnavailable, "unexpected EOF");
+    if (cut_head && !transfer.head_error) transfer.head_error = Error(ErrorCode::kUnavailable, "unexpected EOF");
     if (cut_head || (code != CURLE_OK && !unfinished_redirect_body)) {
-      const Error error = FailureOf(transfer, code);
+      const Error error = FailureOf(transfer, code, files_);
       CountFailedDial(transfer, code);
-      ReleaseHandle(transfer);
+      ReleaseHandle(transfer, true);
       return FailWith(transfer, error);
     }
     ReleaseHandle(transfer);
@@ -411,6 +429,7 @@ class CurlClient final : public HttpClient {
 
   // The client's thread alone.
   std::unordered_map<RequestId, std::unique_ptr<Transfer>> transfers_;
+  std::unordered_map<int, Transfer*> watched_;  // whose socket it is, while libcurl waits for it
   std::vector<CURL*> idle_handles_;
   size_t waiting_for_token_ = 0;
   bool timer_armed_ = false;

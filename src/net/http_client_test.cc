@@ -68,8 +68,10 @@ TEST(HttpClient, ErrorsReadAsGos) {
   answer = client->Call(Get("ftp://x/"));
   EXPECT_EQ(answer.error().message(), "Get \"ftp://x/\": unsupported protocol scheme \"ftp\"");
   answer = client->Call(Get("http://does-not-exist.invalid/"));
-  EXPECT_EQ(answer.error().message(),
-            "Get \"http://does-not-exist.invalid/\": dial tcp: lookup does-not-exist.invalid: no such host");
+  EXPECT_THAT(answer.error().message(), HasSubstr("\": dial tcp: lookup does-not-exist.invalid on "));
+  EXPECT_THAT(answer.error().message(), HasSubstr(":53: no such host"));
+  answer = client->Call(Get("http://0x7f.1:1/"));
+  EXPECT_THAT(answer.error().message(), HasSubstr("\": dial tcp: lookup 0x7f.1 on "));
   answer = client->Call(Get("http://a,b:1/"));
   EXPECT_EQ(answer.error().message(), "Get \"http://a,b:1/\": dial tcp: lookup a,b: no such host");
   answer = client->Call(Get("http://h:99999/"));
@@ -129,14 +131,85 @@ TEST(HttpClient, BrokenAnswers) {
   EXPECT_THAT(client->Call(Get(nothing.Url())).error().message(), HasSubstr("\": EOF"));
   CannedServer half("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
   EXPECT_EQ(client->Call(Get(half.Url())).error().message(), "unexpected EOF");
-  CannedServer garbage("SSH-2.0-OpenSSH_9.2\r\n");
-  EXPECT_THAT(client->Call(Get(garbage.Url())).error().message(), HasSubstr("malformed HTTP response"));
   std::string flood = "HTTP/1.1 200 OK\r\n";
   for (int i = 0; i < 2000; ++i) flood += "X-" + std::to_string(i) + ": " + std::string(1000, 'x') + "\r\n";
   CannedServer headers(flood + "\r\n");
   EXPECT_FALSE(client->Call(Get(headers.Url())).has_value());
   CannedServer no_end("HTTP/1.1 200 OK\r\n\r\nuntil close");
   EXPECT_EQ(client->Call(Get(no_end.Url()))->body.view(), "until close");
+}
+
+// libcurl refuses each of these in words of its own, or takes it.
+TEST(HttpClient, AnswersThatAreNoHttpAreShown) {
+  auto client = MakeClient();
+  const auto refusal = [&](const std::string& bytes) {
+    CannedServer server(bytes);
+    const auto answer = client->Call(Get(server.Url()));
+    const std::string before = "Get \"" + server.Url() + "\": net/http: HTTP/1.x transport connection broken: ";
+    if (answer) return answer->status_text;
+    const std::string text = answer.error().message();
+    return text.starts_with(before) ? text.substr(before.size()) : text;
+  };
+  EXPECT_EQ(refusal("SSH-2.0-OpenSSH_9.2\r\n"), R"(malformed HTTP response "SSH-2.0-OpenSSH_9.2")");
+  EXPECT_EQ(refusal("\x15\x03\x01"), R"(malformed HTTP response "\x15\x03\x01")");
+  EXPECT_EQ(refusal("HTT"), R"(malformed HTTP response "HTT")");
+  EXPECT_EQ(refusal("HTTP/1.1 20 OK\r\n\r\n"), R"(malformed HTTP status code "20")");
+  EXPECT_EQ(refusal("HTTP/2 200 OK\r\n\r\n"), R"(malformed HTTP version "HTTP/2")");
+  EXPECT_EQ(refusal("HTTP/1.1 200 OK\r\nno header\r\n\r\n"), R"(malformed MIME header: missing colon: "no header")");
+  EXPECT_EQ(refusal("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"), R"(bad Content-Length "-1")");
+  EXPECT_EQ(refusal("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"), "unexpected EOF");
+  EXPECT_EQ(refusal("HTTP/1.1 100 Continue\r\n\r\n"), "unexpected EOF");
+  // Heads that Go takes.
+  EXPECT_EQ(refusal("HTTP/1.1 101 Switching Protocols\r\n\r\n"), "101 Switching Protocols");
+  EXPECT_EQ(refusal("HTTP/1.1 099 Odd\r\n\r\n"), "099 Odd");
+  EXPECT_EQ(refusal("HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 204 None\r\n\r\n"), "204 None");
+}
+
+TEST(HttpClient, LinesThatContinueAHeaderBelongToIt) {
+  CannedServer server("HTTP/1.1 200 OK\r\nA: b\r\n  c\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(MakeClient()->Call(Get(server.Url()))->headers.Get("A"), "b c");
+}
+
+TEST(HttpClient, FieldsBehindTheBodyAreNoHeaders) {
+  CannedServer server(
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nContent-Type: late\r\n\r\n");
+  const auto answer = MakeClient()->Call(Get(server.Url()));
+  ASSERT_TRUE(answer.has_value()) << answer.error().message();
+  EXPECT_EQ(answer->body.view(), "abc");
+  EXPECT_FALSE(answer->headers.Has("Content-Type"));
+}
+
+// What a proxy says when it does not connect us, and a server that speaks no TLS.
+TEST(HttpClient, TunnelsAndHandshakesThatFail) {
+  auto client = MakeClient();
+  const auto through = [&](const std::string& bytes) {
+    CannedServer proxy(bytes);
+    HttpClientSettings settings;
+    settings.proxy.proxy_url = proxy.Url();
+    HttpRequest request = Get("https://target.example/");
+    request.profile = client->Prepare(settings, "test").value();
+    return client->Call(std::move(request)).error().message();
+  };
+  EXPECT_EQ(through("HTTP/1.1 407 Who are you\r\n\r\n"), "Get \"https://target.example/\": Who are you");
+  EXPECT_EQ(through("garbage\r\n"), "Get \"https://target.example/\": malformed HTTP response \"garbage\"");
+  const auto handshake = [&](const std::string& bytes) {
+    CannedServer server(bytes);
+    const auto answer = client->Call(Get("https" + server.Url().substr(4)));
+    const std::string text = answer.error().message();
+    return text.substr(text.find("\": ") + 3);
+  };
+  EXPECT_EQ(handshake("HTTP/1.0 400 Bad Request\r\n\r\n"), "http: server gave HTTP response to HTTPS client");
+  EXPECT_EQ(handshake("-ERR unknown command\r\n"), "tls: first record does not look like a TLS handshake");
+}
+
+TEST(HttpClient, NoHostIsThisMachine) {
+  TestServer server(Mirror);
+  const std::string url = "http://:" + std::to_string(server.port()) + "/x";
+  const auto answer = MakeClient()->Call(Get(url));
+  ASSERT_TRUE(answer.has_value()) << answer.error().message();
+  EXPECT_THAT(std::string(answer->body.view()), HasSubstr("Host: :" + std::to_string(server.port()) + "\n"));
+  EXPECT_EQ(MakeClient()->Call(Get("http://:1/")).error().message(),
+            "Get \"http://:1/\": dial tcp :1: connect: connection refused");
 }
 
 TEST(HttpClient, Timeouts) {
@@ -429,6 +502,15 @@ TEST(HttpClient, ProxyIsAskedForTheWholeUrl) {
   auto answer = client->Call(std::move(request));
   ASSERT_TRUE(answer.has_value()) << answer.error().message();
   EXPECT_THAT(std::string(answer->body.view()), HasSubstr("GET http://target.example/x\n"));
+  // An exception is given, so that this machine is one.
+  TestServer target([](Request&, ResponseWriter& response) { response.SetStatus(204); });
+  request = Get(target.Url("/"));
+  request.profile = client->Prepare(settings, "test").value();
+  EXPECT_EQ(client->Call(std::move(request))->status, 204);
+  settings.proxy.no_proxy.clear();
+  request = Get(target.Url("/"));
+  request.profile = client->Prepare(settings, "test").value();
+  EXPECT_EQ(client->Call(std::move(request))->status, 200);
   settings.proxy.proxy_url = "gopher://x";
   EXPECT_FALSE(client->Prepare(settings, "test").has_value());
 }

@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "net/curl_error_text.h"
+#include "net/name_lookup.h"
 #include "net/proxy_exceptions.h"
 #include "net/redirect_policy.h"
 #include "net/response_head.h"
@@ -21,7 +22,9 @@ namespace epi::net {
 namespace {
 
 constexpr size_t kMaxResponseHead = 1u << 20;  // far more than any peer of ours sends
-constexpr long kDnsCacheSeconds = 5;           // Go caches nothing; a burst of requests to one host asks once
+constexpr size_t kMaxPeeked = 4u << 10;        // heads are shorter
+constexpr int kFirstFinalStatus = 200;
+constexpr long kDnsCacheSeconds = 5;  // Go caches nothing; a burst of requests to one host asks once
 static_assert(std::tuple_size_v<decltype(Transfer::error_text)> >= CURL_ERROR_SIZE);
 
 void AppendHeader(CurlList& list, const std::string& line) {
@@ -72,46 +75,42 @@ CURLcode OnTlsContext(CURL*, void* ssl_ctx, void* check) {
   return CURLE_OK;
 }
 
+void UseHead(Transfer& transfer, ResponseHead head) {
+  transfer.response.status = head.status;
+  transfer.response.status_text = std::move(head.status_text);
+  transfer.response.headers = std::move(head.headers);
+  transfer.head_done = true;
+}
+
+// The head is whole. False when it is no head, or there is nothing to wait for behind it.
+bool TakeHead(Transfer& transfer) {
+  std::string_view bytes = transfer.head;
+  const bool translated = bytes.starts_with("HTTP/2 ") && transfer.url.starts_with("https:");
+  auto head = translated ? ReadTranslatedHead(bytes) : ReadResponseHead(bytes);
+  if (!head) {
+    transfer.head_error = std::move(head).error();
+    return false;
+  }
+  transfer.head.clear();
+  if (IsInformational(head->status)) return true;
+  UseHead(transfer, std::move(*head));
+  transfer.head_is_all = transfer.response.status < kFirstFinalStatus;
+  return !transfer.head_is_all;
+}
+
 size_t OnHeader(char* data, size_t size, size_t count, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
-  std::string_view line(data, size * count);
+  const std::string_view line(data, size * count);
+  if (transfer.head_done) return line.size();  // behind the body: nobody asks for it
+  std::string& head = transfer.makes_tunnel() ? transfer.tunnel_head : transfer.head;
   transfer.head_bytes += line.size();
   if (transfer.head_bytes > kMaxResponseHead) {
     transfer.head_too_long = true;
     return 0;
   }
-  while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
-  if (line.starts_with("HTTP/")) {  // also after 100 Continue
-    transfer.response.headers.clear();
-    const auto space = line.find(' ');
-    auto rest = space == std::string_view::npos ? std::string_view() : line.substr(space + 1);
-    while (rest.starts_with(' ')) rest.remove_prefix(1);
-    transfer.is_http1 = line.starts_with("HTTP/1");
-    transfer.response.status = std::atoi(std::string(rest.substr(0, 3)).c_str());
-    // The text is the server's own; HTTP/2 has none.
-    transfer.response.status_text =
-        transfer.is_http1 ? std::string(rest) : StatusText(transfer.response.status, std::string_view());
-    return size * count;
-  }
-  if (transfer.is_http1) {
-    const auto checked =
-        line.empty() ? CheckFraming(transfer.response.headers, transfer.response.status) : CheckHeaderLine(line);
-    if (!checked) {
-      transfer.head_error = checked.error();
-      return 0;
-    }
-  }
-  if (line.empty()) {
-    transfer.head_done = transfer.response.status >= 200;
-    return size * count;
-  }
-  const auto colon = line.find(':');
-  if (colon == std::string_view::npos) return size * count;
-  auto value = line.substr(colon + 1);
-  while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
-  while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
-  transfer.response.headers.Add(std::string(line.substr(0, colon)), std::string(value));
-  return size * count;
+  head += line;
+  const bool last = &head == &transfer.head && (line.starts_with('\r') || line.starts_with('\n'));
+  return last && !TakeHead(transfer) ? 0 : line.size();
 }
 
 size_t OnBody(char* data, size_t size, size_t count, void* context) {
@@ -177,7 +176,6 @@ void SetTargetOptions(Transfer& transfer, const HopContext& hop, int64_t remaini
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &hop.dials);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &OnConnected);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, &transfer);
-  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -193,18 +191,19 @@ void SetTargetOptions(Transfer& transfer, const HopContext& hop, int64_t remaini
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, transfer.request.unix_socket.c_str());
 }
 
-// libcurl has no option for the name alone: the URL gets the name, the connection the real host, Host: the real one.
-void UseServerName(Transfer& transfer, const std::string& server_name) {
+// A server name of TLS goes into the URL, and the real host where the connection is made: libcurl has no option for the
+// name alone. Without a host it is this machine, as it is for Go, and not for libcurl. `Host:` stays the real one.
+void UseOtherName(Transfer& transfer, const std::string& server_name) {
   transfer.connect_to.reset();
-  if (server_name.empty()) return;
   auto url = ParseUrl(transfer.url);
-  if (!url || url->scheme != "https") return;
-  const std::string port = url->EffectivePort();
-  AppendHeader(transfer.connect_to,
-               server_name + ":" + port + ":" +
-                   url->host.substr(0, url->host.size() - (url->Port().empty() ? 0 : url->Port().size() + 1)) + ":" +
-                   port);
-  url->host = server_name + ":" + port;
+  if (!url) return;
+  const std::string host = url->Hostname(), port = url->EffectivePort();
+  const bool named = !server_name.empty() && url->scheme == "https";
+  transfer.host_header = named || host.empty() ? url->host : "";
+  if (transfer.host_header.empty()) return;
+  const std::string where = host.empty() ? "localhost" : host.find(':') == std::string::npos ? host : "[" + host + "]";
+  url->host = (named ? server_name : where) + ":" + port;
+  AppendHeader(transfer.connect_to, url->host + ":" + where + ":" + port);
   curl_easy_setopt(transfer.easy, CURLOPT_URL, url->ToString().c_str());
   curl_easy_setopt(transfer.easy, CURLOPT_CONNECT_TO, transfer.connect_to.get());
 }
@@ -214,15 +213,14 @@ void SetTlsOptions(Transfer& transfer, const HopContext& hop) {
   const TlsSettings& tls = transfer.profile->settings().tls_config;
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, CurlTlsRange(tls));
   curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, kCiphers);
+  transfer.peer_check = {&hop.clock, tls.server_name, tls.insecure_skip_verify, {}, {}};
+  if (const auto url = ParseUrl(transfer.url); url && tls.server_name.empty())
+    transfer.peer_check.host = url->Hostname();
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &OnTlsContext);
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &transfer.peer_check);
   if (tls.insecure_skip_verify) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-  } else {
-    transfer.peer_check = {&hop.clock, tls.server_name, {}};
-    if (const auto url = ParseUrl(transfer.url); url && tls.server_name.empty())
-      transfer.peer_check.host = url->Hostname();
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &OnTlsContext);
-    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &transfer.peer_check);
   }
   const auto blob = [&](CURLoption option, const std::string& pem) {
     if (pem.empty()) return;
@@ -232,7 +230,7 @@ void SetTlsOptions(Transfer& transfer, const HopContext& hop) {
   blob(CURLOPT_CAINFO_BLOB, transfer.tls->ca);
   blob(CURLOPT_SSLCERT_BLOB, transfer.tls->cert);
   blob(CURLOPT_SSLKEY_BLOB, transfer.tls->key);
-  UseServerName(transfer, tls.server_name);
+  UseOtherName(transfer, tls.server_name);
 }
 
 void SetProxyOptions(Transfer& transfer) {
@@ -249,6 +247,7 @@ void SetProxyOptions(Transfer& transfer) {
     if (IsProxyException(target->Hostname(), target->EffectivePort(), exceptions)) url.clear();
   }
   transfer.through_proxy = !url.empty();
+  transfer.under_tls = url.starts_with("https:") || transfer.url.starts_with("https:");
   transfer.proxy_headers.reset();
   curl_easy_setopt(easy, CURLOPT_PROXY, url.c_str());  // empty: none, whatever the environment says
   curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
@@ -299,15 +298,15 @@ void SetHeaderOptions(Transfer& transfer, const HopContext& hop) {
     if (!authorization.empty()) add("Authorization", authorization);
   }
   if (!transfer.referer.empty() && !own.Has("Referer")) add("Referer", transfer.referer);
-  if (transfer.connect_to && !own.Has("Host")) {
-    if (const auto url = ParseUrl(transfer.url)) add("Host", url->host);
-  }
+  if (!transfer.host_header.empty() && !own.Has("Host")) add("Host", transfer.host_header);
   curl_easy_setopt(transfer.easy, CURLOPT_HTTPHEADER, transfer.headers.get());
 }
 
 }  // namespace
 
 void CurlListDeleter::operator()(curl_slist* list) const { curl_slist_free_all(list); }
+
+bool Transfer::makes_tunnel() const { return through_proxy && url.starts_with("https:") && !dialing.empty(); }
 
 bool Transfer::following() const {
   return profile->settings().follow_redirects && IsRedirect(response.status) &&
@@ -318,9 +317,14 @@ void PrepareHop(Transfer& transfer, const HopContext& hop, int64_t remaining_ms)
   transfer.response.headers.clear();
   transfer.response.status = 0;
   transfer.response.body.mutable_string().clear();
+  transfer.head.clear();
+  transfer.peeked.clear();
+  transfer.tunnel_head.clear();
   transfer.head_bytes = 0;
   transfer.head_done = false;
+  transfer.head_is_all = false;
   transfer.head_error.reset();
+  transfer.tunnel_error.reset();
   transfer.dialed_address.clear();
   transfer.dials = &hop.dials;
   transfer.dialing.clear();
@@ -332,12 +336,54 @@ void PrepareHop(Transfer& transfer, const HopContext& hop, int64_t remaining_ms)
   SetHeaderOptions(transfer, hop);
 }
 
-Error FailureOf(Transfer& transfer, int code) {
+void PeekHead(Transfer& transfer, int socket) {
+  if (transfer.under_tls || transfer.head_done || transfer.peeked.size() >= kMaxPeeked) return;
+  char buffer[kMaxPeeked];
+  const ssize_t size = ::recv(socket, buffer, kMaxPeeked - transfer.peeked.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (size > 0) transfer.peeked.append(buffer, static_cast<size_t>(size));
+}
+
+// What a proxy said when it was asked for a tunnel, unless it made one.
+void JudgeTunnel(Transfer& transfer) {
+  std::string_view bytes = transfer.tunnel_head;
+  const auto answer = ReadResponseHead(bytes);
+  if (!answer) {
+    transfer.tunnel_error = answer.error();
+  } else if (answer->status != kFirstFinalStatus) {
+    const size_t space = answer->status_text.find(' ');
+    transfer.tunnel_error =
+        Error(ErrorCode::kUnavailable,
+              space == std::string::npos ? "unknown status code" : answer->status_text.substr(space + 1));
+  }
+}
+
+void JudgeHead(Transfer& transfer, int code) {
+  if (transfer.head_done || transfer.head_error || code == CURLE_OPERATION_TIMEDOUT) return;
+  if (!transfer.tunnel_head.empty()) return JudgeTunnel(transfer);
+  if (transfer.peeked.empty()) return;
+  // More than was looked at: only whole lines tell.
+  const bool partial = transfer.peeked.size() >= kMaxPeeked;
+  auto head = ReadFinalHead(
+      std::string_view(transfer.peeked).substr(0, partial ? transfer.peeked.rfind('\n') + 1 : std::string::npos));
+  if (!head && partial && head.error().message() == kEndsEarly) return;
+  if (!head) {
+    transfer.head_error = std::move(head).error();
+    return;
+  }
+  UseHead(transfer, std::move(*head));
+  transfer.head_is_all = true;
+}
+
+Error FailureOf(Transfer& transfer, int code, FileSystem& files) {
   if (transfer.sink_error) return *transfer.sink_error;
   if (transfer.over_limit) return Error(ErrorCode::kLimit, "body size limit exceeded");
-  if (transfer.head_too_long)
+  const bool too_long_for_libcurl =
+      code == CURLE_OUT_OF_MEMORY ||
+      std::string_view(transfer.error_text.data()).starts_with("Too large response headers");
+  if (transfer.head_too_long || (too_long_for_libcurl && !transfer.head_done))
     return Error(ErrorCode::kLimit,
                  "net/http: server response headers exceeded " + std::to_string(kMaxResponseHead) + " bytes; aborted");
+  if (transfer.tunnel_error) return *transfer.tunnel_error;
   if (transfer.head_error) return transfer.head_error->WithContext(std::string(kBrokenTransport));
   TransferFailure failure;
   failure.code = code;
@@ -354,9 +400,13 @@ Error FailureOf(Transfer& transfer, int code) {
   failure.dialed_address = transfer.dialed_address;
   if (const auto url = ParseUrl(transfer.url)) {
     failure.host = url->Hostname();
+    if (failure.host.empty() && code == CURLE_COULDNT_CONNECT) failure.dialed_address.clear();  // Go knows of none
     if (failure.dialed_address.empty()) failure.dialed_address = failure.host + ":" + url->EffectivePort();
   }
   failure.detail = transfer.error_text.data();
+  failure.first_record = transfer.peer_check.first_record;
+  if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_URL_MALFORMAT)
+    failure.no_such_host = NoSuchHost(failure.host, kResolverConfig, files);
   failure.peer_refusal = transfer.peer_check.refusal;
   return DescribeFailure(failure);
 }

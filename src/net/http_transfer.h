@@ -44,15 +44,21 @@ struct Transfer {
 
   void* easy = nullptr;  // of libcurl, in its multi handle; null while none runs
   CurlList headers, connect_to, proxy_headers;
+  std::string host_header;  // where it is not what libcurl's URL says
   std::array<char, 256> error_text{};  // CURL_ERROR_SIZE
   HttpResponse response;
+  std::string head;         // the lines of it that have come
+  std::string tunnel_head;  // those of the proxy's answer before
+  std::string peeked;       // the first bytes of the answer, whatever libcurl makes of them
   size_t head_bytes = 0;
   bool head_done = false;
+  bool head_is_all = false;  // no body will come
   bool over_limit = false;
   bool head_too_long = false;
-  bool is_http1 = false;
   std::optional<Error> head_error;
+  std::optional<Error> tunnel_error;  // of the proxy that was to connect us
   bool through_proxy = false;
+  bool under_tls = false;  // to the server or to a proxy
   std::string dialed_address;
   PeerCheck peer_check;
   DialMetrics* dials = nullptr;
@@ -61,6 +67,8 @@ struct Transfer {
 
   // Whether the answer that is arriving leads elsewhere and will be followed.
   bool following() const;
+  // Whether what arrives is a proxy's answer to being asked for a tunnel.
+  bool makes_tunnel() const;
 };
 
 // What every request of a client shares.
@@ -73,8 +81,13 @@ struct HopContext {
 // Makes `transfer.easy`, a fresh handle, ask for `transfer.url`. `remaining_ms` 0: no deadline. The transfer stays
 // where it is until the handle is reset.
 void PrepareHop(Transfer& transfer, const HopContext& hop, int64_t remaining_ms);
+// Looks at what waits on the transfer's socket without taking it: libcurl does not show an answer that it refuses.
+void PeekHead(Transfer& transfer, int socket);
+// When the handle ended within the head: what Go makes of the bytes that came. Go takes some heads that libcurl
+// refuses; `head_done` then.
+void JudgeHead(Transfer& transfer, int code);
 // Why the handle ended with this code of libcurl, in Go's words.
-Error FailureOf(Transfer& transfer, int code);
+Error FailureOf(Transfer& transfer, int code, FileSystem& files);
 // When no request got onto a connection.
 void CountFailedDial(const Transfer& transfer, int code);
 

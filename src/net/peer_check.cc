@@ -115,12 +115,21 @@ int Verify(X509_STORE_CTX* chain, void* context) {
   return 0;
 }
 
+// Of what comes in, its first header alone: the check may be gone before the connection.
+void OnRecord(int written, int, int content_type, const void* data, size_t size, SSL* ssl, void* context) {
+  if (written != 0 || content_type != SSL3_RT_HEADER) return;
+  static_cast<PeerCheck*>(context)->first_record.assign(static_cast<const char*>(data), size);
+  SSL_set_msg_callback(ssl, nullptr);
+}
+
 }  // namespace
 
 void InstallPeerCheck(void* ssl_ctx, PeerCheck& check) {
   auto* const context = static_cast<SSL_CTX*>(ssl_ctx);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
-  SSL_CTX_set_cert_verify_callback(context, &Verify, &check);
+  SSL_CTX_set_msg_callback(context, &OnRecord);
+  SSL_CTX_set_msg_callback_arg(context, &check);
+  if (!check.any_is_good) SSL_CTX_set_cert_verify_callback(context, &Verify, &check);
 }
 
 }  // namespace epi::net

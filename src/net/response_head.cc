@@ -1,13 +1,17 @@
 #include "net/response_head.h"
 
 #include <algorithm>
-#include <string>
+#include <charconv>
+#include <optional>
 #include <vector>
 
 #include "base/escaping.h"
+#include "net/curl_error_text.h"
 
 namespace epi::net {
 namespace {
+
+constexpr int kSwitchingProtocols = 101;
 
 tl::unexpected<Error> Malformed(std::string_view what, std::string_view text) {
   std::string message(what);
@@ -15,12 +19,15 @@ tl::unexpected<Error> Malformed(std::string_view what, std::string_view text) {
   return Fail(ErrorCode::kInvalid, std::move(message));
 }
 
-bool IsAsciiDigit(char c) { return c >= '0' && c <= '9'; }
+tl::unexpected<Error> Ended() { return Fail(ErrorCode::kInvalid, std::string(kEndsEarly)); }
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 
 // A token character (RFC 9110, 5.6.2), or a space, which Go lets pass.
 bool IsNameCharacter(char c) {
-  return IsAsciiDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         std::string_view("!#$%&'*+-.^_`|~ ").find(c) != std::string_view::npos;
+  return IsDigit(c) || IsLetter(c) || std::string_view("!#$%&'*+-.^_`|~ ").find(c) != std::string_view::npos;
 }
 
 bool IsControl(char c) {
@@ -43,15 +50,99 @@ std::string Canonical(std::string_view name) {
 }
 
 std::string_view WithoutOuterBlanks(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
   return text;
+}
+
+// Without its line break; the last one may have none. Nothing at the end.
+std::optional<std::string_view> TakeLine(std::string_view& bytes) {
+  if (bytes.empty()) return std::nullopt;
+  const size_t end = bytes.find('\n');
+  std::string_view line = bytes.substr(0, end);
+  if (end == std::string_view::npos) {
+    bytes = {};
+    return line;
+  }
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  bytes.remove_prefix(end + 1);
+  return line;
+}
+
+// The number of three characters, with a sign at most in front.
+std::optional<int> StatusNumber(std::string_view code) {
+  constexpr size_t kCharacters = 3;
+  if (code.size() != kCharacters) return std::nullopt;
+  const std::string_view digits = code.substr(code.front() == '+' ? 1 : 0);
+  int number = 0;
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (read.ec != std::errc() || read.ptr != digits.data() + digits.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+bool IsVersion(std::string_view protocol) {
+  constexpr std::string_view kForm = "HTTP/x.y";
+  return protocol.size() == kForm.size() && protocol.starts_with("HTTP/") && IsDigit(protocol[5]) &&
+         protocol[6] == '.' && IsDigit(protocol[7]);
+}
+
+struct StatusLine {
+  std::string_view protocol;
+  std::string_view text;
+  int status = 0;
+};
+
+Result<StatusLine> ReadStatusLine(std::string_view line) {
+  const size_t space = line.find(' ');
+  if (space == std::string_view::npos) return Malformed("malformed HTTP response ", line);
+  StatusLine out;
+  out.protocol = line.substr(0, space);
+  out.text = line.substr(std::min(line.find_first_not_of(' ', space), line.size()));
+  const std::string_view code = out.text.substr(0, out.text.find(' '));
+  const auto number = StatusNumber(code);
+  if (!number) return Malformed("malformed HTTP status code ", code);
+  out.status = *number;
+  return out;
+}
+
+// One field, with the lines that continue it. `line` is the first.
+std::string TakeField(std::string_view line, std::string_view& rest) {
+  std::string field(WithoutOuterBlanks(line));
+  while (!rest.empty() && IsBlank(rest.front())) {
+    while (!rest.empty() && IsBlank(rest.front())) rest.remove_prefix(1);
+    field += ' ';
+    field += WithoutOuterBlanks(TakeLine(rest).value_or(""));
+  }
+  return field;
+}
+
+Result<void> ReadFields(std::string_view& rest, HttpHeaders& headers) {
+  constexpr size_t kLongestShown = 80;
+  if (!rest.empty() && IsBlank(rest.front())) {
+    const std::string_view line = *TakeLine(rest);
+    if (line.size() > kLongestShown) return Fail(ErrorCode::kInvalid, "message too large");
+    return Malformed("malformed MIME header initial line: ", line);
+  }
+  while (true) {
+    const auto line = TakeLine(rest);
+    if (!line) return Ended();
+    if (line->empty()) return {};
+    if (line->find(':') == std::string_view::npos) return Malformed("malformed MIME header: missing colon: ", *line);
+    constexpr std::string_view kBadLine = "malformed MIME header line: ";
+    const std::string field = TakeField(*line, rest);
+    const std::string_view name = std::string_view(field).substr(0, field.find(':'));
+    if (name.empty() || !std::all_of(name.begin(), name.end(), IsNameCharacter)) return Malformed(kBadLine, field);
+    std::string_view value = std::string_view(field).substr(name.size());
+    if (std::any_of(value.begin(), value.end(), IsControl))
+      return Malformed(kBadLine, Canonical(name) + std::string(value));
+    headers.Add(std::string(name), std::string(WithoutOuterBlanks(value.substr(1))));
+  }
 }
 
 std::vector<std::string_view> Values(const HttpHeaders& headers, std::string_view wanted) {
   std::vector<std::string_view> out;
   for (const auto& [name, value] : headers.fields()) {
-    if (EqualsIgnoreCase(name, wanted)) out.push_back(WithoutOuterBlanks(value));
+    if (EqualsIgnoreCase(name, wanted)) out.push_back(value);
   }
   return out;
 }
@@ -69,42 +160,58 @@ std::string Listed(const std::vector<std::string_view>& values) {
 Result<void> CheckLength(std::string_view text) {
   constexpr std::string_view kLargest = "9223372036854775807";
   if (text.empty()) return Malformed("invalid empty Content-Length ", text);
-  if (!std::all_of(text.begin(), text.end(), IsAsciiDigit)) return Malformed("bad Content-Length ", text);
+  if (!std::all_of(text.begin(), text.end(), IsDigit)) return Malformed("bad Content-Length ", text);
   const std::string_view digits = text.substr(std::min(text.find_first_not_of('0'), text.size()));
   const bool fits = digits.size() < kLargest.size() || (digits.size() == kLargest.size() && digits <= kLargest);
   if (!fits) return Malformed("bad Content-Length ", text);
   return {};
 }
 
-}  // namespace
-
-Result<void> CheckHeaderLine(std::string_view line) {
-  constexpr std::string_view kBadLine = "malformed MIME header line: ";
-  const bool continued = line.starts_with(' ') || line.starts_with('\t');
-  const size_t colon = continued ? 0 : line.find(':');
-  if (colon == std::string_view::npos) return Malformed("malformed MIME header: missing colon: ", line);
-  const std::string_view name = line.substr(0, colon);
-  if (!continued && (name.empty() || !std::all_of(name.begin(), name.end(), IsNameCharacter)))
-    return Malformed(kBadLine, line);
-  const std::string_view value = line.substr(colon);
-  if (std::any_of(value.begin(), value.end(), IsControl))
-    return Malformed(kBadLine, Canonical(name) + std::string(value));
-  return {};
-}
-
-Result<void> CheckFraming(const HttpHeaders& headers, int status) {
-  const auto codings = Values(headers, "Transfer-Encoding");
+// The headers must say how long the body is in one way alone. HTTP/1.0 has no codings.
+Result<void> CheckFraming(const HttpHeaders& headers, bool has_codings) {
+  const auto codings = has_codings ? Values(headers, "Transfer-Encoding") : std::vector<std::string_view>();
   if (codings.size() > 1) return Fail(ErrorCode::kInvalid, "too many transfer encodings: " + Listed(codings));
   if (!codings.empty() && !EqualsIgnoreCase(codings[0], "chunked"))
     return Malformed("unsupported transfer encoding: ", codings[0]);
   const auto lengths = Values(headers, "Content-Length");
-  if (!codings.empty() || lengths.empty()) return {};
+  if (lengths.empty()) return {};
   if (std::any_of(lengths.begin(), lengths.end(), [&](std::string_view other) { return other != lengths[0]; })) {
     return Fail(ErrorCode::kInvalid,
                 "http: message cannot contain multiple Content-Length headers; got " + Listed(lengths));
   }
-  constexpr int kNoContent = 204, kNotModified = 304;
-  return status == kNoContent || status == kNotModified ? Result<void>() : CheckLength(lengths[0]);
+  return CheckLength(lengths[0]);
 }
+
+}  // namespace
+
+Result<ResponseHead> ReadResponseHead(std::string_view& bytes) {
+  const auto line = TakeLine(bytes);
+  if (!line) return Ended();
+  EPI_ASSIGN(const StatusLine status, ReadStatusLine(*line));
+  if (!IsVersion(status.protocol)) return Malformed("malformed HTTP version ", status.protocol);
+  ResponseHead head;
+  head.status = status.status;
+  head.status_text = status.text;
+  EPI_TRY(ReadFields(bytes, head.headers));
+  EPI_TRY(CheckFraming(head.headers, status.protocol >= "HTTP/1.1"));
+  return head;
+}
+
+Result<ResponseHead> ReadFinalHead(std::string_view bytes) {
+  while (true) {
+    EPI_ASSIGN(ResponseHead head, ReadResponseHead(bytes));
+    if (!IsInformational(head.status)) return head;
+  }
+}
+
+ResponseHead ReadTranslatedHead(std::string_view bytes) {
+  ResponseHead head;
+  if (const auto status = ReadStatusLine(TakeLine(bytes).value_or(""))) head.status = status->status;
+  head.status_text = StatusText(head.status, "");
+  static_cast<void>(ReadFields(bytes, head.headers));  // the protocol's own reader has checked them
+  return head;
+}
+
+bool IsInformational(int status) { return status >= 100 && status < 200 && status != kSwitchingProtocols; }
 
 }  // namespace epi::net

@@ -5,43 +5,90 @@
 namespace epi::net {
 namespace {
 
-std::string Error(const Result<void>& result) { return result ? "" : result.error().message(); }
-
-TEST(ResponseHead, LinesThatAreNoHeaders) {
-  for (const char* good : {"a: b", "A-b_c!: ", "a b: c", "a:\tb\xc3\xbc", " continued", "\tcontinued: x"})
-    EXPECT_EQ(Error(CheckHeaderLine(good)), "") << good;
-  EXPECT_EQ(Error(CheckHeaderLine("no header")), R"(malformed MIME header: missing colon: "no header")");
-  EXPECT_EQ(Error(CheckHeaderLine(": v")), R"(malformed MIME header line: ": v")");
-  EXPECT_EQ(Error(CheckHeaderLine("f(o)o: v")), R"(malformed MIME header line: "f(o)o: v")");
-  EXPECT_EQ(Error(CheckHeaderLine("x-fOO: a\x01")), R"(malformed MIME header line: "X-Foo: a\x01")");
-  EXPECT_EQ(Error(CheckHeaderLine(" a\x7f")), R"(malformed MIME header line: " a\x7f")");
+// What is wrong with these bytes, or nothing.
+std::string Refusal(std::string_view bytes) {
+  const auto head = ReadResponseHead(bytes);
+  return head ? "" : head.error().message();
 }
 
-HttpHeaders Make(std::initializer_list<std::pair<const char*, const char*>> fields) {
-  HttpHeaders out;
-  for (const auto& [name, value] : fields) out.Add(name, value);
-  return out;
+std::string OfFields(const std::string& fields) { return Refusal("HTTP/1.1 200 OK\r\n" + fields + "\r\n\r\n"); }
+
+TEST(ResponseHead, IsTakenOffTheFront) {
+  std::string_view bytes = "HTTP/1.0  404 Not  There\r\nA-b: x\t\nc: 1\r\n\tand\r\n  2 \r\nA-B:\r\n\r\nbody";
+  const auto head = ReadResponseHead(bytes);
+  ASSERT_TRUE(head.has_value()) << head.error().message();
+  EXPECT_EQ(bytes, "body");
+  EXPECT_EQ(head->status, 404);
+  EXPECT_EQ(head->status_text, "404 Not  There");
+  const std::vector<std::pair<std::string, std::string>> fields = {{"A-b", "x"}, {"c", "1 and 2"}, {"A-B", ""}};
+  EXPECT_EQ(head->headers.fields(), fields);
+}
+
+TEST(ResponseHead, StatusLinesThatAreNone) {
+  for (const char* good : {"HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.0 099 x", "HTTP/1.2 +20 x", "HTTP/9.9 999"})
+    EXPECT_EQ(Refusal(std::string(good) + "\r\n\r\n"), "") << good;
+  EXPECT_EQ(Refusal(""), "unexpected EOF");
+  EXPECT_EQ(Refusal("SSH-2.0-OpenSSH_9.2p1\r\n"), R"(malformed HTTP response "SSH-2.0-OpenSSH_9.2p1")");
+  EXPECT_EQ(Refusal("\x15\x03\x01"), R"(malformed HTTP response "\x15\x03\x01")");
+  EXPECT_EQ(Refusal("-ERR unknown command\r\n"), R"(malformed HTTP status code "unknown")");
+  for (const char* code : {"20", "2000", "abc", "-20", "20.", "0x2", "200\tOK"})
+    EXPECT_EQ(Refusal("HTTP/1.1 " + std::string(code) + " x\r\n\r\n"),
+              "malformed HTTP status code \"" + std::string(code == std::string("200\tOK") ? "200\\tOK" : code) + '"');
+  for (const char* version : {"HTTP/2", "HTTP/11.1", "http/1.1", "HTTP/1.x", "HTTPS/1.", "HTTP/1,1"})
+    EXPECT_EQ(Refusal(std::string(version) + " 200 OK\r\n\r\n"),
+              "malformed HTTP version \"" + std::string(version) + '"');
+}
+
+TEST(ResponseHead, LinesThatAreNoHeaders) {
+  for (const char* good : {"a: b", "A-b_c!: ", "a b: c", "a:\tb\xc3\xbc", "a: b\r\n no colon", "a: b\n\tcontinued: x"})
+    EXPECT_EQ(OfFields(good), "") << good;
+  EXPECT_EQ(OfFields("no header"), R"(malformed MIME header: missing colon: "no header")");
+  EXPECT_EQ(Refusal("HTTP/1.1 200 OK\r\n\r"), R"(malformed MIME header: missing colon: "\r")");
+  EXPECT_EQ(Refusal("HTTP/1.1 200 OK\r\nA: b\r\n"), "unexpected EOF");
+  EXPECT_EQ(Refusal("HTTP/1.1 200 OK\r\nA: b\r\nConte"), R"(malformed MIME header: missing colon: "Conte")");
+  EXPECT_EQ(OfFields(" a: b"), R"(malformed MIME header initial line: " a: b")");
+  EXPECT_EQ(OfFields(" " + std::string(80, 'a')), "message too large");
+  EXPECT_EQ(OfFields(": v"), R"(malformed MIME header line: ": v")");
+  EXPECT_EQ(OfFields("f(o)o: v"), R"(malformed MIME header line: "f(o)o: v")");
+  EXPECT_EQ(OfFields("x-fOO: a\x01"), R"(malformed MIME header line: "X-Foo: a\x01")");
+  EXPECT_EQ(OfFields("a: b\r\n c\x7f"), R"(malformed MIME header line: "A: b c\x7f")");
 }
 
 TEST(ResponseHead, LengthsThatAreNone) {
-  EXPECT_EQ(Error(CheckFraming({}, 200)), "");
-  EXPECT_EQ(Error(CheckFraming(Make({{"content-length", "9223372036854775807"}}), 200)), "");
-  EXPECT_EQ(Error(CheckFraming(Make({{"Content-Length", "4"}, {"Content-Length", " 4"}}), 200)), "");
-  EXPECT_EQ(Error(CheckFraming(Make({{"Content-Length", "4"}, {"Content-Length", "5"}}), 200)),
+  EXPECT_EQ(OfFields("content-length: 9223372036854775807"), "");
+  EXPECT_EQ(OfFields("Content-Length: 4\r\nContent-Length:  4 "), "");
+  EXPECT_EQ(OfFields("Content-Length: 4\r\nContent-Length: 5"),
             R"(http: message cannot contain multiple Content-Length headers; got ["4" "5"])");
-  EXPECT_EQ(Error(CheckFraming(Make({{"Content-Length", ""}}), 200)), R"(invalid empty Content-Length "")");
+  EXPECT_EQ(OfFields("Content-Length: "), R"(invalid empty Content-Length "")");
   for (const char* bad : {"+4", "0x4", "4 4", "4, 4", "9223372036854775808", "99999999999999999999"})
-    EXPECT_EQ(Error(CheckFraming(Make({{"Content-Length", bad}}), 200)),
-              "bad Content-Length \"" + std::string(bad) + "\"");
-  EXPECT_EQ(Error(CheckFraming(Make({{"Content-Length", "x"}}), 304)), "");
+    EXPECT_EQ(OfFields("Content-Length: " + std::string(bad)), "bad Content-Length \"" + std::string(bad) + "\"");
+  // Whether or not the length counts.
+  EXPECT_EQ(Refusal("HTTP/1.1 304 x\r\nContent-Length: x\r\n\r\n"), R"(bad Content-Length "x")");
+  EXPECT_EQ(OfFields("Transfer-Encoding: chunked\r\nContent-Length: x"), R"(bad Content-Length "x")");
 }
 
 TEST(ResponseHead, CodingsThatAreUnknown) {
-  EXPECT_EQ(Error(CheckFraming(Make({{"Transfer-Encoding", "CHUNKED"}, {"Content-Length", "x"}}), 200)), "");
-  EXPECT_EQ(Error(CheckFraming(Make({{"Transfer-Encoding", "gzip, chunked"}}), 200)),
-            R"(unsupported transfer encoding: "gzip, chunked")");
-  EXPECT_EQ(Error(CheckFraming(Make({{"Transfer-Encoding", "chunked"}, {"transfer-encoding", "chunked"}}), 200)),
+  EXPECT_EQ(OfFields("Transfer-Encoding: CHUNKED\r\nContent-Length: 7"), "");
+  EXPECT_EQ(OfFields("Transfer-Encoding: gzip, chunked"), R"(unsupported transfer encoding: "gzip, chunked")");
+  EXPECT_EQ(OfFields("Transfer-Encoding: chunked\r\ntransfer-encoding: chunked"),
             R"(too many transfer encodings: ["chunked" "chunked"])");
+  EXPECT_EQ(Refusal("HTTP/1.0 200 OK\r\nTransfer-Encoding: x\r\n\r\n"), "");
+}
+
+TEST(ResponseHead, InformationalOnesArePassedOver) {
+  const auto head =
+      ReadFinalHead("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.1 500 Oh\r\n\r\n");
+  ASSERT_TRUE(head.has_value()) << head.error().message();
+  EXPECT_EQ(head->status_text, "500 Oh");
+  EXPECT_TRUE(head->headers.fields().empty());
+  EXPECT_EQ(ReadFinalHead("HTTP/1.1 101 Switching\r\n\r\n")->status, 101);
+  EXPECT_EQ(ReadFinalHead("HTTP/1.1 100 Continue\r\n\r\n").error().message(), "unexpected EOF");
+}
+
+TEST(ResponseHead, OfHttp2HasTheUsualReason) {
+  const ResponseHead head = ReadTranslatedHead("HTTP/2 404 \r\ncontent-type: text/plain\r\n\r\n");
+  EXPECT_EQ(head.status_text, "404 Not Found");
+  EXPECT_EQ(head.headers.Get("Content-Type"), "text/plain");
 }
 
 }  // namespace
