@@ -235,6 +235,19 @@ TEST_P(AppenderContract, SamplesThatOnlyMeetEachOtherAreLeftOut) {
   EXPECT_EQ(Histograms("b"), Times{});
 }
 
+TEST_P(AppenderContract, ASampleBetweenOthersOfItsSeriesCountsForThem) {
+  appender_->AddAt(a_, 5000, 1);
+  ASSERT_TRUE(Commit().all_accepted());
+  appender_->AddAt(a_, 4000, 2);
+  appender_->Add(a_, 3);
+  appender_->AddAt(a_, 9000, 4);  // before the plain one
+  const auto report = Commit();
+  EXPECT_EQ(report.accepted, 2u);
+  ASSERT_EQ(report.refusals.size(), 1u);
+  EXPECT_EQ(report.refusals[0].time, 4000);
+  EXPECT_EQ(Floats("a"), (Times{5000, 10'000}));
+}
+
 TEST(HeadAppenderWindow, WhatIsTooOldIsKnownBeforeTheCommit) {
   tsdb::HeadOptions options;
   options.out_of_order_window_ms = 1000;

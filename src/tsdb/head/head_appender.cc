@@ -173,6 +173,7 @@ Result<AppendReport> HeadAppender::CommitBatch(TimestampMs time) {
   batch_.group = group_.id();
   batch_.time = time;
   admitted_.clear();
+  judged_ = {};
   floats_indexed_ = false;
   late_floats_ = late_histograms_ = 0;
   late_in_batch_.clear();
@@ -267,7 +268,10 @@ void HeadAppender::AdmitFloats(size_t first, size_t end, TimestampMs time, const
       continue;
     }
     slab.in_batch |= bit;
-    if (floats_indexed_) admitted_[id] = {time, sample.value, Kind::kFloat};
+    if (floats_indexed_) {
+      admitted_[id] = {time, sample.value, Kind::kFloat};
+      judged_ = {};
+    }
     batch_.series.push_back(id);
     batch_.values.push_back(sample.value);
     batch_.bases.push_back((slab.in_layout & bit) != 0 ? hot.last_value : 0.0);
@@ -283,13 +287,28 @@ void HeadAppender::IndexFloats() {
   floats_indexed_ = true;
 }
 
+void HeadAppender::LookAt(uint32_t id) {
+  if (judged_.id == id) return;
+  judged_ = {id, GroupOf(id).Last(id), Marked(id) ? &admitted_.at(id) : nullptr};
+}
+
+// Of the judged series.
+void HeadAppender::NoteAdmitted(Admitted sample) {
+  if (judged_.admitted == nullptr) {
+    judged_.admitted = &admitted_[judged_.id];
+    Mark(judged_.id);
+  }
+  *judged_.admitted = sample;
+}
+
 // A sample that its series as it was before the batch would take, against what the batch puts before it. What fails
 // here is left out and counted, and nobody is told: so does Prometheus, which judges again when it commits.
-bool HeadAppender::StandsInBatch(uint32_t id, TimestampMs time, bool histogram, const Limits& limits, Fate& fate) {
-  if (Marked(id)) {
-    fate = Judge(time, admitted_.at(id).time, false, limits);
+bool HeadAppender::StandsInBatch(TimestampMs time, bool histogram, const Limits& limits, Fate& fate) {
+  if (judged_.admitted != nullptr) {
+    fate = Judge(time, judged_.admitted->time, false, limits);
     if (IsRefusal(fate)) left_out_.emplace_back(fate, histogram);
   }
+  const uint32_t id = judged_.id;
   if (fate == Fate::kLate) return late_in_batch_.emplace(id, time).second && !GroupOf(id).HasRecentLate(id, time);
   return fate == Fate::kInOrder;
 }
@@ -305,7 +324,8 @@ void HeadAppender::AdmitFloat(const TimedSample& sample, TimestampMs time, const
   const uint32_t id = RefId(sample.ref);
   const double value = sample.value;
   IndexFloats();
-  const LastSample last = GroupOf(id).Last(id);
+  LookAt(id);
+  const LastSample& last = judged_.last;
   const bool stale = IsStaleNaN(value);
   Fate fate = Judge(time, last.time, SameAsLast(last, value), limits);
   if (sample.is_start_zero && fate != Fate::kInOrder) return;
@@ -316,19 +336,18 @@ void HeadAppender::AdmitFloat(const TimedSample& sample, TimestampMs time, const
     return;
   }
   ++report_.accepted;
-  const bool in_batch = Marked(id);
-  if (!StandsInBatch(id, time, false, limits, fate)) return;
+  const bool in_batch = judged_.admitted != nullptr;
+  if (!StandsInBatch(time, false, limits, fate)) return;
   if (fate == Fate::kInOrder) {
-    const Kind before = in_batch                             ? admitted_.at(id).kind
+    const Kind before = in_batch                             ? judged_.admitted->kind
                         : last.histogram == nullptr          ? Kind::kFloat
                         : last.histogram->integer != nullptr ? Kind::kHistogram
                                                              : Kind::kFloatHistogram;
     if (stale && before != Kind::kFloat) {
-      AdmitStaleHistogram(id, time, before, value);
+      AdmitStaleHistogram(time, before, value);
       return;
     }
-    admitted_[id] = {time, value, Kind::kFloat};
-    Mark(id);
+    NoteAdmitted({time, value, Kind::kFloat});
   } else {
     ++late_floats_;
   }
@@ -353,8 +372,8 @@ void HeadAppender::NoteLateness(Fate fate, TimestampMs time, const Limits& limit
 }
 
 // A stale marker ends a histogram series as a histogram.
-void HeadAppender::AdmitStaleHistogram(uint32_t id, TimestampMs time, Kind kind, double value) {
-  Batch::HistogramRow row{id, time, 0, nullptr, nullptr};
+void HeadAppender::AdmitStaleHistogram(TimestampMs time, Kind kind, double value) {
+  Batch::HistogramRow row{judged_.id, time, 0, nullptr, nullptr};
   if (kind == Kind::kHistogram) {
     auto marker = std::make_shared<Histogram>();
     marker->sum = value;
@@ -364,8 +383,7 @@ void HeadAppender::AdmitStaleHistogram(uint32_t id, TimestampMs time, Kind kind,
     marker->sum = value;
     row.floats = std::move(marker);
   }
-  admitted_[id] = {time, value, kind};
-  Mark(id);
+  NoteAdmitted({time, value, kind});
   batch_.histograms.push_back(std::move(row));
 }
 
@@ -385,7 +403,8 @@ void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs tim
     return;
   }
   IndexFloats();
-  const LastSample last = GroupOf(id).Last(id);
+  LookAt(id);
+  const LastSample& last = judged_.last;
   Fate fate = Judge(time, last.time, SameAsLast(last, sample), limits);
   if (sample.is_start_zero && fate != Fate::kInOrder) return;
   if (fate == Fate::kLate) fate = LateOne(stale);
@@ -395,10 +414,9 @@ void HeadAppender::AdmitHistogram(const HistogramSample& sample, TimestampMs tim
     return;
   }
   ++report_.accepted;
-  if (!StandsInBatch(id, time, true, limits, fate)) return;
+  if (!StandsInBatch(time, true, limits, fate)) return;
   if (fate == Fate::kInOrder) {
-    admitted_[id] = {time, sum, sample.integer != nullptr ? Kind::kHistogram : Kind::kFloatHistogram};
-    Mark(id);
+    NoteAdmitted({time, sum, sample.integer != nullptr ? Kind::kHistogram : Kind::kFloatHistogram});
   } else {
     ++late_histograms_;
   }

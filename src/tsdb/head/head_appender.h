@@ -40,6 +40,13 @@ class HeadAppender final : public BatchAppender {
     double value;
     Kind kind;
   };
+  // The series whose samples are being judged. Samples with times of their own come series by series, so what is known
+  // of one is looked up once.
+  struct Judged {
+    uint32_t id = kNoSeriesId;
+    LastSample last;               // before the batch
+    Admitted* admitted = nullptr;  // by the batch; null when nothing is
+  };
   struct Limits {
     TimestampMs newest;     // of the head
     TimestampMs min_valid;  // older: out of bounds
@@ -63,8 +70,10 @@ class HeadAppender final : public BatchAppender {
   void AdmitFloats(size_t first, size_t end, TimestampMs time, const Limits& limits);
   void AdmitFloat(const TimedSample& sample, TimestampMs time, const Limits& limits, uint32_t index, bool timed);
   void AdmitHistogram(const HistogramSample& sample, TimestampMs time, const Limits& limits, uint32_t index);
-  void AdmitStaleHistogram(uint32_t id, TimestampMs time, Kind kind, double value);
-  bool StandsInBatch(uint32_t id, TimestampMs time, bool histogram, const Limits& limits, Fate& fate);
+  void AdmitStaleHistogram(TimestampMs time, Kind kind, double value);
+  void LookAt(uint32_t id);
+  void NoteAdmitted(Admitted sample);
+  bool StandsInBatch(TimestampMs time, bool histogram, const Limits& limits, Fate& fate);
   void AdmitExemplars();
   void AdmitMetadata();
   static Fate Judge(TimestampMs time, TimestampMs last, bool same, const Limits& limits);
@@ -92,6 +101,7 @@ class HeadAppender final : public BatchAppender {
   AppendReport report_;
   std::vector<uint32_t> owners_;  // groups whose series the batch names, ascending
   boost::unordered_flat_map<uint32_t, Admitted> admitted_;
+  Judged judged_;
   boost::unordered_flat_set<std::pair<uint32_t, TimestampMs>> late_in_batch_;
   std::vector<std::pair<Fate, bool>> left_out_;  // and whether it is a histogram, to be counted
   uint64_t exemplars_left_out_ = 0;
