@@ -1,6 +1,9 @@
 #include "remote/wire_message.h"
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <protozero/pbf_reader.hpp>
 #include <string>
 
@@ -40,108 +43,126 @@ unsigned TypeOf(WireKind kind) {
   }
 }
 
-// Each function is false where the message is wrong; error_ then says how.
+// Each function says where the bytes go on, or null where they are wrong; error_ then says how.
 class Checker {
  public:
-  bool Message(std::string_view bytes, const WireMessage& shape, int depth) {
-    if (depth > kMaxWireDepth) return Wrong("attribute values are nested too deeply");
-    const std::string_view whole = bytes;
-    while (!bytes.empty()) {
+  bool Message(const char* at, const char* end, const WireMessage& shape, int depth) {
+    if (depth > kMaxWireDepth) return Wrong("attribute values are nested too deeply") != nullptr;
+    const char* const begin = at;
+    while (at != end) {
       uint64_t tag = 0;
-      if (!Varint(bytes, tag)) return false;
+      at = Varint(at, end, tag);
+      if (at == nullptr) return false;
       const auto type = static_cast<unsigned>(tag & 7);
       const bool usual = tag >= kFirstTag && tag >> 31 == 0 && type != kGroupEndType;
-      if (!usual && !CheckTag(tag, shape, whole.size() - bytes.size())) return false;
+      if (!usual && !CheckTag(tag, shape, at - begin)) return false;
       const WireField& field = FieldOf(shape, static_cast<uint32_t>(tag >> 3));
-      if (!(field.kind == WireKind::kAbsent ? Unknown(bytes, type, shape, whole.size())
-                                            : Known(bytes, type, field, depth)))
-        return false;
+      at = field.kind == WireKind::kAbsent ? Unknown(at, end, type, shape, begin) : Known(at, end, type, field, depth);
+      if (at == nullptr) return false;
     }
     return true;
   }
   // Only for what Prometheus would take.
   bool Readable() {
-    if (grouped_) return Wrong("proto: groups are not supported");
-    return !far_ || Wrong("proto: a field number above 536870911");
+    if (grouped_) return Wrong("proto: groups are not supported") != nullptr;
+    return !far_ || Wrong("proto: a field number above 536870911") != nullptr;
   }
   std::string& error() { return error_; }
 
  private:
-  bool Wrong(std::string text) {
+  [[gnu::cold]] const char* Wrong(std::string text) {
     error_ = std::move(text);
-    return false;
+    return nullptr;
   }
-  bool Ends() { return Wrong("unexpected EOF"); }
+  // Texts are made outside of the functions that are called for every field.
+  [[gnu::cold]] const char* WrongType(unsigned type, const WireField& field) {
+    return Wrong("proto: wrong wireType = " + std::to_string(type) + " for field " + std::string(field.name));
+  }
+  [[gnu::cold]] const char* WrongLength(size_t length, const WireField& field) {
+    return Wrong("proto: invalid field len = " + std::to_string(length % 8) + " for field " + std::string(field.name));
+  }
+  [[gnu::cold]] const char* Wrong(const char* text) { return Wrong(std::string(text)); }
+  [[gnu::cold]] const char* Ends() { return Wrong("unexpected EOF"); }
 
-  bool CheckTag(uint64_t tag, const WireMessage& shape, size_t position) {
+  [[gnu::cold]] bool CheckTag(uint64_t tag, const WireMessage& shape, std::ptrdiff_t position) {
     const auto number = static_cast<int32_t>(tag >> 3);
     const bool named = !shape.name.empty();
     if (named && (tag & 7) == kGroupEndType) {
-      return Wrong("proto: " + std::string(shape.name) + ": wiretype end group for non-group");
+      Wrong("proto: " + std::string(shape.name) + ": wiretype end group for non-group");
+      return false;
     }
     if (number <= 0) {
-      return Wrong(named ? "proto: " + std::string(shape.name) + ": illegal tag " + std::to_string(number) +
-                               " (wire type " + std::to_string(tag) + ")"
-                         : "proto: Link: illegal field=" + std::to_string(number) + " (tag=" + std::to_string(tag) +
-                               ", pos=" + std::to_string(position) + ")");
+      Wrong(named ? "proto: " + std::string(shape.name) + ": illegal tag " + std::to_string(number) + " (wire type " +
+                        std::to_string(tag) + ")"
+                  : "proto: Link: illegal field=" + std::to_string(number) + " (tag=" + std::to_string(tag) +
+                        ", pos=" + std::to_string(position) + ")");
+      return false;
     }
     far_ |= tag >> 32 != 0;
     return true;
   }
 
   // Most are of one byte.
-  bool Varint(std::string_view& bytes, uint64_t& value) {
-    if (bytes.empty() || static_cast<unsigned char>(bytes.front()) >= 0x80) return LongVarint(bytes, value);
-    value = static_cast<unsigned char>(bytes.front());
-    bytes.remove_prefix(1);
-    return true;
+  const char* Varint(const char* at, const char* end, uint64_t& value) {
+    if (at == end || static_cast<unsigned char>(*at) >= 0x80) return LongVarint(at, end, value);
+    value = static_cast<unsigned char>(*at);
+    return at + 1;
   }
-  bool LongVarint(std::string_view& bytes, uint64_t& value) {
+  [[gnu::noinline]] const char* LongVarint(const char* at, const char* end, uint64_t& value) {
     value = 0;
-    for (unsigned shift = 0, at = 0;; shift += 7, ++at) {
+    for (unsigned shift = 0;; shift += 7) {
       if (shift >= 64) return Wrong("proto: integer overflow");
-      if (at >= bytes.size()) return Ends();
-      const auto byte = static_cast<unsigned char>(bytes[at]);
+      if (at == end) return Ends();
+      const auto byte = static_cast<unsigned char>(*at++);
       value |= uint64_t{byte & 0x7fu} << shift;
-      if (byte >= 0x80) continue;
-      bytes.remove_prefix(at + 1);
-      return true;
+      if (byte < 0x80) return at;
     }
   }
-
-  bool Skip(std::string_view& bytes, size_t count) {
-    if (bytes.size() < count) return Ends();
-    bytes.remove_prefix(count);
-    return true;
-  }
-
-  bool Length(std::string_view& bytes, std::string_view& part) {
-    uint64_t length = 0;
-    if (!Varint(bytes, length)) return false;
-    if (static_cast<int64_t>(length) < 0) return Wrong("proto: negative length found during unmarshaling");
-    if (length > bytes.size()) return Ends();
-    part = bytes.substr(0, length);
-    bytes.remove_prefix(length);
-    return true;
-  }
-
-  bool Unknown(std::string_view& bytes, unsigned type, const WireMessage& shape, size_t whole) {
-    if (bytes.empty() && shape.name.empty()) return Ends();  // OTLP's decoder looks no further then
-    return type == kGroupType ? Group(bytes, shape, whole) : Value(bytes, type);
-  }
-
-  bool Value(std::string_view& bytes, unsigned type) {
+  // Times take six bytes, which are looked at all at once.
+  const char* PassVarint(const char* at, const char* end) {
+    constexpr uint64_t kGoesOn = 0x8080808080808080;
+    if (end - at >= 8) {
+      uint64_t bytes = 0;
+      std::memcpy(&bytes, at, 8);
+      if (const uint64_t last = ~bytes & kGoesOn; last != 0) return at + std::countr_zero(last) / 8 + 1;
+    }
     uint64_t value = 0;
-    std::string_view part;
+    return Varint(at, end, value);
+  }
+
+  const char* Pass(const char* at, const char* end, std::ptrdiff_t count) {
+    return end - at < count ? Ends() : at + count;
+  }
+
+  // To what the length counts.
+  const char* Length(const char* at, const char* end, size_t& length) {
+    uint64_t value = 0;
+    at = Varint(at, end, value);
+    if (at == nullptr) return nullptr;
+    if (static_cast<int64_t>(value) < 0) return Wrong("proto: negative length found during unmarshaling");
+    if (value > static_cast<size_t>(end - at)) return Ends();
+    length = value;
+    return at;
+  }
+
+  [[gnu::cold]] const char* Unknown(const char* at, const char* end, unsigned type, const WireMessage& shape,
+                                    const char* begin) {
+    if (at == end && shape.name.empty()) return Ends();  // OTLP's decoder looks no further then
+    return type == kGroupType ? Group(at, end, shape, begin) : Value(at, end, type);
+  }
+
+  const char* Value(const char* at, const char* end, unsigned type) {
+    size_t length = 0;
     switch (type) {
       case kVarintType:
-        return Varint(bytes, value);
+        return PassVarint(at, end);
       case kFixed64Type:
-        return Skip(bytes, 8);
+        return Pass(at, end, 8);
       case kLengthType:
-        return Length(bytes, part);
+        at = Length(at, end, length);
+        return at == nullptr ? at : at + length;
       case kFixed32Type:
-        return Skip(bytes, 4);
+        return Pass(at, end, 4);
       case kGroupEndType:
         return Wrong("proto: unexpected end of group");
       default:
@@ -150,54 +171,57 @@ class Checker {
   }
 
   // To its end. OTLP's decoder takes the first field in a group for all of it.
-  bool Group(std::string_view& bytes, const WireMessage& shape, size_t whole) {
+  const char* Group(const char* at, const char* end, const WireMessage& shape, const char* begin) {
     grouped_ = true;
     const bool named = !shape.name.empty();
     for (size_t open = 1; open > 0;) {
-      if (bytes.empty()) return Ends();
+      if (at == end) return Ends();
       uint64_t tag = 0;
-      if (!Varint(bytes, tag)) return false;
-      if (!named && (!CheckTag(tag, shape, whole - bytes.size()) || (bytes.empty() && !Ends()))) return false;
+      at = Varint(at, end, tag);
+      if (at == nullptr) return nullptr;
+      if (!named && !CheckTag(tag, shape, at - begin)) return nullptr;
+      if (!named && at == end) return Ends();
       const auto type = static_cast<unsigned>(tag & 7);
       if (type == kGroupType) {
         ++open;
       } else if (type == kGroupEndType) {
         --open;
       } else {
-        if (!Value(bytes, type)) return false;
-        if (!named) return true;
+        at = Value(at, end, type);
+        if (at == nullptr || !named) return at;
       }
     }
-    return true;
+    return at;
   }
 
-  bool Known(std::string_view& bytes, unsigned type, const WireField& field, int depth) {
+  const char* Known(const char* at, const char* end, unsigned type, const WireField& field, int depth) {
     const bool packs = field.kind == WireKind::kVarints || field.kind == WireKind::kFixed64s;
     if (type != TypeOf(field.kind) && !(packs && type == kLengthType)) {
-      return Wrong("proto: wrong wireType = " + std::to_string(type) + " for field " + std::string(field.name));
+      return WrongType(type, field);
     }
-    uint64_t value = 0;
-    if (type == kVarintType) return Varint(bytes, value);
-    if (type == kFixed64Type) return Skip(bytes, 8);
-    std::string_view part;
-    if (!Length(bytes, part)) return false;
+    if (type == kVarintType) return PassVarint(at, end);
+    if (type == kFixed64Type) return Pass(at, end, 8);
+    size_t length = 0;
+    at = Length(at, end, length);
+    if (at == nullptr) return nullptr;
+    const char* const after = at + length;
     switch (field.kind) {
       case WireKind::kMessage:
-        return Message(part, *field.message, depth + 1);
+        return Message(at, after, *field.message, depth + 1) ? after : nullptr;
       case WireKind::kVarints:
-        while (!part.empty()) {
-          if (!Varint(part, value)) return false;
+        while (at != after) {
+          at = PassVarint(at, after);
+          if (at == nullptr) return nullptr;
         }
-        return true;
+        return after;
       case WireKind::kFixed64s:
-        return part.size() % 8 == 0 || Wrong("proto: invalid field len = " + std::to_string(part.size() % 8) +
-                                             " for field " + std::string(field.name));
+        return length % 8 == 0 ? after : WrongLength(length, field);
       case WireKind::kTraceId:
-        return part.empty() || part.size() == kTraceIdBytes || Wrong("unmarshal: invalid TraceID length");
+        return length == 0 || length == kTraceIdBytes ? after : Wrong("unmarshal: invalid TraceID length");
       case WireKind::kSpanId:
-        return part.empty() || part.size() == kSpanIdBytes || Wrong("unmarshal: invalid SpanID length");
+        return length == 0 || length == kSpanIdBytes ? after : Wrong("unmarshal: invalid SpanID length");
       default:
-        return true;
+        return after;
     }
   }
 
@@ -210,7 +234,8 @@ class Checker {
 
 Result<void> CheckWire(std::string_view bytes, const WireMessage& message) {
   Checker checker;
-  if (checker.Message(bytes, message, 0) && checker.Readable()) return {};
+  const char* const begin = bytes.data();
+  if (checker.Message(begin, begin + bytes.size(), message, 0) && checker.Readable()) return {};
   return Fail(ErrorCode::kInvalid, std::move(checker.error()));
 }
 
