@@ -11,6 +11,9 @@ namespace epi::discovery {
 namespace {
 
 constexpr size_t kMaxJsonDepth = 200;
+// A value takes far more memory than its text may: "0," is two bytes. 0.7 GB in values; the largest answers that there
+// really are have a tenth.
+constexpr size_t kMaxJsonValues = size_t{8} << 20;
 
 constexpr size_t kEscapeSize = 6;  // \uXXXX
 // The UTF-16 unit that the escape at the front of `text` stands for; none when there is no such escape.
@@ -97,9 +100,13 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
   }
 
  private:
-  // Puts a value where the next one belongs. The containers above it do not grow while it is open, so the address
-  // holds.
+  // Puts a value where the next one belongs; null when there are too many. The containers above it do not grow while it
+  // is open, so the address holds.
   Json* Add(Json value) {
+    if (++values_ > kMaxJsonValues) {
+      error_ = "too many values";
+      return nullptr;
+    }
     if (open_.empty()) {
       root_ = std::move(value);
       return &root_;
@@ -122,7 +129,9 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
     }
     Json value;
     value.kind_ = kind;
-    open_.push_back(Add(std::move(value)));
+    Json* added = Add(std::move(value));
+    if (added == nullptr) return false;
+    open_.push_back(added);
     return true;
   }
   bool Close() {
@@ -132,6 +141,7 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
 
   Json root_;
   std::vector<Json*> open_;
+  size_t values_ = 0;
   std::string error_;
 };
 

@@ -16,8 +16,8 @@ namespace epi::discovery {
 class Json {
  public:
   enum class Kind : unsigned char { kNull, kBool, kNumber, kString, kArray, kObject };
-  // kInvalid with the library's sentence; nesting beyond 200 is refused. What is not UTF-8, and half of a surrogate
-  // pair, is read as U+FFFD.
+  // kInvalid with the library's sentence; nesting beyond 200 and more than 8 Mi values are refused. What is not UTF-8,
+  // and half of a surrogate pair, is read as U+FFFD.
   static Result<Json> Parse(std::string_view text);
 
   Kind kind() const { return kind_; }

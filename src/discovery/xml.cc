@@ -8,6 +8,7 @@ namespace epi::discovery {
 namespace {
 
 constexpr int kMaxXmlDepth = 100;
+constexpr size_t kMaxXmlElements = size_t{8} << 20;  // 0.7 GB, where "<a/>" is four bytes of text
 
 tl::unexpected<Error> NotWellFormed(std::string_view what) {
   return Fail(ErrorCode::kInvalid, "xml: " + std::string(what));
@@ -58,6 +59,7 @@ class Parser {
 
   Result<void> Element(XmlElement& out, int depth) {
     if (depth > kMaxXmlDepth) return NotWellFormed("nested too deeply");
+    if (++elements_ > kMaxXmlElements) return NotWellFormed("too many elements");
     const size_t close = rest_.find('>');
     if (close == std::string_view::npos || close < 2) return NotWellFormed("a tag does not end");
     std::string_view tag = rest_.substr(1, close - 1);
@@ -131,6 +133,7 @@ class Parser {
   }
 
   std::string_view rest_;
+  size_t elements_ = 0;
 };
 
 }  // namespace

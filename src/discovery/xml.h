@@ -19,7 +19,7 @@ struct XmlElement {
   bool Has(std::string_view child) const;
 };
 
-// The root element. kInvalid for what is not well-formed or nested more than 100 deep.
+// The root element. kInvalid for what is not well-formed or nested more than 100 deep, or has more than 8 Mi elements.
 Result<XmlElement> ParseXml(std::string_view text);
 
 }  // namespace epi::discovery
