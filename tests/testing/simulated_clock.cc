@@ -23,8 +23,14 @@ bool SimulatedClock::WaitUntil(std::unique_lock<std::mutex>& lock, std::conditio
   }
   arrived_.notify_all();
   wake.wait(lock, [&] { return done() || Monotonic() >= deadline; });
-  const std::lock_guard own(mutex_);
-  waiters_.erase(waiters_.find(key));
+  // What the caller waits with often ends with its wait: not while AdvanceMs() still holds it.
+  lock.unlock();
+  {
+    std::unique_lock own(mutex_);
+    idle_.wait(own, [this] { return advancing_ == 0; });
+    waiters_.erase(waiters_.find(key));
+  }
+  lock.lock();
   return done();
 }
 
@@ -35,12 +41,16 @@ void SimulatedClock::AdvanceMs(int64_t ms) {
     wall_ns_ += ms * 1'000'000;
     elapsed_ += ms * 1'000'000;
     waiters.assign(waiters_.begin(), waiters_.end());
+    ++advancing_;
   }
   for (const auto& [mutex, wake] : waiters) {
     // Taking the waiter's mutex makes sure it is not between its check and its wait.
     { const std::lock_guard lock(*mutex); }
     wake->notify_all();
   }
+  const std::lock_guard lock(mutex_);
+  --advancing_;
+  idle_.notify_all();
 }
 
 void SimulatedClock::StepWallMs(int64_t ms) {

@@ -32,6 +32,8 @@ class SimulatedClock final : public Clock {
   };
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
+  std::condition_variable idle_;
+  int advancing_ = 0;                                                        // guarded by mutex_: calls of AdvanceMs()
   int64_t wall_ns_;                                                          // guarded by mutex_
   MonotonicNs elapsed_ = 0;                                                  // guarded by mutex_
   std::multiset<std::pair<std::mutex*, std::condition_variable*>> waiters_;  // guarded by mutex_
