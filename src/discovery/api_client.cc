@@ -31,7 +31,8 @@ net::HttpRequest ApiClient::MakeRequest(const std::string& path_and_query) const
   return request;
 }
 
-Result<ApiResponse> ApiClient::Get(const std::string& path_and_query, std::stop_token stop) const {
+Result<ApiResponse> ApiClient::Get(const std::string& path_and_query, const JsonShape& shape,
+                                   std::stop_token stop) const {
   net::HttpRequest request = MakeRequest(path_and_query);
   request.max_body_bytes = kMaxAnswerBytes;
   request.headers.Add("Accept-Encoding", "gzip");
@@ -44,7 +45,9 @@ Result<ApiResponse> ApiClient::Get(const std::string& path_and_query, std::stop_
   }
   ApiResponse out;
   EPI_ASSIGN(out.json, Json::Parse(body));
+  EPI_TRY(shape.Check(out.json));
   out.headers = std::move(response.headers);
+  out.bytes = body.size();
   return out;
 }
 

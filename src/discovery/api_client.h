@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "discovery/discoverer.h"
 #include "discovery/json.h"
+#include "discovery/json_shape.h"
 #include "net/http_client.h"
 
 namespace epi::discovery {
@@ -18,6 +19,7 @@ namespace epi::discovery {
 struct ApiResponse {
   Json json;
   net::HttpHeaders headers;
+  uint64_t bytes = 0;  // of the body, inflated
 };
 
 // Not thread-safe; a copy may be used by another thread. Must not outlive the HTTP client.
@@ -36,8 +38,9 @@ class ApiClient {
   using Complaint = std::string (*)(const net::HttpResponse& response, std::string_view body);
   void set_complaint(Complaint complaint) { complaint_ = complaint; }
 
-  // kUnavailable for any status but 200: "404 Not Found: what the body begins with", or the complaint.
-  Result<ApiResponse> Get(const std::string& path_and_query, std::stop_token stop) const;
+  // kUnavailable for any status but 200: "404 Not Found: what the body begins with", or the complaint. kInvalid for an
+  // answer of another shape.
+  Result<ApiResponse> Get(const std::string& path_and_query, const JsonShape& shape, std::stop_token stop) const;
   // The same request for streams: ready to be sent with an on_bytes.
   net::HttpRequest MakeRequest(const std::string& path_and_query) const;
   net::HttpClient& http() const { return *http_; }

@@ -164,18 +164,6 @@ TEST(NomadDiscovery, ListsServicesAndTheirInstances) {
                                                                {"__meta_nomad_tags", ",a,b,"}}));
 }
 
-// Waits in a handler until the client goes away, as a blocking query without news does.
-void HoldUntilGone(const net::Request& request) {
-  std::mutex mutex;
-  std::condition_variable wake;
-  const std::stop_callback gone(request.stop, [&] {
-    const std::lock_guard<std::mutex> inner(mutex);
-    wake.notify_all();
-  });
-  std::unique_lock<std::mutex> lock(mutex);
-  wake.wait_for(lock, std::chrono::seconds(20), [&] { return request.stop.stop_requested(); });
-}
-
 TEST(ConsulDiscovery, WatchesCatalogAndServices) {
   DiscoveryFixture discovery;
   std::atomic<bool> gone = false;

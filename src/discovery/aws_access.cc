@@ -15,7 +15,7 @@ Result<std::unique_ptr<AwsAccess>> AwsAccess::Make(const config::Ec2SdConfig& co
   return std::unique_ptr<AwsAccess>(new AwsAccess(std::move(settings), config.endpoint, std::move(profile), parts));
 }
 
-Result<XmlElement> AwsAccess::Call(const std::string& service, const AwsParameters& parameters, std::stop_token stop) {
+Result<AwsAnswer> AwsAccess::Call(const std::string& service, const AwsParameters& parameters, std::stop_token stop) {
   EPI_ASSIGN(const std::string region, credentials_.Region(stop));
   EPI_ASSIGN(const AwsCredentials credentials, credentials_.Credentials(stop));
   const std::string url = endpoint_.empty() ? "https://" + service + "." + region + "." + AwsDomain(region) : endpoint_;

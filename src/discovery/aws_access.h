@@ -17,8 +17,8 @@ class AwsAccess {
  public:
   static Result<std::unique_ptr<AwsAccess>> Make(const config::Ec2SdConfig& config, const DiscoveryParts& parts);
   Result<std::string> Region(std::stop_token stop) { return credentials_.Region(stop); }
-  // One action of a service; the root element of the answer.
-  Result<XmlElement> Call(const std::string& service, const AwsParameters& parameters, std::stop_token stop);
+  // One action of a service.
+  Result<AwsAnswer> Call(const std::string& service, const AwsParameters& parameters, std::stop_token stop);
 
  private:
   AwsAccess(AwsSettings settings, std::string endpoint, std::shared_ptr<const net::HttpProfile> profile,

@@ -128,8 +128,8 @@ Result<AwsCredentials> AwsCredentialSource::AssumeRole(const AwsCredentials& bas
   const std::string usual =
       std::string("https://sts") + (settings_.fips_sts ? "-fips." : ".") + region + "." + AwsDomain(region);
   const AwsEndpoint sts{"sts", region, Chosen(settings_.sts_endpoint, "AWS_ENDPOINT_URL_STS", usual)};
-  EPI_ASSIGN(const XmlElement answer, AskAws(http_, clock_, settings_.profile_of_client, sts, parameters, base, stop));
-  const XmlElement& given = answer["AssumeRoleResult"]["Credentials"];
+  EPI_ASSIGN(const AwsAnswer answer, AskAws(http_, clock_, settings_.profile_of_client, sts, parameters, base, stop));
+  const XmlElement& given = answer.root["AssumeRoleResult"]["Credentials"];
   AwsCredentials out;
   out.access_key = given["AccessKeyId"].text;
   out.secret_key = given["SecretAccessKey"].text;

@@ -14,9 +14,9 @@ std::string AwsDomain(std::string_view region) {
   return region.starts_with("cn-") ? "amazonaws.com.cn" : "amazonaws.com";
 }
 
-Result<XmlElement> AskAws(net::HttpClient& http, const Clock& clock, std::shared_ptr<const net::HttpProfile> profile,
-                          const AwsEndpoint& endpoint, const AwsParameters& parameters,
-                          const AwsCredentials& credentials, std::stop_token stop) {
+Result<AwsAnswer> AskAws(net::HttpClient& http, const Clock& clock, std::shared_ptr<const net::HttpProfile> profile,
+                         const AwsEndpoint& endpoint, const AwsParameters& parameters,
+                         const AwsCredentials& credentials, std::stop_token stop) {
   const std::string absolute = endpoint.url.find("://") == std::string::npos ? "https://" + endpoint.url : endpoint.url;
   EPI_ASSIGN(const auto url, net::ParseUrl(absolute));
   net::HttpRequest request;
@@ -35,7 +35,10 @@ Result<XmlElement> AskAws(net::HttpClient& http, const Clock& clock, std::shared
   EPI_ASSIGN(const auto response, CallUnlessStopped(http, std::move(request), stop));
   EPI_ASSIGN(const std::string body, BodyText(response, kMaxAnswerBytes));
   auto answer = ParseXml(body);
-  if (response.status == 200) return answer;
+  if (response.status == 200) {
+    if (!answer) return Fail(answer.error());
+    return AwsAnswer{std::move(*answer), body.size()};
+  }
   std::string text = response.status_text;
   std::string code;
   if (answer) {

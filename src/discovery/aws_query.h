@@ -22,10 +22,15 @@ struct AwsEndpoint {
   std::string url;  // without a scheme it is https
 };
 
-// `profile` may be null. The root element of the answer; kDenied when AWS refuses the credentials.
-Result<XmlElement> AskAws(net::HttpClient& http, const Clock& clock, std::shared_ptr<const net::HttpProfile> profile,
-                          const AwsEndpoint& endpoint, const AwsParameters& parameters,
-                          const AwsCredentials& credentials, std::stop_token stop);
+struct AwsAnswer {
+  XmlElement root;
+  uint64_t bytes = 0;  // of the body, inflated
+};
+
+// `profile` may be null. kDenied when AWS refuses the credentials.
+Result<AwsAnswer> AskAws(net::HttpClient& http, const Clock& clock, std::shared_ptr<const net::HttpProfile> profile,
+                         const AwsEndpoint& endpoint, const AwsParameters& parameters,
+                         const AwsCredentials& credentials, std::stop_token stop);
 
 // "amazonaws.com", or what stands for it in the region's partition.
 std::string AwsDomain(std::string_view region);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
+#include <system_error>
 #include <thread>
 
 #include "discovery/api_client.h"
@@ -18,6 +19,15 @@ namespace {
 constexpr int64_t kBlockingQuerySeconds = 120;
 constexpr int64_t kBlockingQuerySlackMs = 15'000;
 constexpr int64_t kRetryMs = 15'000;  // after a failure
+// Services followed at a time, each by a thread: more than Consul's largest catalogs have.
+constexpr size_t kMaxWatches = 10'000;
+
+constexpr char kConsulSelfShape[] = R"({"*":{"*":null}})";
+constexpr char kConsulCatalogShape[] = R"({"*":[""]})";
+constexpr char kConsulInstancesShape[] = R"([{
+  "Node":{"Node":"","Address":"","Meta":{"*":""},"TaggedAddresses":{"*":""}},
+  "Service":{"ID":"","Address":"","Port":0,"Tags":[""],"Meta":{"*":""},"Namespace":"","Partition":""},
+  "Checks":[{"CheckID":"","Status":""}]}])";
 
 uint64_t IndexOf(const net::HttpHeaders& headers) {
   const std::string_view text = headers.Get("X-Consul-Index");
@@ -80,7 +90,7 @@ class ConsulDiscoverer final : public Discoverer {
 
   bool FindDatacenter(std::stop_token stop) {
     if (!datacenter_.empty()) return true;
-    const auto self = api_.Get("/v1/agent/self", stop);
+    const auto self = api_.Get("/v1/agent/self", JsonShape(kConsulSelfShape), stop);
     if (!self) {
       if (!stop.stop_requested()) Failed("Error retrieving datacenter name", self.error());
       return false;
@@ -128,10 +138,11 @@ class ConsulDiscoverer final : public Discoverer {
 
   // Follows the list of services: one watch a wanted service.
   void WatchCatalog(TargetGroupSink& sink, std::stop_token stop) {
+    const JsonShape shape(kConsulCatalogShape);
     uint64_t last_index = 0;
     while (!stop.stop_requested()) {
       const MonotonicNs begin = clock_.Monotonic();
-      const auto answer = api_.Get("/v1/catalog/services" + Query(last_index, config_.filter), stop);
+      const auto answer = api_.Get("/v1/catalog/services" + Query(last_index, config_.filter), shape, stop);
       metrics_.services_duration.Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
       if (stop.stop_requested()) return;
       if (!answer) {
@@ -166,9 +177,19 @@ class ConsulDiscoverer final : public Discoverer {
     if (!gone.empty()) sink.Update(std::move(gone));
   }
 
+  // A service that cannot be followed has no targets; with the next change of the catalog it is tried again.
   void StartWatch(const std::string& name, TargetGroupSink& sink) {
+    if (watches_.size() >= kMaxWatches)
+      return Failed("Error watching service " + name,
+                    Error(ErrorCode::kLimit, "more than " + std::to_string(kMaxWatches) + " services"));
     Watch& watch = watches_[name];
-    watch.thread = std::thread([this, name, &sink, stop = watch.stop.get_token()] { WatchService(name, sink, stop); });
+    try {
+      watch.thread =
+          std::thread([this, name, &sink, stop = watch.stop.get_token()] { WatchService(name, sink, stop); });
+    } catch (const std::system_error& error) {  // the system gives no more threads
+      Failed("Error watching service " + name, Error(ErrorCode::kUnavailable, error.what()));
+      watches_.erase(name);
+    }
   }
 
   static void StopWatch(Watch& watch) {
@@ -184,13 +205,14 @@ class ConsulDiscoverer final : public Discoverer {
 
   // Follows the instances of one service. Runs on a thread of its own.
   void WatchService(const std::string& name, TargetGroupSink& sink, std::stop_token stop) {
+    const JsonShape shape(kConsulInstancesShape);
     std::string tags;
     for (const auto& tag : config_.tags) tags += "&tag=" + net::EscapeQuery(tag);
     const std::string path = "/v1/health/service/" + net::EscapePathSegment(name);
     uint64_t last_index = 0;
     while (!stop.stop_requested()) {
       const MonotonicNs begin = clock_.Monotonic();
-      const auto answer = api_.Get(path + Query(last_index, config_.health_filter) + tags, stop);
+      const auto answer = api_.Get(path + Query(last_index, config_.health_filter) + tags, shape, stop);
       metrics_.service_duration.Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
       if (stop.stop_requested()) return;
       if (!answer) {

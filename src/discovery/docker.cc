@@ -6,6 +6,11 @@
 namespace epi::discovery {
 namespace {
 
+constexpr char kContainersShape[] = R"([{
+  "Id":"","Names":[""],"Image":"","ImageID":"","Labels":{"*":""},
+  "Ports":[{"IP":"","PrivatePort":0,"PublicPort":0,"Type":""}],"HostConfig":{"NetworkMode":""},
+  "NetworkSettings":{"Networks":{"*":{"NetworkID":"","IPAddress":"","GlobalIPv6Address":""}}}}])";
+
 constexpr char kDockerPrefix[] = "__meta_docker_";
 constexpr std::string_view kContainerMode = "container:";
 
@@ -26,7 +31,7 @@ class DockerRefresher final : public Refresher {
       : config_(config), api_(std::move(api)), list_path_("/containers/json" + DockerFilterQuery(config.filters)) {}
 
   Result<std::vector<TargetGroup>> Refresh(std::stop_token stop) override {
-    auto containers = api_.Get(list_path_, stop);
+    auto containers = api_.Get(list_path_, shape_, stop);
     if (!containers) return Fail(containers.error().WithContext("error while listing containers"));
     auto networks = DockerNetworkLabels(api_, kDockerPrefix, stop);
     if (!networks) return Fail(networks.error().WithContext("error while computing network labels"));
@@ -116,6 +121,7 @@ class DockerRefresher final : public Refresher {
 
   const config::DockerSdConfig config_;
   ApiClient api_;
+  const JsonShape shape_{kContainersShape};
   std::string list_path_;
 };
 

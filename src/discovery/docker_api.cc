@@ -10,6 +10,9 @@
 namespace epi::discovery {
 namespace {
 
+constexpr char kNetworksShape[] =
+    R"([{"Id":"","Name":"","Scope":"","Internal":false,"Ingress":false,"Labels":{"*":""}}])";
+
 // The engine says what is wrong in JSON; something between may say it otherwise.
 std::string DockerComplaint(const net::HttpResponse& response, std::string_view body) {
   const std::string begin = "Error response from daemon: ";
@@ -69,7 +72,7 @@ std::string DockerFilterQuery(const std::vector<config::NamedFilter>& filters) {
 
 Result<std::map<std::string, Labels>> DockerNetworkLabels(const ApiClient& api, const std::string& label_prefix,
                                                           std::stop_token stop) {
-  EPI_ASSIGN(const auto networks, api.Get("/networks", stop));
+  EPI_ASSIGN(const auto networks, api.Get("/networks", JsonShape(kNetworksShape), stop));
   std::map<std::string, Labels> out;
   const std::string prefix = label_prefix + "network_";
   for (const auto& network : networks.json.items()) {

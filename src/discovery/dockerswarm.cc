@@ -17,6 +17,22 @@ struct ServiceInfo {
   std::vector<Json> ports;
 };
 
+constexpr char kSwarmServicesShape[] = R"([{
+  "ID":"","UpdateStatus":{"State":""},
+  "Spec":{"Name":"","Labels":{"*":""},"Mode":{"Global":{},"Replicated":{}},
+          "TaskTemplate":{"ContainerSpec":{"Hostname":"","Image":""}}},
+  "Endpoint":{"VirtualIPs":[{"NetworkID":"","Addr":""}],
+              "Ports":[{"Name":"","Protocol":"","PublishedPort":0,"PublishMode":""}]}}])";
+constexpr char kSwarmTasksShape[] = R"([{
+  "ID":"","ServiceID":"","NodeID":"","Slot":0,"DesiredState":"","Spec":{"ContainerSpec":{"Labels":{"*":""}}},
+  "Status":{"State":"","ContainerStatus":{"ContainerID":""},
+            "PortStatus":{"Ports":[{"Protocol":"","PublishedPort":0,"PublishMode":""}]}},
+  "NetworksAttachments":[{"Network":{"ID":""},"Addresses":[""]}]}])";
+constexpr char kSwarmNodesShape[] = R"([{
+  "ID":"","Spec":{"Role":"","Availability":"","Labels":{"*":""}},"Status":{"State":"","Addr":""},
+  "Description":{"Hostname":"","Platform":{"Architecture":"","OS":""},"Engine":{"EngineVersion":""}},
+  "ManagerStatus":{"Leader":false,"Reachability":"","Addr":""}}])";
+
 std::string ServiceMode(const Json& service) {
   const Json& mode = service["Spec"]["Mode"];
   if (!mode["Global"].IsNull()) return "global";
@@ -73,8 +89,8 @@ class SwarmRefresher final : public Refresher {
     return networks;
   }
 
-  Result<Json> List(const std::string& path, const char* complaint, std::stop_token stop) const {
-    auto answer = api_.Get(path, stop);
+  Result<Json> List(const std::string& path, const char* shape, const char* complaint, std::stop_token stop) const {
+    auto answer = api_.Get(path, JsonShape(shape), stop);
     if (!answer) return Fail(answer.error().WithContext(complaint));
     return std::move(answer->json);
   }
@@ -89,7 +105,8 @@ class SwarmRefresher final : public Refresher {
   }
 
   Result<void> AddServices(TargetGroup& group, std::stop_token stop) const {
-    EPI_ASSIGN(const Json services, List("/services" + filters_, "error while listing swarm services", stop));
+    EPI_ASSIGN(const Json services,
+               List("/services" + filters_, kSwarmServicesShape, "error while listing swarm services", stop));
     EPI_ASSIGN(const NetworkLabels networks, Networks(stop));
     for (const auto& service : services.items()) {
       LabelsBuilder common(ServiceLabels(service));
@@ -117,7 +134,8 @@ class SwarmRefresher final : public Refresher {
   }
 
   Result<std::map<std::string, ServiceInfo>> Services(std::stop_token stop) const {
-    EPI_ASSIGN(const Json services, List("/services", "error while computing services labels and ports", stop));
+    EPI_ASSIGN(const Json services,
+               List("/services", kSwarmServicesShape, "error while computing services labels and ports", stop));
     std::map<std::string, ServiceInfo> out;
     for (const auto& service : services.items()) {
       out[service["ID"].text()] = {ServiceLabels(service), service["Endpoint"]["Ports"].items()};
@@ -126,14 +144,16 @@ class SwarmRefresher final : public Refresher {
   }
 
   Result<std::map<std::string, Labels>> Nodes(std::stop_token stop) const {
-    EPI_ASSIGN(const Json nodes, List("/nodes", "error while computing nodes labels and ports", stop));
+    EPI_ASSIGN(const Json nodes,
+               List("/nodes", kSwarmNodesShape, "error while computing nodes labels and ports", stop));
     std::map<std::string, Labels> out;
     for (const auto& node : nodes.items()) out[node["ID"].text()] = NodeLabels(node);
     return out;
   }
 
   Result<void> AddTasks(TargetGroup& group, std::stop_token stop) const {
-    EPI_ASSIGN(const Json tasks, List("/tasks" + filters_, "error while listing swarm services", stop));
+    EPI_ASSIGN(const Json tasks,
+               List("/tasks" + filters_, kSwarmTasksShape, "error while listing swarm services", stop));
     EPI_ASSIGN(auto services, Services(stop));
     EPI_ASSIGN(auto nodes, Nodes(stop));
     EPI_ASSIGN(const NetworkLabels networks, Networks(stop));
@@ -187,7 +207,7 @@ class SwarmRefresher final : public Refresher {
   }
 
   Result<void> AddNodes(TargetGroup& group, std::stop_token stop) const {
-    EPI_ASSIGN(const Json nodes, List("/nodes" + filters_, "error while listing swarm nodes", stop));
+    EPI_ASSIGN(const Json nodes, List("/nodes" + filters_, kSwarmNodesShape, "error while listing swarm nodes", stop));
     for (const auto& node : nodes.items()) {
       LabelsBuilder labels(NodeLabels(node));
       labels.Set(kSwarmPrefix + "node_engine_version", node["Description"]["Engine"]["EngineVersion"].text());

@@ -6,6 +6,7 @@
 #include "discovery/aws_access.h"
 #include "discovery/discovery_log.h"
 #include "discovery/kinds.h"
+#include "discovery/listing_bounds.h"
 #include "discovery/refresh.h"
 #include "model/label_names.h"
 
@@ -63,20 +64,28 @@ class Ec2Refresher final : public Refresher {
     std::vector<TargetGroup> out(1);
     EPI_ASSIGN(out[0].source, aws_->Region(stop));
     if (zone_ids_.empty()) FindZoneIds(stop);
-    std::string next;
-    do {
-      auto page = aws_->Call("ec2", InstancesQuery(next), stop);
-      if (!page) return Fail(page.error().WithContext("could not describe instances"));
-      for (const auto& reservation : (*page)["reservationSet"].children) {
-        for (const auto& instance : reservation["instancesSet"].children)
-          Add(instance, reservation["ownerId"].text, out[0]);
-      }
-      next = (*page)["nextToken"].text;
-    } while (!next.empty());
+    if (const auto listed = AddInstances(out[0], stop); !listed)
+      return Fail(listed.error().WithContext("could not describe instances"));
     return out;
   }
 
  private:
+  Result<void> AddInstances(TargetGroup& group, std::stop_token stop) {
+    ListingBounds bounds("ec2");
+    std::string next;
+    while (true) {
+      EPI_ASSIGN(const AwsAnswer page, aws_->Call("ec2", InstancesQuery(next), stop));
+      EPI_TRY(bounds.AddAnswer(page.bytes));
+      for (const auto& reservation : page.root["reservationSet"].children) {
+        for (const auto& instance : reservation["instancesSet"].children)
+          Add(instance, reservation["ownerId"].text, group);
+      }
+      next = page.root["nextToken"].text;
+      if (next.empty()) return {};
+      EPI_TRY(bounds.Follow(next));
+    }
+  }
+
   AwsParameters InstancesQuery(const std::string& next) const {
     AwsParameters out = {{"Action", "DescribeInstances"}, {"Version", kApiVersion}};
     for (size_t i = 0; i < config_.filters.size(); ++i) {
@@ -97,7 +106,7 @@ class Ec2Refresher final : public Refresher {
       logger_.Debug("Unable to describe availability zones", {{"err", answer.error().message()}});
       return;
     }
-    for (const auto& zone : (*answer)["availabilityZoneInfo"].children)
+    for (const auto& zone : answer->root["availabilityZoneInfo"].children)
       zone_ids_[zone["zoneName"].text] = zone["zoneId"].text;
   }
 

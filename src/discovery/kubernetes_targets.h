@@ -32,6 +32,8 @@ struct KubeResource {
   std::string_view plural;
   std::string_view role;  // of selectors; empty for kinds that are no role
   bool namespaced;
+  // Of what targets are made of beside the metadata: members of a JsonShape.
+  std::string_view members;
 };
 const KubeResource& KubeResourceOf(KubeKind kind);
 

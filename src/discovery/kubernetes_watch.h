@@ -32,7 +32,7 @@ struct KubeWatch {
 };
 
 // Runs until `stop`: list in pages, watch from there, and again when the server has forgotten where we were or ends the
-// watch. After a failure it waits, at first 1 s, at most 30 s.
+// watch. After a failure, and after a watch that was over within a second, it waits: at first 1 s, at most 30 s.
 void RunKubeWatch(const KubeWatch& watch, const ApiClient& api, Clock& clock, const DiscoveryLog& logger,
                   Counter& failures, KubeChanges& changes, std::stop_token stop);
 

@@ -1,15 +1,12 @@
 #include "discovery/manager.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "discovery/dns_resolver.h"
 #include "discovery/kind_metrics.h"
 #include "testing/discovery_fixture.h"
+#include "testing/dns_server.h"
 #include "testing/temp_dir.h"
 
 namespace epi::discovery {
@@ -125,73 +122,11 @@ TEST(DiscoveryManager, StopsWhileAQuestionIsInFlight) {
   EXPECT_EQ(manager.provider_count(), 0u);
 }
 
-// Answers DNS questions over UDP with one canned set of records.
-class DnsServer {
- public:
-  explicit DnsServer(int rcode) : fd_(::socket(AF_INET, SOCK_DGRAM, 0)), rcode_(rcode) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::bind(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    socklen_t length = sizeof address;
-    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { Loop(); });
-  }
-  ~DnsServer() {
-    ::shutdown(fd_, SHUT_RDWR);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<uint16_t>(port_));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    // An empty datagram ends the loop.
-    const int sender = ::socket(AF_INET, SOCK_DGRAM, 0);
-    ::sendto(sender, "", 0, 0, reinterpret_cast<sockaddr*>(&address), sizeof address);
-    ::close(sender);
-    thread_.join();
-    ::close(fd_);
-  }
-  int port() const { return port_; }
-
- private:
-  void Loop() {
-    char question[1500];
-    sockaddr_in from{};
-    socklen_t length = sizeof from;
-    while (true) {
-      const ssize_t got = ::recvfrom(fd_, question, sizeof question, 0, reinterpret_cast<sockaddr*>(&from), &length);
-      if (got <= 12) return;
-      std::string answer(question, static_cast<size_t>(got));
-      answer[2] = static_cast<char>(0x81);
-      answer[3] = static_cast<char>(0x80 | rcode_);
-      // Keep the question alone, drop the EDNS record that came with it.
-      const size_t end = answer.find('\0', 12) + 5;
-      answer.resize(end);
-      answer[7] = rcode_ == 0 ? 1 : 0;
-      answer[11] = 0;
-      if (rcode_ == 0) answer += std::string("\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x0a\x00\x00\x02", 16);
-      ::sendto(fd_, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&from), length);
-    }
-  }
-
-  int fd_;
-  int rcode_;
-  int port_ = 0;
-  std::thread thread_;
-};
-
-std::string WriteResolverConfig(const epi::testing::TempDir& directory, int port) {
-  const std::string path = JoinPath(directory.path(), "resolv.conf");
-  EXPECT_TRUE(PosixFileSystem().WriteFileAtomically(
-      path, "nameserver 127.0.0.1:" + std::to_string(port) + "\noptions timeout:1 attempts:1\n"));
-  return path;
-}
-
 TEST(DnsDiscovery, AsksTheConfiguredServer) {
-  const DnsServer server(0);
+  const testing::DnsServer server(testing::AnswerWithAddress);
   const epi::testing::TempDir directory;
   DiscoveryFixture discovery;
-  discovery.resolver_config = WriteResolverConfig(directory, server.port());
+  discovery.resolver_config = testing::WriteResolverConfig(directory, server.port());
   discovery.Start("dns_sd_configs: [{names: [web.example.com], type: a, port: 9100}]");
   discovery.AwaitGroups(1);
   EXPECT_EQ(discovery.Targets().at(0),
@@ -202,14 +137,14 @@ TEST(DnsDiscovery, AsksTheConfiguredServer) {
 TEST(DnsResolver, KnowsAbsenceFromIgnorance) {
   const epi::testing::TempDir directory;
   {
-    const DnsServer absent(3);
-    const auto resolver = MakeSystemResolver(PosixFileSystem(), WriteResolverConfig(directory, absent.port()));
+    const testing::DnsServer absent(testing::AnswerWithCode(3));
+    const auto resolver = MakeSystemResolver(PosixFileSystem(), testing::WriteResolverConfig(directory, absent.port()));
     const auto records = resolver->Lookup("x.example", DnsType::kA, {});
     ASSERT_TRUE(records.has_value()) << records.error().message();
     EXPECT_TRUE(records->empty());
   }
-  const DnsServer broken(2);
-  const auto resolver = MakeSystemResolver(PosixFileSystem(), WriteResolverConfig(directory, broken.port()));
+  const testing::DnsServer broken(testing::AnswerWithCode(2));
+  const auto resolver = MakeSystemResolver(PosixFileSystem(), testing::WriteResolverConfig(directory, broken.port()));
   const auto records = resolver->Lookup("x.example", DnsType::kA, {});
   ASSERT_FALSE(records.has_value());
   EXPECT_EQ(records.error().message(),

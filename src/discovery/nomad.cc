@@ -2,11 +2,16 @@
 #include "discovery/api_client.h"
 #include "discovery/kind_metrics.h"
 #include "discovery/kinds.h"
+#include "discovery/listing_bounds.h"
 #include "discovery/refresh.h"
 #include "net/url.h"
 
 namespace epi::discovery {
 namespace {
+
+constexpr char kNomadServicesShape[] = R"([{"Services":[{"ServiceName":""}]}])";
+constexpr char kNomadInstancesShape[] = R"([{
+  "ID":"","ServiceName":"","Namespace":"","NodeID":"","Datacenter":"","Tags":[""],"Address":"","Port":0}])";
 
 class NomadRefresher final : public Refresher {
  public:
@@ -24,14 +29,17 @@ class NomadRefresher final : public Refresher {
 
  private:
   Result<std::vector<TargetGroup>> Ask(std::stop_token stop) const {
-    EPI_ASSIGN(const auto stubs, api_.Get("/v1/services" + query_, stop));
+    ListingBounds bounds("nomad");
+    EPI_ASSIGN(const auto stubs, api_.Get("/v1/services" + query_, services_shape_, stop));
+    EPI_TRY(bounds.AddAnswer(stubs.bytes));
     std::vector<TargetGroup> out(1);
     out[0].source = "Nomad";
     for (const auto& stub : stubs.json.items()) {
       for (const auto& service : stub["Services"].items()) {
         const std::string path = "/v1/service/" + net::EscapePathSegment(service["ServiceName"].text());
-        auto instances = api_.Get(path + query_, stop);
+        auto instances = api_.Get(path + query_, instances_shape_, stop);
         if (!instances) return Fail(instances.error().WithContext("failed to fetch services"));
+        EPI_TRY(bounds.AddAnswer(instances->bytes));
         for (const auto& instance : instances->json.items()) out[0].targets.push_back(Target(instance));
       }
     }
@@ -63,6 +71,8 @@ class NomadRefresher final : public Refresher {
   const config::NomadSdConfig config_;
   ApiClient api_;
   Counter& failures_;
+  const JsonShape services_shape_{kNomadServicesShape};
+  const JsonShape instances_shape_{kNomadInstancesShape};
   std::string query_;
 };
 

@@ -44,6 +44,18 @@ inline Result<config::SdConfigs> ParseSections(const std::string& yaml) {
   return out;
 }
 
+// Waits in a handler until the client goes away, as a blocking query without news does.
+inline void HoldUntilGone(const net::Request& request) {
+  std::mutex mutex;
+  std::condition_variable wake;
+  const std::stop_callback gone(request.stop, [&] {
+    const std::lock_guard<std::mutex> inner(mutex);
+    wake.notify_all();
+  });
+  std::unique_lock<std::mutex> lock(mutex);
+  wake.wait_for(lock, std::chrono::seconds(20), [&] { return request.stop.stop_requested(); });
+}
+
 class DiscoveryFixture final : public TargetGroupSink {
  public:
   DiscoveryFixture()
@@ -60,14 +72,18 @@ class DiscoveryFixture final : public TargetGroupSink {
     ServeRequests([answer = std::move(answer)](const net::Request& request) { return answer(request.target); });
   }
   void ServeRequests(std::function<ApiAnswer(const net::Request& request)> answer) {
-    server_ = std::make_unique<net::TestServer>(
-        [answer = std::move(answer)](net::Request& request, net::ResponseWriter& response) {
-          ApiAnswer result = answer(request);
-          response.SetStatus(result.status);
-          response.headers().Add("Content-Type", result.content_type);
-          for (auto& [name, value] : result.headers) response.headers().Add(name, value);
-          static_cast<void>(response.Write(result.body));
-        });
+    ServeStreams([answer = std::move(answer)](net::Request& request, net::ResponseWriter& response) {
+      Send(answer(request), response);
+    });
+  }
+  void ServeStreams(net::FunctionDispatcher::Serving serving) {
+    server_ = std::make_unique<net::TestServer>(std::move(serving));
+  }
+  static void Send(const ApiAnswer& answer, net::ResponseWriter& response) {
+    response.SetStatus(answer.status);
+    response.headers().Add("Content-Type", answer.content_type);
+    for (const auto& [name, value] : answer.headers) response.headers().Add(name, value);
+    static_cast<void>(response.Write(answer.body));
   }
   std::string url() const { return server_->Url(""); }
   std::string address() const { return server_->Url("").substr(7); }
@@ -150,6 +166,14 @@ class DiscoveryFixture final : public TargetGroupSink {
       changed_.wait_for(lock, std::chrono::milliseconds(10));
     }
     EXPECT_GE(Metric(name), value);
+  }
+  // Lets time pass until `done`.
+  void AwaitInTime(const std::function<bool()>& done) {
+    for (int i = 0; i < 2000 && !done(); ++i) {
+      Advance(1'000);
+      AwaitAtMost(2);
+    }
+    ASSERT_TRUE(done()) << log();
   }
   // Until the discovery waits for its clock.
   void AwaitWaiting(size_t waiters = 1) { clock_.AwaitWaiters(waiters); }
