@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "model/label_names.h"
+#include "promql/cache/range_cache.h"
 #include "remote/read_server.h"
 #include "remote/snappy_block.h"
 #include "testing/web_fixture.h"
@@ -57,6 +58,8 @@ class AccessTest : public WebFixture {
 TEST_F(AccessTest, EveryRouteAsksForItsRole) {
   for (const auto& route : Routes()) {
     if (route.lane == net::Admission::Lane::kStream) continue;  // would not end
+    identity.roles = 0;
+    EXPECT_EQ(Ask(MethodOf(route), PathOf(route)).status == 403, route.role != net::Role::kNone) << route.path;
     for (const auto role : kRoles) {
       identity.roles = net::RoleBit(role);
       const int status = Ask(MethodOf(route), PathOf(route)).status;
@@ -123,8 +126,23 @@ TEST_F(AccessTest, NoQueryShapeShowsOtherSeries) {
       "/api/v1/search/metric_names?start=0&end=3",
       "/api/v1/search/label_names?start=0&end=3",
       "/api/v1/search/label_values?start=0&end=3&label=team",
+      "/api/v1/query?time=2&query=m_a%20and%20on()%20m_b",
+      "/api/v1/query?time=2&query=m_a%20*%20on()%20group_left(team)%20m_b",
+      "/api/v1/query?time=2&query=info(m_a,{__name__=~\"m_b|target_info\"})",
+      "/api/v1/query?time=2&query=sum_over_time({__name__!=\"\"}[1h:1s]%20offset%20-1s)[1h:1s]",
+      "/api/v1/query?time=2&query=last_over_time({team=\"b\"}[1h])%20or%20vector(0)",
+      "/api/v1/query?time=2&query=absent(m_b)%20or%20{team=\"b\"}&stats=all&limit=5&lookback_delta=1h",
+      "/api/v1/query_range?start=0&end=3&step=1&query={__name__=~\"m.*\"}&nocache=1",
+      "/api/v1/series?match[]={__name__!=\"\"}&start=0&end=3&limit=1",
+      "/api/v1/labels?match[]={team=\"b\"}&match[]={team=\"a\"}&start=0&end=3",
+      "/api/v1/label/U__team/values?match[]={team=\"b\"}",
+      "/api/v1/search/metric_names?start=0&end=3&search[]=m_b&include_score=true&include_metadata=true",
+      "/api/v1/search/label_values?start=0&end=3&label=__name__&match[]={team=\"b\"}",
+      "/api/v1/export?match[]=m_b",
+      "/api/v1/export?match[]={team=\"a\"}&match[]={__name__!=\"\"}&start=0&end=3",
       "/federate?match[]=m_b",
       "/federate?match[]={__name__=~\".%2B\"}",
+      "/federate?match[]={}",
   };
   for (const char* shape : kShapes) {
     const auto answer = Ask("GET", shape);
@@ -135,10 +153,39 @@ TEST_F(AccessTest, NoQueryShapeShowsOtherSeries) {
     }
   }
   // The same by form.
-  const auto posted = Ask("POST", "/api/v1/query", "time=2&query={__name__=~\"m.*\"}");
-  EXPECT_EQ(posted.status, 200);
-  EXPECT_EQ(posted.body.find("m_b"), std::string::npos);
-  EXPECT_NE(posted.body.find("m_a"), std::string::npos);
+  const std::pair<const char*, const char*> forms[] = {
+      {"/api/v1/query", "time=2&query={__name__=~\"m.*\"}"},
+      {"/api/v1/query_range", "start=0&end=3&step=1&query={__name__=~\"m.*\"}"},
+      {"/api/v1/query_exemplars", "query={__name__=~\"m.*\"}"},
+      {"/api/v1/series", "match[]={__name__=~\"m.*\"}"},
+      {"/api/v1/labels", "match[]={__name__=~\"m.*\"}"},
+      {"/api/v1/search/metric_names", "start=0&end=3"},
+      {"/api/v1/export", "match[]={__name__=~\"m.*\"}"},
+  };
+  for (const auto& [path, form] : forms) {
+    const auto posted = Ask("POST", path, form);
+    EXPECT_EQ(posted.status, 200) << path;
+    EXPECT_EQ(posted.body.find("_b"), std::string::npos) << path << posted.body;
+    EXPECT_NE(posted.body.find("_a"), std::string::npos) << path << posted.body;
+  }
+}
+
+// What somebody else's query left behind is not handed on.
+TEST_F(AccessTest, KeptAnswersKeepToTheScope) {
+  promql::RangeCache cache(*engine, {.clock = &clock});
+  services.range_cache = &cache;
+  const char* const query = "/api/v1/query_range?start=0&end=3&step=1&query={__name__=~\"m.*\"}";
+  const std::string whole = Ask("GET", query).body;
+  EXPECT_EQ(cache.counts().entries, 1u);
+  EXPECT_NE(whole.find("m_b"), std::string::npos);
+  identity.label_scope = {"{team=\"a\"}"};
+  const std::string part = Ask("GET", query).body;
+  EXPECT_NE(part.find("m_a"), std::string::npos);
+  EXPECT_EQ(part.find("m_b"), std::string::npos);
+  identity.label_scope = {"{team=\"b\"}"};
+  EXPECT_EQ(Ask("GET", query).body.find("m_a"), std::string::npos);
+  identity.label_scope.clear();
+  EXPECT_EQ(Ask("GET", query).body, whole);
 }
 
 TEST_F(AccessTest, WhatIsInScopeIsSeen) {

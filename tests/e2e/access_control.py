@@ -3,10 +3,13 @@
 
     access_control.py SERVER_BINARY
 """
+import base64
 import gzip
 import hashlib
 import json
 import os
+import re
+import socket
 import sys
 import time
 import urllib.parse
@@ -41,6 +44,13 @@ def web_config(tokens):
     return f"access_control:\n  audit_log_file: audit.log\n  tokens:\n{rows}"
 
 
+def raw(server, text):
+    """What the server says until it closes, which the last request of `text` makes it do."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as s:
+        s.sendall(text.encode("latin-1"))
+        return b"".join(iter(lambda: s.recv(65536), b""))
+
+
 def transfer(server, old):
     text = f'# TYPE m counter\nm{{team="a"}} 1 {old}\nm{{team="b"}} 2 {old}\nm{{team="a"}} 5 {old + 60000}\n'
     writer = bearer("writer-secret")
@@ -65,6 +75,56 @@ def transfer(server, old):
         check(f"wrong {what}", server.request("POST", path, body, writer)[0], 400)
 
 
+def without_a_token(server):
+    """Every operation of the server's own description, and what it does not describe."""
+    _, text, _ = server.request("GET", "/api/v1/openapi.yaml?openapi_version=3.2", headers=bearer("reader-secret"))
+    operations, path = [], ""
+    for line in text.decode().splitlines():
+        if line.startswith("    /"):
+            path = "/api/v1" + line.strip().strip('":').replace("{name}", "job").replace("{id}", "1")
+        elif line.startswith("        ") and line.strip(" :") in ("get", "post", "put", "delete", "options"):
+            operations.append((line.strip(" :").upper(), path))
+    check("the description has operations", len(operations) > 60, True)
+    operations += [(method, path) for path in ("/", "/metrics", "/federate?match[]=m", "/version", "/-/healthy", "/-/ready", "/-/reload", "/-/quit", "/graph", "/query",
+                                               "/alerts", "/debug/pprof/", "/api/v1/notifications/live", "/nothing")
+                   for method in ("GET", "POST", "HEAD", "OPTIONS", "TRACE")]
+    let_in = [(method, path) for method, path in operations if server.request(method, path, "" if method in ("POST", "PUT") else None)[0] != 401]
+    check(f"{len(operations)} operations without a token", let_in, [])
+
+
+# What stands behind the request line's method: none of it lets anybody in.
+LABELS = "/api/v1/labels HTTP/1.1\r\nHost: x\r\n"
+BYPASSES = [
+    "/api/v1/labels?access_token=reader-secret&token=reader-secret HTTP/1.1\r\nHost: x\r\n",
+    "//api/v1/labels HTTP/1.1\r\nHost: x\r\n", "/./api/v1/labels HTTP/1.1\r\nHost: x\r\n", "/-/healthy/../../api/v1/labels HTTP/1.1\r\nHost: x\r\n",
+    "/api/v1/%6cabels HTTP/1.1\r\nHost: x\r\n", "/api/v1/%2e%2e/v1/labels HTTP/1.1\r\nHost: x\r\n", "/-/healthy%00 HTTP/1.1\r\nHost: x\r\n",
+    "/API/v1/labels HTTP/1.1\r\nHost: x\r\n", "/api/v1/labels/ HTTP/1.1\r\nHost: x\r\n", "http://x/api/v1/labels HTTP/1.1\r\nHost: x\r\n",
+    "http://reader:reader-secret@x/api/v1/labels HTTP/1.1\r\nHost: x\r\n", "/api/v1/labels HTTP/1.0\r\n", "/api/v1/labels HTTP/1.1\r\nHost: reader-secret@x\r\n",
+    LABELS + "Authorization: Bearer wrong\r\nAuthorization: Bearer reader-secret\r\n", LABELS + "Authorization: Bearer wrong, Bearer reader-secret\r\n",
+    LABELS + "Authorization: Bearer reader-secret, Bearer wrong\r\n", LABELS + "Authorization: Bearer\treader-secret\r\n",
+    LABELS + "Authorization: Bearer reader-secret\x00\r\n", LABELS + "Authorization : Bearer reader-secret\r\n",
+    LABELS + "X: y\nAuthorization: Bearer reader-secret\r\n", LABELS + "Proxy-Authorization: Bearer reader-secret\r\n", LABELS + "Cookie: Authorization=Bearer reader-secret\r\n",
+    LABELS + "X-Forwarded-User: admin\r\nX-Forwarded-For: 127.0.0.1\r\nForwarded: for=127.0.0.1\r\n", LABELS + "X-Original-URL: /-/healthy\r\nX-Rewrite-URL: /-/healthy\r\n",
+    LABELS + "Authorization: Basic " + base64.b64encode(b":reader-secret").decode() + "\r\n",
+    LABELS + "Authorization: Basic " + base64.b64encode(b"reader:" + digest("reader-secret").encode()).decode() + "\r\n",
+    LABELS + f"Authorization: Bearer {digest('reader-secret')}\r\n", LABELS + "Authorization: Digest username=\"reader\", response=\"reader-secret\"\r\n",
+    LABELS + "Connection: Authorization, close\r\nX-HTTP-Method-Override: OPTIONS\r\n", LABELS + "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n",
+]
+
+
+def bypasses(server):
+    for method in ("GET", "POST", "OPTIONS", "FOO"):
+        for shape in BYPASSES:
+            answer = raw(server, f"{method} {shape}Connection: close\r\n\r\n")
+            check(f"{method} {shape!r}", answer[9:12] in (b"400", b"401") and b"success" not in answer, True)
+    good = "Host: x\r\nAuthorization: Bearer reader-secret\r\n"
+    answer = raw(server, f"GET /api/v1/labels HTTP/1.1\r\n{good}\r\nGET {LABELS}Connection: close\r\n\r\n")
+    check("the next request of a connection needs a token, too", re.findall(rb"HTTP/1\.1 (\d+)", answer), [b"200", b"401"])
+    inner = f"GET {LABELS}\r\n"
+    answer = raw(server, f"POST /api/v1/labels HTTP/1.1\r\n{good}Content-Length: {len(inner)}\r\nConnection: close\r\n\r\n{inner}")
+    check("a request in a body is a body", answer.count(b"HTTP/1.1 "), 1)
+
+
 def run(binary, folder):
     os.makedirs(folder)
     web = os.path.join(folder, "web.yml")
@@ -84,6 +144,8 @@ def run(binary, folder):
                 ("scoped", "POST", "/api/v1/admin/tsdb/delete_series?match[]=m", 403), ("slow", "GET", "/api/v1/labels", 200), ("slow", "GET", "/api/v1/labels", 200),
                 ("slow", "GET", "/api/v1/labels", 429)]:
             check(f"{name}: {method} {path}", server.request(method, path, "" if method == "POST" else None, bearer(name + "-secret"))[0], status)
+        without_a_token(server)
+        bypasses(server)
         transfer(server, int(time.time() // 7200 * 7200 - 86400) * 1000)
         with open(os.path.join(folder, "audit.log")) as log:
             rows = [json.loads(line) for line in log]
