@@ -232,14 +232,15 @@ bool Router::Reachable(std::string_view route, std::string_view path) const {
 void Router::ServeUnmatched(Request& request, ResponseWriter& response) {
   // The server as a whole: nothing but its options can be asked for.
   if (request.path == "*") return response.SetStatus(request.method == Method::kOptions ? 200 : 400);
-  const auto path = BelowPrefix(request.path, options_.prefix);
-  if (path.empty()) {
-    const bool root = request.path == "/" || request.path == options_.prefix;
-    return root ? Redirect(request, response, options_.prefix + "/") : PlainText(response, 404, "404 page not found\n");
-  }
   std::string straight = CleanPath(request.path);
   if (!options_.mount.empty() && straight == options_.prefix + options_.mount) straight += '/';
   if (straight != request.path) return MoveTo(request, response, straight, 307);
+  const auto path = BelowPrefix(request.path, options_.prefix);
+  if (path.empty()) {
+    const bool root = request.path == "/" || request.path == options_.prefix;
+    if (root && request.method == Method::kGet) return Redirect(request, response, options_.prefix + "/");
+    return PlainText(response, 404, "404 page not found\n");
+  }
   // The same place written otherwise: a slash too many or too few, other case.
   std::string clean = CleanPath(path);
   std::string toggled = clean.ends_with('/') ? clean.substr(0, clean.size() - 1) : clean + "/";

@@ -162,6 +162,36 @@ TEST_F(EncodingTest, Routing) {
   EXPECT_EQ(Ask("GET", "/nothing").body, "404 page not found\n");
 }
 
+TEST_F(EncodingTest, RoutingBelowAPrefix) {
+  MetricRegistry registry;
+  router = std::make_unique<net::Router>(RouterOptions("/p/q/", Logger()), services, Routes(), registry, clock);
+  struct Case {
+    std::string method, target;
+    int status;
+    std::string header;
+  };
+  const Case cases[] = {
+      {"GET", "/p/q/api/v1/query?query=1", 200, ""},
+      {"GET", "/api/v1/query?query=1", 404, ""},
+      {"GET", "/p/query", 404, ""},
+      {"GET", "/p/qapi/v1/query?query=1", 404, ""},
+      {"GET", "/p/q", 301, "Location: /p/q/\r\n"},
+      {"GET", "/", 301, "Location: /p/q/\r\n"},
+      {"POST", "/", 404, ""},
+      {"HEAD", "/p/q", 404, ""},
+      {"GET", "/p/q/", 302, ""},
+      // A path is straightened wherever it leads.
+      {"GET", "//", 307, "Location: /\r\n"},
+      {"POST", "/p//q/api/v1/labels", 307, "Location: /p/q/api/v1/labels\r\n"},
+      {"GET", "/p/q/api/v1/query/?query=1", 301, "Location: /p/q/api/v1/query?query=1\r\n"},
+  };
+  for (const auto& c : cases) {
+    const auto answer = Ask(c.method, c.target);
+    EXPECT_EQ(answer.status, c.status) << c.method << " " << c.target << " " << answer.body;
+    EXPECT_THAT(answer.head + "\r\n", HasSubstr(c.header)) << c.method << " " << c.target;
+  }
+}
+
 TEST_F(EncodingTest, Lifecycle) {
   services.options.enable_lifecycle = true;
   bool fails = true, first = true;
