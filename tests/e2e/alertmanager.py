@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+import urllib.parse
 import urllib.request
 
 from harness import HttpTarget, Process, Scratch, Server, find_peer, free_port, wait_until
@@ -126,6 +127,12 @@ def main():
                                            "job": "parts", "part": "a", "severity": "page"}, alert["labels"]
                 assert alert["annotations"]["summary"] == "a is broken: 1", alert["annotations"]
                 assert alert["status"]["state"] == "active"
+                # The link in a notification leads to a page of ours that knows the expression.
+                link = urllib.parse.urlsplit(alert["generatorURL"])
+                assert (link.port, link.path, urllib.parse.parse_qs(link.query)) == (port, "/graph", {"g0.expr": ["broken > 0"], "g0.tab": ["1"]}), link
+                status, _, headers = server.request("GET", f"{link.path}?{link.query}")
+                assert (status, headers["Location"]) == (302, f"/query?{link.query}"), (status, headers)
+                assert server.request("GET", headers["Location"])[0] == 200
                 wait_until("somebody is paged", lambda: ("firing", ["a", "b"]) in target.pages)
 
                 # Killed while firing: nothing is resolved, nobody is paged again.

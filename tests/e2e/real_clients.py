@@ -5,6 +5,7 @@ Grafana's data source sends; HTTP as curl and odd clients speak it; the official
     real_clients.py SERVER_BINARY
 """
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -85,7 +86,11 @@ def need_clients():
 
 def python_client(binary, folder):
     target_port = free_port()
-    scrape = f"scrape_configs:\n- job_name: python\n  scrape_interval: 1s\n  static_configs: [{{targets: ['127.0.0.1:{target_port}']}}]\n"
+    rule_file = os.path.join(folder, "python_rules.yml")
+    with open(rule_file, "w") as out:
+        out.write("groups: [{name: py, interval: 1s, rules: [{record: 'py:level', expr: py_level}, {alert: Always, expr: 'vector(1)'}]}]\n")
+    scrape = (f"rule_files: ['{rule_file}']\nscrape_configs:\n- job_name: python\n  scrape_interval: 1s\n"
+              f"  static_configs: [{{targets: ['127.0.0.1:{target_port}']}}]\n")
     with Process([DEBIAN_PYTHON, "-c", PYTHON_CLIENT, str(target_port)], f"{folder}/python.log"), \
             Server(binary, scrape, f"{folder}/scraper", "--enable-feature=exemplar-storage") as server:
         server.wait_ready()
@@ -97,6 +102,8 @@ def python_client(binary, folder):
         kinds = {name: server.api("metadata", metric=name)[name][0]["type"] for name in ("py_jobs", "py_level", "py_took_seconds", "py_size", "py_build", "py_state")}
         check("types", kinds, {"py_jobs": "counter", "py_level": "gauge", "py_took_seconds": "histogram", "py_size": "summary", "py_build": "info", "py_state": "stateset"})
         check("exemplar", [e["labels"] for row in server.api("query_exemplars", query="py_jobs_total") for e in row["exemplars"]], [{"trace_id": "abc"}])
+        wait_until("the rules have been evaluated twice", lambda: server.query("count_over_time(py:level[1m]) > 1") and server.query('ALERTS{alertstate="firing"}'))
+        grafana(server)
 
 
 def curl(server):
@@ -113,21 +120,70 @@ def curl(server):
         check(f"curl, {what}", (done.returncode, done.stdout.strip()), (0, wanted))
 
 
-def grafana(server, now):
-    """What the data source asks: health, versions, browsing, panels, annotations."""
-    window = {"start": now - 60, "end": now}
-    shapes = [("POST", "query", {"query": "1+1", "time": now}), ("GET", "status/buildinfo", {}), ("GET", "labels", window), ("POST", "labels", window),
-              ("GET", "label/__name__/values", window), ("GET", "label/job/values", {**window, "match[]": "up"}), ("POST", "series", {**window, "match[]": '{job="self"}'}),
-              ("GET", "metadata", {}), ("GET", "metadata", {"limit": 10, "limit_per_metric": 1}), ("POST", "query_range", {**window, "query": "up", "step": 15}),
-              ("POST", "query_range", {**window, "query": "ALERTS{alertstate=\"firing\"}", "step": "60s"}), ("POST", "query_exemplars", {**window, "query": "up"}),
-              ("GET", "rules", {}), ("GET", "alerts", {}), ("GET", "rules", {"type": "alert", "exclude_alerts": "true"}), ("POST", "query", {"query": "up", "timeout": "30s", "stats": "all"}),
-              ("GET", "format_query", {"query": "sum(up)by(job)"}), ("GET", "parse_query", {"query": "rate(up[5m])"}), ("GET", "status/flags", {}), ("GET", "targets", {"state": "active"})]
-    for method, path, parameters in shapes:
+def grafana(server):
+    """What the data source asks: health, versions, browsing, panels, exemplars, variables, annotations, rules. Each with what it looks for in the answer."""
+    now = time.time()
+    window = {"start": f"{now - 60:.3f}", "end": f"{now:.3f}"}
+    panel = {**window, "step": "15", "timeout": "60s"}
+    browser = {**window, "limit": "40000"}
+    shapes = [
+        # the button that tests the data source, and what it finds out about it
+        ("POST", "query", {"query": "1+1", "time": f"{now:.3f}"}, lambda d: d == {"resultType": "scalar", "result": [d["result"][0], "2"]}),
+        ("GET", "status/buildinfo", {}, lambda d: d["version"].startswith("3.") and "features" not in d),
+        ("GET", "status/flags", {}, lambda d: "query.lookback-delta" in d),
+        ("GET", "rules", {}, lambda d: [rule["type"] for group in d["groups"] for rule in group["rules"]] == ["recording", "alerting"]),
+        # the metrics browser and the query builder
+        ("GET", "label/__name__/values", browser, lambda d: {"up", "py_level", "py_took_seconds_bucket"} <= set(d)),
+        ("GET", "label/__name__/values", {**browser, "match[]": '{__name__=~".*py_.*"}'}, lambda d: "py_level" in d and "up" not in d),
+        ("GET", "label/job/values", {**browser, "match[]": "up"}, lambda d: d == ["python"]),
+        ("GET", "labels", browser, lambda d: {"__name__", "job", "kind", "le"} <= set(d)),
+        ("POST", "labels", {**browser, "match[]": 'py_jobs_total{job="python"}'}, lambda d: d == ["__name__", "instance", "job", "kind"]),
+        ("GET", "series", {**browser, "match[]": "py_jobs_total"}, lambda d: [row["kind"] for row in d] == ["a"]),
+        ("POST", "series", {**browser, "match[]": '{job="python",__name__="py_level"}'}, lambda d: len(d) == 1 and d[0]["__name__"] == "py_level"),
+        ("GET", "metadata", {"limit": "40000"}, lambda d: d["py_jobs"] == [{"type": "counter", "unit": "", "help": "Jobs."}]),
+        ("GET", "metadata", {"metric": "py_level"}, lambda d: d == {"py_level": [{"type": "gauge", "unit": "", "help": "A\n level."}]}),
+        ("GET", "metadata", {"limit": "1", "limit_per_metric": "1"}, lambda d: len(d) == 1),
+        ("GET", "format_query", {"query": "sum(up)by(job)"}, lambda d: d == "sum by (job) (up)"),
+        ("GET", "parse_query", {"query": "rate(py_jobs_total[5m])"}, lambda d: d["type"] == "call" and d["func"]["name"] == "rate"),
+        # panels: by form and by URL, with the functions that Grafana's macros expand to
+        ("POST", "query_range", {**panel, "query": "py_level"}, lambda d: d["resultType"] == "matrix" and all(v == "-1.5" for _, v in d["result"][0]["values"])),
+        ("GET", "query_range", {**panel, "query": "py_level"}, lambda d: len(d["result"]) == 1),
+        ("POST", "query_range", {**panel, "query": 'histogram_quantile(0.9, sum by (le) (rate(py_took_seconds_bucket{job=~"python|other"}[1m0s])))'}, lambda d: d["resultType"] == "matrix"),
+        ("POST", "query_range", {**panel, "query": "increase(py_jobs_total[60s]) or nothing_of_this_name"}, lambda d: d["resultType"] == "matrix"),
+        ("POST", "query_range", {**panel, "query": "nothing_of_this_name"}, lambda d: d["result"] == []),
+        ("POST", "query", {"query": "py_size_sum", "time": f"{now:.3f}"}, lambda d: d["result"][0]["value"][1] == "4"),
+        ("GET", "query", {"query": "topk(3, {job='python'})", "time": f"{now:.3f}"}, lambda d: len(d["result"]) == 3),
+        ("POST", "query", {"query": "up", "stats": "true", "limit": "5"}, lambda d: d["stats"]["samples"]["totalQueryableSamples"] == 1),
+        ("POST", "query_exemplars", {**window, "query": "rate(py_jobs_total[1m])"}, lambda d: [e["labels"] for row in d for e in row["exemplars"]] == [{"trace_id": "abc"}]),
+        ("GET", "query_exemplars", {**window, "query": "py_jobs_total"}, lambda d: [row["seriesLabels"]["kind"] for row in d] == ["a"]),
+        # variables: query_result(), label_values(), metrics()
+        ("POST", "query", {"query": "count by (job) (up)", "time": f"{now:.3f}"}, lambda d: d["result"][0]["metric"] == {"job": "python"}),
+        ("GET", "label/kind/values", {**window, "match[]": 'py_jobs_total{job="python"}'}, lambda d: d == ["a"]),
+        ("GET", "label/nothing/values", window, lambda d: d == []),
+        # annotations and alerts
+        ("POST", "query_range", {**window, "step": "60", "query": 'ALERTS{alertstate="firing"}'}, lambda d: {row["metric"]["alertname"] for row in d["result"]} == {"Always"}),
+        ("GET", "alerts", {}, lambda d: [(a["labels"]["alertname"], a["state"], a["value"]) for a in d["alerts"]] == [("Always", "firing", "1e+00")]),
+        ("GET", "rules", {"type": "alert", "exclude_alerts": "true"}, lambda d: [rule["name"] for group in d["groups"] for rule in group["rules"]] == ["Always"]),
+        ("GET", "rules", {"rule_name[]": "py:level"}, lambda d: [rule["name"] for group in d["groups"] for rule in group["rules"]] == ["py:level"]),
+        ("GET", "rules", {"group_limit": "10"}, lambda d: len(d["groups"]) == 1 and "groupNextToken" not in d),
+        ("GET", "alertmanagers", {}, lambda d: d == {"activeAlertmanagers": [], "droppedAlertmanagers": []}),
+        ("GET", "targets", {"state": "active"}, lambda d: [t["health"] for t in d["activeTargets"]] == ["up"]),
+    ]
+    for method, path, parameters, fits in shapes:
         text = urllib.parse.urlencode(parameters)
         target = f"/api/v1/{path}" + (f"?{text}" if method == "GET" and text else "")
-        status, body, headers = server.request(method, target, text if method == "POST" else None, FORM if method == "POST" else {"Accept-Encoding": "identity"})
+        status, body, headers = server.request(method, target, text if method == "POST" else None,
+                                               {"Accept": "application/json, text/plain, */*", "User-Agent": "Grafana/12.0.0", **(FORM if method == "POST" else {})})
         answer = json.loads(body) if body else {}
-        check(f"Grafana: {method} {path} {parameters}", (status, answer.get("status"), headers.get("Content-Type")), (200, "success", "application/json"))
+        what = f"Grafana: {method} {path} {parameters}"
+        check(what, (status, answer.get("status"), headers.get("Content-Type")), (200, "success", "application/json"))
+        check(what + ": what it looks for", "data" in answer and fits(answer["data"]), True)
+    # By these it finds out that this is neither Mimir nor a server with a ruler.
+    for path in ("/api/v1/rules/test/test", "/config/v1/rules", "/api/v1/user_limits", "/api/v1/status/config/nothing"):
+        check(f"Grafana: {path}", server.request("GET", path)[0], 404)
+    # What it shows of a wrong query is the server's error.
+    status, body, _ = server.request("POST", "/api/v1/query_range", urllib.parse.urlencode({**panel, "query": "up{"}), FORM)
+    check("Grafana: a wrong query", (status, json.loads(body)["errorType"], "parse error" in json.loads(body)["error"]), (400, "bad_data", True))
 
 
 def run(binary, folder):
@@ -167,7 +223,6 @@ scrape_configs:
             check("promtool " + " ".join(arguments).replace(ours.url, "URL"), done.returncode, 0)
         check("configuration of a pool", "job_name: self\n" in ours.api("scrape_pools/config", scrapePool="self")["yaml"], True)
         check("features", ours.api("features")["api"]["remote_write_receiver"], True)
-        grafana(ours, now)
         odd_http(ours)
         curl(ours)
         check("stop", ours.stop(), 0)
