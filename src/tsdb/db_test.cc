@@ -132,7 +132,7 @@ int FirstEncoding(MemoryFileSystem& fs, const std::string& ulid) {
 }
 
 // What a view says of native histograms: nothing until there is one, and the same after a start.
-TEST_F(DbTest, BeforeItsOldestSampleTheHeadShowsNothing) {
+TEST_F(DbTest, OutsideItsSamplesTheHeadShowsNothing) {
   const auto db = Open();
   ASSERT_NE(db, nullptr);
   auto appender = *db->OpenGroup({GroupIdentity::Kind::kScrape, "target"});
@@ -150,8 +150,8 @@ TEST_F(DbTest, BeforeItsOldestSampleTheHeadShowsNothing) {
   };
   EXPECT_EQ(seen({0, 999'999}), (std::vector<size_t>{0, 0, 0, 0}));
   EXPECT_EQ(seen({0, 1'000'000}), (std::vector<size_t>{1, 1, 1, 1}));
-  // Names do not look at the beginning of the range.
-  EXPECT_EQ(seen({2'000'000, 1'000'000}), (std::vector<size_t>{1, 1, 1, 0}));
+  EXPECT_EQ(seen({1'000'000, 2'000'000}), (std::vector<size_t>{1, 1, 1, 1}));
+  EXPECT_EQ(seen({1'000'001, 2'000'000}), (std::vector<size_t>{0, 0, 0, 0}));
 }
 
 TEST_F(DbTest, ViewsKnowWhetherThereAreHistograms) {

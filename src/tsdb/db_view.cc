@@ -7,7 +7,7 @@
 namespace epi::tsdb {
 
 DbView::DbView(const Head& head, const BlockStore& blocks, TimeRange range)
-    : head_(head), head_min_time_(head.min_time()), range_(range) {
+    : head_(head), head_min_time_(head.min_time()), head_max_time_(head.max_time()), range_(range) {
   const auto list = blocks.blocks();
   for (const auto& block : *list) {
     if (block->range().Overlaps(range)) blocks_.push_back(block);
@@ -18,6 +18,9 @@ DbView::DbView(const Head& head, const BlockStore& blocks, TimeRange range)
 bool DbView::ReachesHead(TimeRange range) const {
   return range.max >= head_min_time_ || head_.head().out_of_order_window() > 0;
 }
+
+// Names are not looked up series by series: those of the whole head count, or none.
+bool DbView::ShowsHeadNames() const { return ReachesHead(range_) && range_.min <= head_max_time_; }
 
 bool DbView::OrderedByLabels(TimeRange range) const {
   return std::any_of(blocks_.begin(), blocks_.end(), [&](const auto& block) { return block->range().Overlaps(range); });
@@ -61,7 +64,7 @@ Result<std::unique_ptr<SeriesSelection>> DbView::Select(std::span<const Matcher>
 Result<std::vector<std::string>> DbView::LabelValues(std::string_view name, std::span<const Matcher> matchers,
                                                      size_t limit, Budget& budget) const {
   std::vector<std::vector<std::string>> lists;
-  if (ReachesHead(range_)) {
+  if (ShowsHeadNames()) {
     EPI_ASSIGN(lists.emplace_back(), head_.LabelValues(name, matchers, limit, budget));
   }
   for (const auto& block : blocks_) {
@@ -73,7 +76,7 @@ Result<std::vector<std::string>> DbView::LabelValues(std::string_view name, std:
 Result<std::vector<std::string>> DbView::LabelNames(std::span<const Matcher> matchers, size_t limit,
                                                     Budget& budget) const {
   std::vector<std::vector<std::string>> lists;
-  if (ReachesHead(range_)) {
+  if (ShowsHeadNames()) {
     EPI_ASSIGN(lists.emplace_back(), head_.LabelNames(matchers, limit, budget));
   }
   for (const auto& block : blocks_) {

@@ -29,9 +29,10 @@ class DbView final : public View {
 
  private:
   bool ReachesHead(TimeRange range) const;
+  bool ShowsHeadNames() const;
 
   HeadView head_;
-  TimestampMs head_min_time_;
+  TimestampMs head_min_time_, head_max_time_;
   TimeRange range_;
   BlockList blocks_;  // those that overlap the range
 };

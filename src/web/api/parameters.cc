@@ -19,7 +19,7 @@ constexpr std::string_view kMinTimeText = "-292273086-05-16T16:47:06Z";
 constexpr std::string_view kMaxTimeText = "292277025-08-18T07:12:54.999999999Z";
 
 // What NaN and infinities become where Go makes times of them (on amd64, with its overflows).
-constexpr TimestampMs kNoNumberTime = -9'223'372'036'855;
+constexpr TimestampMs kNoNumberTime = -9'223'372'036'854;
 
 std::string QuotedParameter(std::string_view text) {
   std::string out;
