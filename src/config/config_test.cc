@@ -447,6 +447,29 @@ TEST(ScrapeConfig, FingerprintsTellJobsApart) {
   EXPECT_EQ(first->ToYaml(), second->ToYaml());
 }
 
+// Prometheus checks a section as a whole, after it was read without an error.
+TEST(Config, WhatIsWrongInsideIsToldBeforeTheWhole) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"scrape_configs: [null, {job_name: a}]", "empty or null scrape config section"},
+      {"scrape_configs: [null, {}]", "job_name is empty"},
+      {"scrape_configs: [null, 1]",
+       "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!int `1` into config.ScrapeConfig"},
+      {"remote_write: [{url: http://x, write_relabel_configs: [null], queue_config: off}]",
+       "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!bool `off` into config.QueueConfig"},
+      {"remote_write: [{write_relabel_configs: [null]}]", "url for remote_write is empty"},
+      {"scrape_configs: [{job_name: a, file_sd_configs: [null]}]", "empty or null section in file_sd_configs"},
+      // The second of a name is not read.
+      {"scrape_configs: [{job_name: a, file_sd_configs: [], file_sd_configs: [{files: 1}]}]",
+       "yaml: unmarshal errors:\n  line 1: field file_sd_configs already set in type config.ScrapeConfig"},
+      // No name is the empty one; a collection's tag is not looked at.
+      {"global: {~: 1}", "yaml: unmarshal errors:\n  line 1: field  not found in type config.plain"},
+      {"runtime: {gogc: !!set {a}}", "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!map into int"},
+      {"scrape_configs: [{job_name: a, kuma_sd_configs: {}}]",
+       "yaml: unmarshal errors:\n  line 1: cannot unmarshal !!map into []*xds.SDConfig"},
+  };
+  for (const auto& [yaml, error] : cases) EXPECT_EQ(Outcome(ParseConfig(yaml, {})), error) << yaml;
+}
+
 // As Go names its types.
 TEST(Config, WrongTypesAreNamed) {
   const std::pair<const char*, const char*> cases[] = {

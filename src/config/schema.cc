@@ -38,21 +38,24 @@ void ReadFields(YamlReader& reader, const YamlNode& mapping, void* object, std::
   std::unordered_set<std::string_view> seen;
   for (const auto& entry : mapping.entries()) {
     if (reader.refused()) return;
-    if (!entry.key.IsScalar()) {
+    // A null is the empty name.
+    if (!entry.key.IsScalar() && !entry.key.IsNull()) {
       reader.WrongType(entry.key, "string");
       continue;
     }
     void* owner = object;
     const FieldSpec* field = FindField(entry.key.text(), fields, owner);
-    if (field != nullptr && !seen.insert(entry.key.text()).second) {
+    if (seen.contains(entry.key.text())) {
       reader.DuplicateField(entry.key, go_type);
-    } else if (field != nullptr) {
+      continue;
+    }
+    if (field != nullptr) {
       field->read(reader, entry.value, owner);
     } else if (extra == nullptr || !extra(reader, entry, object)) {
       reader.UnknownField(entry.key, go_type);
-    } else if (!seen.insert(entry.key.text()).second) {
-      reader.DuplicateField(entry.key, go_type);
+      continue;
     }
+    seen.insert(entry.key.text());
   }
 }
 

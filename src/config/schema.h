@@ -69,11 +69,14 @@ struct Codec {
       return;
     }
     const size_t errors_before = reader.error_count();
+    auto outer = reader.ExchangeLater(std::nullopt);
     ReadFields(reader, node, &out, Schema<T>::Fields(), Schema<T>::kGoType, Extra());
+    auto refused_later = reader.ExchangeLater(std::move(outer));
     if (reader.error_count() != errors_before) return;
     if constexpr (requires { Schema<T>::Validate(out); }) {
       if (auto valid = Schema<T>::Validate(out); !valid) reader.Refuse(std::move(valid).error());
     }
+    if (refused_later) reader.Refuse(std::move(*refused_later));
   }
   static YamlValue Write(const T& value, const WriteOptions& options) {
     YamlValue out = YamlValue::Mapping();
@@ -177,8 +180,8 @@ struct Codec<std::vector<T>> {
     }
     for (const YamlNode& item : node.items()) {
       if (item.IsNull() && !null_text.empty()) {
-        reader.Refuse(Error(ErrorCode::kInvalid, std::string(null_text)));
-        return;
+        reader.RefuseLater(Error(ErrorCode::kInvalid, std::string(null_text)));
+        continue;
       }
       ItemCodec::Read(reader, item, out.emplace_back());
     }

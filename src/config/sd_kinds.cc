@@ -48,7 +48,7 @@ std::string GoTypeOf(const SdKind& kind) {
       {"ec2", "aws.EC2SDConfig"},
       {"ecs", "aws.ECSSDConfig"},
       {"elasticache", "aws.ElasticacheSDConfig"},
-      {"kuma", "xds.KumaSDConfig"},
+      {"kuma", "xds.SDConfig"},
       {"lightsail", "aws.LightsailSDConfig"},
       {"msk", "aws.MSKSDConfig"},
       {"nerve", "zookeeper.NerveSDConfig"},
@@ -106,15 +106,13 @@ bool ReadSdSection(YamlReader& reader, const YamlEntry& entry, SdConfigs& out) {
     reader.WrongType(entry.value, "[]*" + GoTypeOf(*kind));
     return true;
   }
-  for (const YamlNode& item : entry.value.items()) {
-    if (!item.IsNull()) continue;
-    reader.Refuse(Error(ErrorCode::kInvalid, "empty or null section in " + std::string(kind->key)));
-    return true;
-  }
+  const auto items = entry.value.items();
+  if (std::any_of(items.begin(), items.end(), [](const YamlNode& item) { return item.IsNull(); }))
+    reader.RefuseLater(Error(ErrorCode::kInvalid, "empty or null section in " + std::string(kind->key)));
   if (kind->read == nullptr) {
     ReadStaticGroups(reader, entry.value, *kind, out);
   } else {
-    for (const YamlNode& item : entry.value.items()) out.emplace_back(*kind, kind->read(reader, item));
+    for (const YamlNode& item : items) out.emplace_back(*kind, kind->read(reader, item));
   }
   std::stable_sort(out.begin(), out.end(), ComesBefore);
   return true;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/escaping.h"
+#include "config/yaml_scalar.h"
 #include "config/yaml_syntax.h"
 #include "model/labels.h"
 
@@ -55,20 +56,45 @@ std::string LineError(int line, std::string_view text) {
   return "yaml: line " + std::to_string(line) + ": " + std::string(text);
 }
 
-// Of a text without any node.
-std::string FirstTabError(std::string_view text) {
-  for (int line = 0; !text.empty(); ++line) {
-    if (std::string error = YamlTabError(text.substr(0, text.find('\n')), line); !error.empty()) return error;
-    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+// Bytes of UTF-8 text that YAML does not allow: the control characters of ASCII but for tab and line ends, and those
+// behind it (C2 80 to C2 9F) but for U+0085, a line break.
+bool HasControlCharacters(std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    if (byte == 0x7f || (byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r')) return true;
+    if (byte != 0xc2 || i + 1 == text.size()) continue;
+    const auto next = static_cast<uint8_t>(text[i + 1]);
+    if (next < 0xa0 && next != 0x85) return true;
   }
-  return {};
+  return false;
+}
+
+// YAML 1.1 breaks lines at U+0085, U+2028 and U+2029 too, the library does not.
+constexpr std::string_view kUnicodeLineBreaks[] = {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+
+bool HasUnicodeLineBreaks(std::string_view text) {
+  return std::any_of(std::begin(kUnicodeLineBreaks), std::end(kUnicodeLineBreaks),
+                     [text](std::string_view line_break) { return text.find(line_break) != std::string_view::npos; });
+}
+
+std::string WithNewlines(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    size_t width = 1;
+    for (const std::string_view line_break : kUnicodeLineBreaks) {
+      if (text.starts_with(line_break)) width = line_break.size();
+    }
+    out += width == 1 ? text.front() : '\n';
+    text.remove_prefix(width);
+  }
+  return out;
 }
 
 // Builds the tree from the library's events. The first complaint stops all work; later events are ignored.
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(std::string_view source, std::deque<YamlData>& nodes, const YamlLimits& limits)
-      : source_(source), nodes_(nodes), limits_(limits) {}
+  TreeBuilder(std::string_view source, std::deque<YamlData>& nodes, const YamlLimits& limits, YamlErrorPlace told)
+      : source_(source), nodes_(nodes), limits_(limits), told_(told) {}
 
   const YamlData* root() const { return root_; }
   const std::optional<Error>& error() const { return error_; }
@@ -86,6 +112,16 @@ class TreeBuilder : public YAML::EventHandler {
     if (last_quoted_ == nullptr || YamlQuotedSource(From(*last_quoted_))) return std::nullopt;
     return last_quoted_->line - 1;
   }
+  // In which the last node ends, or, of a plain or a block text, begins; from 0.
+  int LastLine() {
+    // What is left out stands where the next thing would.
+    const bool left_out = nodes_.back().kind == YamlKind::kNull && nodes_.size() > 1;
+    const YamlData& last = left_out ? nodes_[nodes_.size() - 2] : nodes_.back();
+    const auto written = last_quoted_ == &last ? YamlQuotedSource(From(last)).value_or("") : std::string_view();
+    return last.line - 1 + static_cast<int>(std::count(written.begin(), written.end(), '\n'));
+  }
+  // Of the first scalar that is not what its tag says.
+  const std::optional<Error>& wrong_tag() const { return wrong_tag_; }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override { finished_ = true; }
@@ -104,6 +140,10 @@ class TreeBuilder : public YAML::EventHandler {
       if (value.empty()) RestoreBlankLines(*node);
     }
     SetTag(*node, tag);
+    CheckTag(*node);
+    // In a flow a colon ends a key, whatever stands behind it.
+    if (tag == "?" && value.starts_with(':') && !open_.empty() && !open_.back().block)
+      Refuse(ErrorCode::kInvalid, YamlMissingNode(mark.line));
     Place(node);
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -151,11 +191,12 @@ class TreeBuilder : public YAML::EventHandler {
 
   // The library takes a plain text in a block mapping for a key without a value.
   bool LacksColon(const YamlData& mapping, const YamlData& key) {
-    if (key.kind != YamlKind::kScalar || key.quoted || !key.tag.empty()) return false;
+    if (key.kind != YamlKind::kScalar || !key.tag.empty()) return false;
     const std::string_view source = From(key);
+    const std::string_view written = key.quoted ? YamlQuotedSource(source).value_or("") : std::string_view(key.text);
     // Not behind a '?'.
-    if (key.column != mapping.column || !source.starts_with(key.text)) return false;
-    const size_t next = source.find_first_not_of(" \t", key.text.size());
+    if (key.column != mapping.column || written.empty() || !source.starts_with(written)) return false;
+    const size_t next = source.find_first_not_of(" \t", written.size());
     return next == std::string_view::npos || source[next] != ':';
   }
 
@@ -183,6 +224,20 @@ class TreeBuilder : public YAML::EventHandler {
   static void SetTag(YamlData& node, const std::string& tag) {
     if (tag == "?" || tag == "!") return;
     node.tag = tag.starts_with(kCoreTagPrefix) ? "!!" + tag.substr(kCoreTagPrefix.size()) : tag;
+  }
+
+  // A scalar has to be what its tag says; a null by its tag is one.
+  void CheckTag(YamlData& node) {
+    constexpr std::string_view kChecked[] = {"!!bool", "!!float", "!!int", "!!null", "!!timestamp"};
+    if (std::find(std::begin(kChecked), std::end(kChecked), node.tag) == std::end(kChecked)) return;
+    const std::string is = YamlTagOfPlain(node.text);
+    if (is == "!!null" && node.tag == is) {
+      node.kind = YamlKind::kNull;
+      node.text.clear();
+      node.tag.clear();
+    } else if (is != node.tag && !(is == "!!int" && node.tag == "!!float") && !wrong_tag_) {
+      wrong_tag_.emplace(ErrorCode::kInvalid, "yaml: cannot decode " + is + " `" + node.text + "` as a " + node.tag);
+    }
   }
 
   void Open(YamlKind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
@@ -221,7 +276,7 @@ class TreeBuilder : public YAML::EventHandler {
     } else if (parent.key == nullptr) {
       parent.key = node;
     } else if (node->kind == YamlKind::kNull && parent.block && LacksColon(*parent.node, *parent.key)) {
-      Refuse(ErrorCode::kInvalid, YamlMissingColon(parent.key->line - 1));
+      Refuse(ErrorCode::kInvalid, YamlMissingColon(source_, PlaceOf(*parent.key), told_));
     } else {
       parent.node->entries.push_back({YamlNode(parent.key), YamlNode(node)});
       parent.key = nullptr;
@@ -231,6 +286,7 @@ class TreeBuilder : public YAML::EventHandler {
   const std::string_view source_;
   std::deque<YamlData>& nodes_;
   const YamlLimits& limits_;
+  const YamlErrorPlace told_;
   const YamlData* last_quoted_ = nullptr;  // or tagged, or a block
   int line_ = 1;                           // that From() has come to, and where it begins
   size_t line_start_ = 0;
@@ -238,6 +294,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::vector<OpenNode> open_;
   const YamlData* root_ = nullptr;
   std::optional<Error> error_;
+  std::optional<Error> wrong_tag_;
   size_t count_ = 0;
   bool finished_ = false;
 };
@@ -330,9 +387,15 @@ Result<void> YamlDocument::ReplaceScalars(const std::function<Result<std::string
 
 Result<YamlDocument> YamlDocument::Parse(std::string_view text, DuplicateKeys duplicates, const YamlLimits& limits) {
   if (text.size() > limits.max_bytes) return Fail(ErrorCode::kLimit, "yaml: document is larger than allowed");
+  // A byte order mark would count as a column.
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   if (!IsValidUtf8(text)) return Fail(ErrorCode::kInvalid, "yaml: invalid leading UTF-8 octet");
+  if (HasControlCharacters(text)) return Fail(ErrorCode::kInvalid, "yaml: control characters are not allowed");
+  std::string with_newlines;
+  if (HasUnicodeLineBreaks(text)) text = with_newlines = WithNewlines(text);
   auto impl = std::make_unique<Impl>();
-  TreeBuilder builder(text, impl->nodes, limits);
+  const YamlErrorPlace told = duplicates == DuplicateKeys::kReject ? YamlErrorPlace::kStart : YamlErrorPlace::kProblem;
+  TreeBuilder builder(text, impl->nodes, limits, told);
   try {
     ViewBuffer buffer(text);
     std::istream stream(&buffer);
@@ -343,25 +406,29 @@ Result<YamlDocument> YamlDocument::Parse(std::string_view text, DuplicateKeys du
   } catch (const YAML::Exception& exception) {
     if (builder.error()) return Fail(*builder.error());
     if (const auto line = builder.LineOfUnclosedQuote()) {
-      return Fail(ErrorCode::kInvalid, YamlUnclosedQuote(text, *line));
+      return Fail(ErrorCode::kInvalid, YamlUnclosedQuote(text, *line, told));
     }
     const YamlPlace place{exception.mark.line, exception.mark.column};
-    return Fail(ErrorCode::kInvalid, YamlSyntaxError(exception.msg, place, text, builder.Innermost()));
+    return Fail(ErrorCode::kInvalid, YamlSyntaxError(exception.msg, place, text, builder.Innermost(), told));
   } catch (const std::exception& exception) {
     return Fail(ErrorCode::kInvalid, std::string("yaml: ") + exception.what());
   }
   if (const auto line = builder.LineOfUnclosedQuote()) {
-    return Fail(ErrorCode::kInvalid, YamlUnclosedQuote(text, *line));
+    return Fail(ErrorCode::kInvalid, YamlUnclosedQuote(text, *line, told));
   }
   impl->root = builder.root();
+  const int first = impl->root == nullptr ? 0 : impl->root->line - 1;
+  const int last = impl->root == nullptr ? -1 : builder.LastLine();
+  if (std::string error = YamlUnknownDirective(text, first, last); !error.empty())
+    return Fail(ErrorCode::kInvalid, std::move(error));
   if (impl->more && impl->root != nullptr && impl->root->kind == YamlKind::kSequence) {
     const YamlPlace root{impl->root->line - 1, impl->root->column - 1};
-    if (std::string error = YamlAfterSequence(text, root, impl->nodes.back().line); !error.empty()) {
+    if (std::string error = YamlAfterSequence(text, root, impl->nodes.back().line, told); !error.empty()) {
       return Fail(ErrorCode::kInvalid, std::move(error));
     }
   }
   if (impl->root == nullptr) {
-    if (std::string error = FirstTabError(text); !error.empty()) return Fail(ErrorCode::kInvalid, std::move(error));
+    if (std::string error = YamlTabError(text); !error.empty()) return Fail(ErrorCode::kInvalid, std::move(error));
   }
   if (impl->root == nullptr) impl->root = &impl->nodes.emplace_back();
   std::string errors;
@@ -369,6 +436,7 @@ Result<YamlDocument> YamlDocument::Parse(std::string_view text, DuplicateKeys du
     if (node.kind != YamlKind::kMapping) continue;
     if (duplicates == DuplicateKeys::kReject) FindDuplicates(node, errors);
   }
+  if (builder.wrong_tag()) return Fail(*builder.wrong_tag());
   if (!errors.empty()) return Fail(ErrorCode::kInvalid, "yaml: unmarshal errors:" + errors);
   // Nodes are in file order and an anchor comes before its aliases: what a mapping merges is resolved before it. Only a
   // mapping anchored inside the merging one comes later; it has no merge of its own in any sane file.

@@ -1,5 +1,7 @@
 #include "config/yaml_reader.h"
 
+#include <utility>
+
 #include "base/escaping.h"
 #include "config/yaml_scalar.h"
 #include "model/labels.h"
@@ -71,6 +73,14 @@ void YamlReader::DuplicateKey(const YamlNode& key) {
 
 void YamlReader::Refuse(Error error) {
   if (!refusal_) refusal_ = std::move(error);
+}
+
+void YamlReader::RefuseLater(Error error) {
+  if (!later_) later_ = std::move(error);
+}
+
+std::optional<Error> YamlReader::ExchangeLater(std::optional<Error> error) {
+  return std::exchange(later_, std::move(error));
 }
 
 bool YamlReader::ReadString(const YamlNode& node, std::string& out, std::string_view go_type) {

@@ -32,6 +32,11 @@ class YamlReader {
   // A validation failed: this error alone is the outcome.
   void Refuse(Error error);
 
+  // The same, but only when nothing is wrong in what surrounds it: checks that Prometheus makes of the whole.
+  void RefuseLater(Error error);
+  // For whoever reads what surrounds it: gives away what was refused for later and takes `error` in its place.
+  std::optional<Error> ExchangeLater(std::optional<Error> error);
+
   // Each is true when the node was null or had the type. `go_type` is for the error text.
   bool ReadString(const YamlNode& node, std::string& out, std::string_view go_type = "string");
   bool ReadBool(const YamlNode& node, bool& out);
@@ -48,6 +53,7 @@ class YamlReader {
   void Add(int line, std::string text);
   std::vector<std::string> errors_;
   std::optional<Error> refusal_;
+  std::optional<Error> later_;
 };
 
 }  // namespace epi::config

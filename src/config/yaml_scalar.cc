@@ -9,6 +9,7 @@
 namespace epi::config {
 namespace {
 
+constexpr std::string_view kNull[] = {"", "~", "null", "Null", "NULL"};
 constexpr std::string_view kTrue[] = {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"};
 constexpr std::string_view kFalse[] = {"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"};
 
@@ -154,7 +155,6 @@ std::optional<std::string> YamlString(const YamlNode& node) {
 }
 
 std::string YamlTag(const YamlNode& node) {
-  if (!node.tag().empty()) return node.tag();
   switch (node.kind()) {
     case YamlKind::kNull:
       return "!!null";
@@ -165,10 +165,12 @@ std::string YamlTag(const YamlNode& node) {
     case YamlKind::kScalar:
       break;
   }
+  if (!node.tag().empty()) return node.tag();
   return node.quoted() ? "!!str" : YamlTagOfPlain(node.text());
 }
 
 std::string YamlTagOfPlain(std::string_view text) {
+  if (IsOneOf(text, kNull)) return "!!null";
   if (IsOneOf(text, kTrue) || IsOneOf(text, kFalse)) return "!!bool";
   const Number number = NumberOfText(text);
   if (std::holds_alternative<double>(number)) return "!!float";

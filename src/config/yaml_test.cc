@@ -93,7 +93,64 @@ TEST(Yaml, SyntaxErrorsAreInGoYamlsWords) {
   EXPECT_EQ(error("a: \"\\q\"\n"), "yaml: found unknown escape character");
   EXPECT_EQ(error("x: 1\na: *b\n"), "yaml: unknown anchor 'b' referenced");
   EXPECT_EQ(error("x: 1\na: @b\n"), "yaml: line 2: found character that cannot start any token");
-  EXPECT_EQ(error("x: 1\n\ta: 2\n"), "yaml: line 2: found character that cannot start any token");
+  EXPECT_EQ(error("x:\n\ta: 2\n"), "yaml: line 2: found character that cannot start any token");
+  EXPECT_EQ(error("x: 1\n\ta: 2\n"), "yaml: line 2: found a tab character that violates indentation");
+  EXPECT_EQ(error("- a: b\n\n\tc: 2\n"), "yaml: line 3: found a tab character that violates indentation");
+  EXPECT_EQ(error("x: 'b'\n\ta: 2\n"), "yaml: line 2: found character that cannot start any token");
+  EXPECT_EQ(error("x: [a}\n"), "yaml: did not find expected ',' or ']'");
+  EXPECT_EQ(error("x: {a: b]\n"), "yaml: did not find expected ',' or '}'");
+  EXPECT_EQ(error("x: {a: :b}\n"), "yaml: did not find expected node content");
+}
+
+// Version 2, which reads the configuration, tells where it noticed.
+TEST(Yaml, ErrorsOfTheOlderLibraryNameTheLineTheyAreNoticedIn) {
+  const auto error = [](std::string_view text) {
+    const auto document = YamlDocument::Parse(text, DuplicateKeys::kKeep);
+    return document ? "none" : document.error().message();
+  };
+  EXPECT_EQ(error("x: 1\nabc\ny: 2\n"), "yaml: line 3: could not find expected ':'");
+  EXPECT_EQ(error("x: 1\nabc\n\n\ny: 2\n"), "yaml: line 5: could not find expected ':'");
+  EXPECT_EQ(error("x: 1\nabc\n   goes on\ny: 2\n"), "yaml: line 4: could not find expected ':'");
+  EXPECT_EQ(error("x: 1\nabc\n"), "yaml: line 3: could not find expected ':'");
+  EXPECT_EQ(error("x: 1\n\"abc\"\ny: 2\n"), "yaml: line 3: could not find expected ':'");
+  EXPECT_EQ(error("x: 1\nabc:2\n  y: 2\n"), "yaml: line 3: could not find expected ':'");
+  EXPECT_EQ(error("x: 1\ny: \"z\na: b\n\n"), "yaml: line 5: found unexpected end of stream");
+  EXPECT_EQ(error("x: 1\na: {b: 1\n\nc\n"), "yaml: line 4: did not find expected ',' or '}'");
+  EXPECT_EQ(error("- x: 1\n y: 2\n"), "yaml: line 1: did not find expected '-' indicator");
+  EXPECT_EQ(error("- a\nx: 1\n"), "yaml: line 1: did not find expected '-' indicator");
+}
+
+TEST(Yaml, RefusesWhatTheLibraryPassesOver) {
+  EXPECT_EQ(YamlErrorOf("a: \x01"), "yaml: control characters are not allowed");
+  EXPECT_EQ(YamlErrorOf("a: b\x7f"), "yaml: control characters are not allowed");
+  EXPECT_EQ(YamlErrorOf("a: \xc2\x9f"), "yaml: control characters are not allowed");
+  EXPECT_EQ(YamlErrorOf("a: \xc2\xa0\t"), "parses");
+  EXPECT_EQ(YamlErrorOf("%x\na: 1\n"), "yaml: found unknown directive name");
+  EXPECT_EQ(YamlErrorOf("a: 1\n# c\n%x\nb: 2\n"), "yaml: line 3: found unknown directive name");
+  EXPECT_EQ(YamlErrorOf("a:\n%x\n  b: 2\n"), "yaml: line 2: found unknown directive name");
+  EXPECT_EQ(YamlErrorOf("a: 1\n---\n%x\n"), "parses");
+  EXPECT_EQ(YamlErrorOf("%YAML 1.1\n---\na: 1\n"), "parses");
+  EXPECT_EQ(YamlErrorOf("a: |\n  %x\nb: '\n%x'\n"), "parses");
+}
+
+TEST(Yaml, BreaksLinesAsVersionOneOfTheLanguage) {
+  for (const std::string line_break : {"\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9", "\n"}) {
+    const auto document = YamlDocument::Parse(
+        "\xef\xbb\xbf"
+        "a: true" +
+        line_break + "b:" + line_break + "- 1");
+    ASSERT_TRUE(document) << document.error().message();
+    EXPECT_EQ(document->root().Find("a")->text(), "true");
+    EXPECT_EQ(document->root().Find("b")->items()[0].line(), 3);
+  }
+}
+
+TEST(Yaml, TagsHaveToFit) {
+  EXPECT_EQ(YamlErrorOf("a: !!int x"), "yaml: cannot decode !!str `x` as a !!int");
+  EXPECT_EQ(YamlErrorOf("a: !!bool 1"), "yaml: cannot decode !!int `1` as a !!bool");
+  EXPECT_EQ(YamlErrorOf("a: !!int \"\""), "yaml: cannot decode !!null `` as a !!int");
+  EXPECT_EQ(YamlErrorOf("{a: !!float 1, b: !!int '3', c: !!str 1, d: !!binary x, e: !other x}"), "parses");
+  EXPECT_TRUE(YamlDocument::Parse("a: !!null ''")->root().Find("a")->IsNull());
 }
 
 TEST(Yaml, AQuoteThatIsNotClosedIsAnError) {
