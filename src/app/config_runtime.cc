@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "app/host.h"
 #include "base/escaping.h"
 #include "config/byte_size.h"
 #include "config/config_checksum.h"
@@ -57,6 +58,7 @@ config::LoadOptions LoadOptionsFrom(const config::Flags& flags, const config::Fe
                                                                  : 0;
   out.expand_references = flags.config_expand_references;
   out.environment = Environment;
+  out.working_directory = ReadHostInfo().working_directory;
   out.empty_variable = [logger = std::move(logger)](const std::string& name) {
     logger.Warn("Empty environment variable", {{"name", name}});
   };

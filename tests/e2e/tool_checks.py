@@ -108,6 +108,35 @@ def check_missing_paths(tool):
         check("a path that is not there: " + command[0], found == (1, "", "epitool: error: path 'none.yml' does not exist, try --help\n"), found)
 
 
+def check_references(tool):
+    """The environment is what the server would see; references are replaced under the server's flag."""
+    def write(name, text):
+        with open(os.path.join(tool.folder, name), "w") as f:
+            f.write(text)
+    write("job.txt", "from-a-file\n")
+    write("references.yml", "scrape_configs: [{job_name: 'file:job.txt', scrape_interval: '${EPI_INTERVAL}', "
+          "static_configs: [{targets: ['${EPI_HOST}:1']}]}]\n")
+    os.environ["EPI_INTERVAL"], os.environ["EPI_HOST"] = "90s", "h"
+    code, _, err = tool("check", "config", "references.yml")
+    check("references are text without the flag", code == 1 and "not a valid duration string" in err, (code, err))
+    code, out, err = tool("check", "config", "--config.expand-references", "references.yml")
+    check("references are replaced under it", code == 0, (code, out, err))
+    code, out, err = tool("check", "service-discovery", "--config.expand-references", "references.yml", "from-a-file")
+    check("also where targets are shown", code == 0 and '"h:1"' in out, (code, out, err))
+    del os.environ["EPI_HOST"]
+    code, _, err = tool("check", "config", "--config.expand-references", "references.yml")
+    check("one that is not set is told", code == 1 and "line 1: environment variable EPI_HOST is not set" in err, (code, err))
+    write("labels.yml", "global: {external_labels: {a: '$EPI_HOST'}}\n")
+    code, _, err = tool("check", "config", "labels.yml")
+    check("an empty variable in an external label is told",
+          code == 0 and 'level=WARN' in err and 'msg="Empty environment variable" name=EPI_HOST' in err, (code, err))
+    write("jobs.yml", "scrape_configs: [{}]\n")
+    write("outer.yml", "scrape_config_files: [jobs.yml]\n")
+    code, _, err = tool("check", "config", "outer.yml")
+    path = os.path.join(os.path.realpath(tool.folder), "jobs.yml")
+    check("a scrape config file is named in full", code == 1 and f'"{path}": job_name is empty' in err, (code, err))
+
+
 def check_metric_families(tool):
     # The type in a name is that of the family alone; a family's series are its metrics, each with the parts of the first.
     body = ("# HELP a_counter_1 h\n# TYPE a_counter_1 summary\na_counter_1{quantile=\"1\"} 1\na_counter_1_sum 1\n"
@@ -145,6 +174,7 @@ def main():
             good, detail = CHECKS[case["kind"]](tool, case)
             check(f"{case['id']} {case.get('name') or case['file']}", good, detail)
         check_missing_paths(tool)
+        check_references(tool)
         check_metric_families(tool)
     sys.exit(1 if failures else 0)
 

@@ -8,6 +8,7 @@
 #include "config/glob.h"
 #include "discovery/target_group.h"
 #include "epitool/command.h"
+#include "epitool/config_options.h"
 #include "epitool/query_features.h"
 #include "epitool/rule_check.h"
 #include "model/duration.h"
@@ -26,6 +27,7 @@ constexpr FlagSpec kFlags[] = {
     {"lint-fatal", false, "", "Make lint errors exit with exit code 3."},
     {"ignore-unknown-fields", false, "", "Ignore unknown fields in the rule groups read by the config files."},
     {"agent", false, "", "Check config file for Prometheus in Agent mode."},
+    kExpandReferencesFlag,
     {"query.lookback-delta", true, "5m", "The server's maximum query lookback duration.", false, 0,
      ValueForm::kDuration, 1},
 };
@@ -151,10 +153,11 @@ Result<std::vector<std::string>> RuleFiles(const config::Config& loaded, Console
   return files;
 }
 
-Result<Checked> CheckConfig(const std::string& path, bool syntax_only, bool agent, Console& console) {
+Result<Checked> CheckConfig(const std::string& path, const Arguments& arguments, Console& console) {
   console.out << "Checking " << path << "\n";
-  config::LoadOptions options;
-  options.agent_mode = agent;
+  const bool syntax_only = arguments.On("syntax-only");
+  config::LoadOptions options = ConfigOptions(arguments, console);
+  options.agent_mode = arguments.On("agent");
   EPI_ASSIGN(const config::Config loaded, config::LoadConfig(console.files, path, options));
   Checked checked;
   if (syntax_only) {
@@ -202,7 +205,7 @@ int Run(const Arguments& arguments, Console& console) {
   bool errors = false;
   bool lints = false;
   for (const auto& path : arguments.positional()) {
-    const auto checked = CheckConfig(path, syntax_only, arguments.On("agent"), console);
+    const auto checked = CheckConfig(path, arguments, console);
     if (!checked) {
       console.err << "  FAILED: " << checked.error().message() << "\n";
       console.out << "\n";

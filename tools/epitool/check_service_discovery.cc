@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "discovery/discoverer.h"
 #include "epitool/command.h"
+#include "epitool/config_options.h"
 #include "epitool/rule_check.h"
 #include "model/duration.h"
 #include "net/http_client.h"
@@ -22,7 +23,8 @@ namespace epi::tool {
 namespace {
 
 constexpr FlagSpec kFlags[] = {
-    {"timeout", true, "30s", "The time to wait for discovery results.", false, 0, ValueForm::kDuration}};
+    {"timeout", true, "30s", "The time to wait for discovery results.", false, 0, ValueForm::kDuration},
+    kExpandReferencesFlag};
 
 // Keeps the last group of each source.
 class CollectingSink final : public discovery::TargetGroupSink {
@@ -179,12 +181,13 @@ int Discover(const config::ScrapeConfig& job, int64_t timeout_ms, Console& conso
 }
 
 int Run(const Arguments& arguments, Console& console) {
-  const auto loaded = config::LoadConfig(console.files, arguments.positional()[0], {});
+  const config::LoadOptions options = ConfigOptions(arguments, console);
+  const auto loaded = config::LoadConfig(console.files, arguments.positional()[0], options);
   if (!loaded) {
     console.err << "Cannot load config " << loaded.error().message() << "\n";
     return kFailure;
   }
-  const auto jobs = config::LoadScrapeConfigs(console.files, *loaded, {});
+  const auto jobs = config::LoadScrapeConfigs(console.files, *loaded, options);
   if (!jobs) {
     console.err << "Cannot load scrape configs " << jobs.error().message() << "\n";
     return kFailure;
