@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 namespace epi {
@@ -11,8 +12,6 @@ namespace {
 
 constexpr std::string_view kValuesPrefix = "U__";
 constexpr size_t kMaxHexDigits = 6;  // of the last code point, 10ffff
-
-bool IsAsciiDigit(char c) { return c >= '0' && c <= '9'; }
 
 // Whether the character may stand at byte `position` of a legacy metric name.
 bool IsLegacyRune(uint32_t rune, size_t position) {
@@ -126,7 +125,7 @@ std::string SanitizeLabelName(std::string_view text) {
   out.reserve(text.size());
   while (!text.empty()) {
     const char c = text.front();
-    const bool kept = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || IsAsciiDigit(c) || c == '_';
+    const bool kept = IsAsciiLetter(c) || IsAsciiDigit(c) || c == '_';
     out += kept ? c : '_';
     uint32_t rune = 0;
     text.remove_prefix(std::max<size_t>(DecodeUtf8(text, rune), 1));

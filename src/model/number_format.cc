@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/ascii.h"
 #include "base/escaping.h"
 #include "model/labels.h"
 
@@ -122,8 +123,6 @@ bool AppendShortFraction(std::string& out, double value) {
   }
   return false;
 }
-
-char LowerAscii(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
   if (text.size() != lower.size()) return false;

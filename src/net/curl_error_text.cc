@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/ascii.h"
 #include "base/escaping.h"
 #include "net/url.h"
 
@@ -265,8 +266,7 @@ Error DescribeFailure(const TransferFailure& failure) {
 
 std::string OperationText(std::string_view method, std::string_view url) {
   std::string out(method.substr(0, 1));
-  for (const char c : method.substr(std::min<size_t>(1, method.size())))
-    out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  out += LowerAscii(method.substr(out.size()));
   out += ' ';
   auto parsed = ParseUrl(url);
   std::string shown(url);

@@ -65,7 +65,7 @@ long CurlTlsRange(const TlsSettings& tls) {
 }
 
 // What Go offers up to TLS 1.2: no key exchange without forward secrecy.
-constexpr char kCiphers[] =
+constexpr char kOfferedCiphers[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
     "ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES256-SHA:ECDHE-RSA-AES256-SHA";
@@ -212,7 +212,7 @@ void SetTlsOptions(Transfer& transfer, const HopContext& hop) {
   CURL* const easy = transfer.easy;
   const TlsSettings& tls = transfer.profile->settings().tls_config;
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, CurlTlsRange(tls));
-  curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, kCiphers);
+  curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, kOfferedCiphers);
   transfer.peer_check = {&hop.clock, tls.server_name, tls.insecure_skip_verify, {}, {}};
   if (const auto url = ParseUrl(transfer.url); url && tls.server_name.empty())
     transfer.peer_check.host = url->Hostname();

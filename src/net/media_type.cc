@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/trim.h"
 
 namespace epi::net {
@@ -18,14 +19,6 @@ bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 std::string_view TrimLeft(std::string_view text) {
   while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
   return text;
-}
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
 }
 
 std::string_view TakeToken(std::string_view& text) {
@@ -79,7 +72,7 @@ std::optional<Parameter> TakeParameter(std::string_view& text) {
   std::string_view rest = TrimLeft(text);
   if (rest.empty() || rest[0] != ';') return std::nullopt;
   rest = TrimLeft(rest.substr(1));
-  const std::string name = Lower(TakeToken(rest));
+  const std::string name = LowerAscii(TakeToken(rest));
   rest = TrimLeft(rest);
   if (name.empty() || rest.empty() || rest[0] != '=') return std::nullopt;
   rest = TrimLeft(rest.substr(1));
@@ -93,7 +86,7 @@ std::optional<Parameter> TakeParameter(std::string_view& text) {
 
 Result<std::string> ParseMediaType(std::string_view header) {
   const size_t semicolon = header.find(';');
-  const std::string type = Lower(Trimmed(header.substr(0, semicolon), kSpaces));
+  const std::string type = LowerAscii(Trimmed(header.substr(0, semicolon), kSpaces));
   EPI_TRY(CheckMediaType(type));
   std::string_view rest = semicolon == std::string_view::npos ? std::string_view() : header.substr(semicolon);
   std::map<std::string, std::string> seen;

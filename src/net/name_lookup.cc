@@ -4,11 +4,12 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace epi::net {
 namespace {
 
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsNameLetter(char c) { return IsAsciiLetter(c) || c == '_'; }
 
 // RFC 1035, 2.3.4.
 constexpr size_t kLongestLabel = 63;
@@ -16,14 +17,14 @@ constexpr size_t kLongestName = 253;
 
 bool IsDomainLabel(std::string_view label) {
   return !label.empty() && label.size() <= kLongestLabel && label.front() != '-' && label.back() != '-' &&
-         std::all_of(label.begin(), label.end(), [](char c) { return IsLetter(c) || IsDigit(c) || c == '-'; });
+         std::all_of(label.begin(), label.end(), [](char c) { return IsNameLetter(c) || IsAsciiDigit(c) || c == '-'; });
 }
 
 bool IsDomainName(std::string_view name) {
   if (name == ".") return true;
   if (name.ends_with('.')) name.remove_suffix(1);
   if (name.size() > kLongestName) return false;
-  if (std::none_of(name.begin(), name.end(), [](char c) { return IsLetter(c) || c == '-'; })) return false;
+  if (std::none_of(name.begin(), name.end(), [](char c) { return IsNameLetter(c) || c == '-'; })) return false;
   while (true) {
     const size_t dot = name.find('.');
     if (!IsDomainLabel(name.substr(0, dot))) return false;

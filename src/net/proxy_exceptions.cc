@@ -9,6 +9,8 @@
 #include <optional>
 #include <string>
 
+#include "base/ascii.h"
+
 namespace epi::net {
 namespace {
 
@@ -60,13 +62,6 @@ bool Contains(const Network& network, const Address& address) {
   return rest == 0 || ((network.address[whole] ^ address[whole]) >> (kByteBits - rest)) == 0;
 }
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 struct HostAndPort {
   std::string_view host, port;
 };
@@ -101,7 +96,7 @@ bool Matches(std::string_view host, const std::optional<Address>& address, std::
 }  // namespace
 
 bool IsProxyException(std::string_view host, std::string_view port, std::string_view exceptions) {
-  const std::string name = Lower(host), list = Lower(exceptions);
+  const std::string name = LowerAscii(host), list = LowerAscii(exceptions);
   const auto address = ReadAddress(host);
   if (host == "localhost" || (address && IsLoopback(*address))) return true;
   for (std::string_view rest = list; !rest.empty();) {

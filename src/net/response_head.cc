@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/escaping.h"
 #include "net/curl_error_text.h"
 
@@ -21,13 +22,11 @@ tl::unexpected<Error> Malformed(std::string_view what, std::string_view text) {
 
 tl::unexpected<Error> Ended() { return Fail(ErrorCode::kInvalid, std::string(kEndsEarly)); }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool IsBlank(char c) { return c == ' ' || c == '\t'; }
 
 // A token character (RFC 9110, 5.6.2), or a space, which Go lets pass.
 bool IsNameCharacter(char c) {
-  return IsDigit(c) || IsLetter(c) || std::string_view("!#$%&'*+-.^_`|~ ").find(c) != std::string_view::npos;
+  return IsAsciiDigit(c) || IsAsciiLetter(c) || std::string_view("!#$%&'*+-.^_`|~ ").find(c) != std::string_view::npos;
 }
 
 bool IsControl(char c) {
@@ -82,8 +81,8 @@ std::optional<int> StatusNumber(std::string_view code) {
 
 bool IsVersion(std::string_view protocol) {
   constexpr std::string_view kForm = "HTTP/x.y";
-  return protocol.size() == kForm.size() && protocol.starts_with("HTTP/") && IsDigit(protocol[5]) &&
-         protocol[6] == '.' && IsDigit(protocol[7]);
+  return protocol.size() == kForm.size() && protocol.starts_with("HTTP/") && IsAsciiDigit(protocol[5]) &&
+         protocol[6] == '.' && IsAsciiDigit(protocol[7]);
 }
 
 struct StatusLine {
@@ -160,7 +159,7 @@ std::string Listed(const std::vector<std::string_view>& values) {
 Result<void> CheckLength(std::string_view text) {
   constexpr std::string_view kLargest = "9223372036854775807";
   if (text.empty()) return Malformed("invalid empty Content-Length ", text);
-  if (!std::all_of(text.begin(), text.end(), IsDigit)) return Malformed("bad Content-Length ", text);
+  if (!std::all_of(text.begin(), text.end(), IsAsciiDigit)) return Malformed("bad Content-Length ", text);
   const std::string_view digits = text.substr(std::min(text.find_first_not_of('0'), text.size()));
   const bool fits = digits.size() < kLargest.size() || (digits.size() == kLargest.size() && digits <= kLargest);
   if (!fits) return Malformed("bad Content-Length ", text);

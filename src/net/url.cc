@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/escaping.h"
 
 namespace epi::net {
@@ -17,9 +18,9 @@ int HexDigit(char c) {
   return -1;
 }
 
-bool IsAlpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsUnreserved(char c) { return IsAlpha(c) || IsDigit(c) || c == '-' || c == '_' || c == '.' || c == '~'; }
+bool IsUnreserved(char c) {
+  return IsAsciiLetter(c) || IsAsciiDigit(c) || c == '-' || c == '_' || c == '.' || c == '~';
+}
 
 Result<std::string> Unescape(std::string_view text, bool plus_is_space) {
   std::string out;
@@ -62,25 +63,18 @@ bool IsPathCharacter(char c) {
   return IsUnreserved(c) || std::string_view("!$&'()*+,;=:@/[]%").find(c) != std::string_view::npos;
 }
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
-
 // Splits off "scheme:" when there is one.
 Result<void> TakeScheme(std::string_view& rest, std::string& scheme) {
   for (size_t i = 0; i < rest.size(); ++i) {
     const char c = rest[i];
-    if (IsAlpha(c)) continue;
-    if (IsDigit(c) || c == '+' || c == '-' || c == '.') {
+    if (IsAsciiLetter(c)) continue;
+    if (IsAsciiDigit(c) || c == '+' || c == '-' || c == '.') {
       if (i == 0) return {};
       continue;
     }
     if (c != ':') return {};
     if (i == 0) return Fail(ErrorCode::kInvalid, "missing protocol scheme");
-    scheme = Lower(rest.substr(0, i));
+    scheme = LowerAscii(rest.substr(0, i));
     rest.remove_prefix(i + 1);
     return {};
   }
@@ -90,7 +84,7 @@ Result<void> TakeScheme(std::string_view& rest, std::string& scheme) {
 bool IsValidOptionalPort(std::string_view port) {
   if (port.empty()) return true;
   if (port.front() != ':') return false;
-  return std::all_of(port.begin() + 1, port.end(), IsDigit);
+  return std::all_of(port.begin() + 1, port.end(), IsAsciiDigit);
 }
 
 Result<void> CheckHostCharacters(std::string_view host, bool beyond_ascii) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <unordered_map>
 
+#include "base/ascii.h"
 #include "base/escaping.h"
 #include "base/utf8.h"
 #include "model/labels.h"
@@ -187,10 +188,7 @@ Result<void> StrictReader::ReadType(StrictFamily& family) {
   const std::string_view text = body_.substr(at_, end - at_);
   at_ = end;
   EPI_TRY(NeedMore());
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  const std::string lower = LowerAscii(text);
   for (const auto& [name, type] : kStrictTypes) {
     if (name != lower) continue;
     family.type = type;

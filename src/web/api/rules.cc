@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/escaping.h"
 #include "net/digest.h"
 #include "web/api/answer.h"
@@ -70,9 +71,7 @@ Result<RuleFilter> ReadFilter(const Services& services, const net::Request& requ
   filter.groups = request.FormValues("rule_group[]");
   filter.files = request.FormValues("file[]");
   EPI_ASSIGN(filter.matcher_sets, MatcherSets(request, services.parse_options));
-  std::string type(request.QueryValue("type"));
-  for (char& c : type)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string type = LowerAscii(request.QueryValue("type"));
   if (!type.empty() && type != "alert" && type != "record") {
     std::string why = "not supported value ";
     AppendQuoted(why, type);
@@ -84,9 +83,7 @@ Result<RuleFilter> ReadFilter(const Services& services, const net::Request& requ
 }
 
 Result<bool> ReadExcludeAlerts(const net::Request& request) {
-  std::string text(request.QueryValue("exclude_alerts"));
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const std::string text = LowerAscii(request.QueryValue("exclude_alerts"));
   if (text.empty()) return false;
   const auto exclude = ParseGoBool(text);
   if (!exclude)

@@ -2,6 +2,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "model/relabel.h"
 #include "net/url.h"
 #include "scrape/status.h"
@@ -11,13 +12,6 @@
 
 namespace epi::web {
 namespace {
-
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return out;
-}
 
 std::vector<std::string> PoolNames(const Services& services) {
   return services.scrape == nullptr ? std::vector<std::string>() : services.scrape->PoolNames();
@@ -141,7 +135,7 @@ using MetadataByFamily = std::map<std::string, std::vector<MetricMetadata>>;
 
 Result<void> ServeTargets(Services& services, const net::Request& request, net::ResponseWriter& response) {
   const auto wanted_pool = request.QueryValue("scrapePool");
-  const std::string state = Lower(request.QueryValue("state"));
+  const std::string state = LowerAscii(request.QueryValue("state"));
   const bool any = state.empty() || state == "any";
   const bool show_active = any || state == "active", show_dropped = any || state == "dropped";
   const auto pools = PoolNames(services);
