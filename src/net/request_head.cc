@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/trim.h"
 #include "net/media_type.h"
 
@@ -11,6 +12,12 @@ namespace {
 size_t Count(const HttpHeaders& headers, std::string_view name) {
   return static_cast<size_t>(std::count_if(headers.fields().begin(), headers.fields().end(),
                                            [&](const auto& field) { return EqualsIgnoreCase(field.first, name); }));
+}
+
+// What Go takes in a Host header: of RFC 3986's authority without a user.
+bool IsHostCharacter(char c) {
+  return IsAsciiLetter(c) || IsAsciiDigit(c) ||
+         std::string_view("!$%&'()*+,-.:;=[]_~").find(c) != std::string_view::npos;
 }
 
 // Whether a comma-separated header holds a token.
@@ -76,6 +83,8 @@ HeadProblem CheckFraming(const RequestHead& head) {
   const size_t hosts = Count(headers, "Host");
   if (hosts > 1) return Bad("too many Host headers");
   if (hosts == 0 && head.http_minor >= 1) return Bad("missing required Host header");
+  const auto host = headers.Get("Host");
+  if (!std::all_of(host.begin(), host.end(), IsHostCharacter)) return Bad("malformed Host header");
   const auto expect = headers.Get("Expect");
   if (!expect.empty() && !EqualsIgnoreCase(expect, "100-continue")) return {417, ""};
   return {};
