@@ -161,6 +161,7 @@ bool YamlReader::ReadStrings(const YamlNode& node, std::vector<std::string>& out
 
 Result<void> YamlReader::Finish() const {
   if (refusal_) return Fail(*refusal_);
+  if (errors_.empty() && later_) return Fail(*later_);
   if (errors_.empty()) return {};
   std::string text = "yaml: unmarshal errors:";
   for (const auto& error : errors_) text += "\n  " + error;
