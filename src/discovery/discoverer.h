@@ -45,7 +45,7 @@ struct DiscoveryParts {
   Clock& clock;
   Logger logger;
   MetricRegistry& registry;
-  std::string set_name;         // the scrape job or Alertmanager section it was first made for
+  std::string set_name;         // the scrape job or Alertmanager section it was first made for; may be empty
   std::string resolver_config;  // path of resolv.conf; empty: the system's
 };
 

@@ -1,4 +1,5 @@
-// The log of one discovery: its lines say of which kind it is and which job it was first made for.
+// The log of one discovery: its lines say of which kind it is and which job it was first made for, unless it was made
+// for none.
 #pragma once
 
 #include <initializer_list>
@@ -29,7 +30,8 @@ class DiscoveryLog {
 
  private:
   void Write(LogLevel level, std::string_view msg, std::initializer_list<LogField> fields, LogSource source) const {
-    std::vector<LogField> all = {{"discovery", kind_}, {"config", config_}};
+    std::vector<LogField> all;
+    if (!config_.empty()) all = {{"discovery", kind_}, {"config", config_}};
     all.insert(all.end(), fields.begin(), fields.end());
     logger_.Write(level, msg, all, source);
   }

@@ -153,7 +153,9 @@ int Discover(const config::ScrapeConfig& job, int64_t timeout_ms, Console& conso
     return kFailure;
   }
   MetricRegistry registry;
-  const discovery::DiscoveryParts parts{**http, console.files, SystemClock(), Logger(), registry, job.job_name, {}};
+  // Why there are no targets is told as the server would.
+  const Logger logger = Logger::ToStderr(LogLevel::kInfo, LogFormat::kLogfmt);
+  const discovery::DiscoveryParts parts{**http, console.files, SystemClock(), logger, registry, {}, {}};
   const MonotonicNs deadline = SystemClock().Monotonic() + timeout_ms * 1'000'000;
   CollectingSink sink;
   {
