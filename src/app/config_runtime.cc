@@ -83,7 +83,7 @@ Result<LoadedConfig> LoadConfiguration(FileSystem& files, const config::Flags& f
   LoadedConfig out;
   if (ReloadsByItself(flags, features)) {
     // A file that changes while it is read then counts as changed. What cannot be summed up cannot be read either.
-    if (const auto sum = config::ConfigChecksum(files, flags.config_file)) out.checksum = *sum;
+    if (const auto sum = config::ConfigChecksum(files, flags.config_file, options)) out.checksum = *sum;
   }
   EPI_ASSIGN(out.config, config::LoadConfig(files, flags.config_file, options));
   EPI_ASSIGN(out.scrape_configs, config::LoadScrapeConfigs(files, out.config, options));
@@ -94,6 +94,10 @@ Result<LoadedConfig> LoadConfiguration(FileSystem& files, const config::Flags& f
                 "have no room for start timestamps");
   }
   return out;
+}
+
+Result<uint64_t> ConfigurationChecksum(FileSystem& files, const config::Flags& flags) {
+  return config::ConfigChecksum(files, flags.config_file, LoadOptionsFrom(flags, {}, Logger()));
 }
 
 ChunkEncoding FloatEncoding(const config::Config& config, const config::Features& features) {

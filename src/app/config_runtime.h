@@ -29,6 +29,9 @@ struct LoadedConfig {
 Result<LoadedConfig> LoadConfiguration(FileSystem& files, const config::Flags& flags, const config::Features& features,
                                        const Logger& logger);
 
+// Of the files that LoadConfiguration would read now: another one says that they have changed.
+Result<uint64_t> ConfigurationChecksum(FileSystem& files, const config::Flags& flags);
+
 // How blocks encode floats: what the configuration says, else what the features do.
 ChunkEncoding FloatEncoding(const config::Config& config, const config::Features& features);
 // Whether changed files are to be looked for: --config.auto-reload or its old name among the features.

@@ -186,7 +186,7 @@ Result<void> Server::Reload() {
 }
 
 void Server::ReloadWhenFilesChanged() {
-  const auto now = config::ConfigChecksum(files_, setup_.flags.flags.config_file);
+  const auto now = ConfigurationChecksum(files_, setup_.flags.flags);
   if (!now) {
     setup_.logger.Error("Failed to generate checksum during configuration reload", {{"err", now.error().message()}});
   } else {

@@ -145,10 +145,11 @@ struct LoadOptions {
   std::function<void(const std::string& name)> empty_variable;
   // Makes relative names absolute in error texts; empty: names as given.
   std::string working_directory;
-  // ${VAR} and file:PATH are replaced in every string of the file, not only in external_labels. A variable's name has
-  // capital letters, digits and '_' only, so that ${1} and ${name} in relabeling rules stay; one that is not set is an
-  // error. A text that begins with file: becomes what the file holds, without surrounding white space; a relative path
-  // starts from the directory of the configuration file.
+  // ${VAR} and file:PATH are replaced in every string of the file, names of members included, and of the files that
+  // scrape_config_files match, not only in external_labels. A variable's name has capital letters, digits and '_' only,
+  // so that ${1} and ${name} in relabeling rules stay; one that is not set is an error. A text that begins with file:
+  // becomes what the file holds, without surrounding white space; a relative path, which may have variables, starts
+  // from the directory of the file it stands in. What is brought in is a string: a number or a boolean cannot be.
   bool expand_references = false;
 };
 

@@ -12,9 +12,10 @@ class ConfigChecksumTest : public ::testing::Test {
   void Put(const std::string& name, const std::string& text) {
     ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(directory_.path() + "/" + name, text));
   }
-  Result<uint64_t> Sum() { return ConfigChecksum(PosixFileSystem(), directory_.path() + "/main.yml"); }
+  Result<uint64_t> Sum() { return ConfigChecksum(PosixFileSystem(), directory_.path() + "/main.yml", options_); }
 
   epi::testing::TempDir directory_;
+  LoadOptions options_;
 };
 
 TEST_F(ConfigChecksumTest, EveryIncludedFileCounts) {
@@ -32,6 +33,31 @@ TEST_F(ConfigChecksumTest, EveryIncludedFileCounts) {
   EXPECT_EQ(*with_scrape, *Sum());
   Put("r1.yml", "groups: [] \n");
   EXPECT_NE(*with_scrape, *Sum());
+}
+
+TEST_F(ConfigChecksumTest, WhatReferencesStandForCounts) {
+  Put("main.yml",
+      "scrape_configs: [{job_name: a, basic_auth: {password: 'file:secret'}}]\n"
+      "scrape_config_files: ['${DIR}/*.yml']\n");
+  Put("secret", "one");
+  Put("token", "one");
+  ASSERT_TRUE(PosixFileSystem().CreateDirectories(directory_.path() + "/jobs"));
+  Put("jobs/b.yml", "scrape_configs: [{job_name: 'file:../token'}]\n");
+  const auto without = Sum();
+  Put("secret", "two");
+  EXPECT_EQ(*without, *Sum());
+  options_.expand_references = true;
+  options_.environment = [](const std::string&) { return std::string("jobs"); };
+  const auto first = Sum();
+  ASSERT_TRUE(first) << first.error().message();
+  EXPECT_EQ(*first, *Sum());
+  Put("secret", "three");
+  const auto second = Sum();
+  EXPECT_NE(*first, *second);
+  Put("token", "two");
+  EXPECT_NE(*second, *Sum());
+  ASSERT_TRUE(PosixFileSystem().RemoveFile(directory_.path() + "/secret"));
+  EXPECT_FALSE(Sum());
 }
 
 TEST_F(ConfigChecksumTest, WhatCannotBeReadHasNone) {

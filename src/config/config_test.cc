@@ -427,6 +427,65 @@ TEST(Config, ReferencesAreReplacedWhenAskedFor) {
             "parsing YAML file " + path + ": line 2: environment variable JOB is not set");
 }
 
+TEST(Config, ReferencesAreReplacedInEveryString) {
+  const epi::testing::TempDir directory;
+  auto& files = PosixFileSystem();
+  const auto put = [&](const std::string& name, const std::string& text) {
+    ASSERT_TRUE(files.WriteFileAtomically(JoinPath(directory.path(), name), text));
+  };
+  put("prod.txt", "two words\n");
+  put("jobs.yml", "scrape_configs: [{job_name: other, static_configs: [{targets: ['${HOST}:2']}]}]\n");
+  put("p.yml",
+      "global: {scrape_interval: '${EVERY}', external_labels: {'${ENV}_name': 'file:${ENV}.txt'}}\n"
+      "scrape_config_files: ['job${NOT_A_NAME_}.yml']\n"
+      "scrape_configs:\n- job_name: a\n  params: {'${ENV}': [x, 'a-${HOST}-${ENV}']}\n"
+      "  http_headers: {X: {secrets: ['file:prod.txt']}}\n"
+      "  static_configs: [{targets: ['${HOST}:1', '${host}', 'fil${ENV}'], labels: {l: '${FILE}'}}]\n");
+  LoadOptions options;
+  options.expand_references = true;
+  options.environment = [](const std::string& name) -> std::string {
+    return name == "HOST"          ? "h"
+           : name == "ENV"         ? "prod"
+           : name == "EVERY"       ? "7s"
+           : name == "NOT_A_NAME_" ? "s"
+           : name == "FILE"        ? "file:prod.txt"
+                                   : "";
+  };
+  const auto config = LoadConfig(files, JoinPath(directory.path(), "p.yml"), options);
+  ASSERT_TRUE(config.has_value()) << config.error().message();
+  EXPECT_EQ(config->global.scrape_interval, 7000);
+  EXPECT_EQ(config->global.external_labels, (StringMap{{"prod_name", "two words"}}));
+  const std::string text = config->ToYaml();
+  EXPECT_THAT(text, HasSubstr("prod:\n    - x\n    - a-h-prod\n"));
+  EXPECT_THAT(text, HasSubstr("- h:1\n    - ${host}\n    - filprod\n"));
+  EXPECT_THAT(text, HasSubstr("l: file:prod.txt\n"));  // what a variable holds is no reference
+  EXPECT_THAT(text, HasSubstr("secrets:\n      - <secret>\n"));
+  const auto jobs = LoadScrapeConfigs(files, *config, options);
+  ASSERT_TRUE(jobs.has_value()) << jobs.error().message();
+  EXPECT_THAT(ScrapeConfigToYaml(jobs->at(1)), HasSubstr("- h:2\n"));
+}
+
+TEST(Config, ReferencesThatLeadNowhereAreTold) {
+  const epi::testing::TempDir directory;
+  auto& files = PosixFileSystem();
+  const std::string path = JoinPath(directory.path(), "p.yml");
+  LoadOptions options;
+  options.expand_references = true;
+  const auto outcome = [&](const std::string& yaml) {
+    EXPECT_TRUE(files.WriteFileAtomically(path, yaml));
+    return Outcome(LoadConfig(files, path, options));
+  };
+  EXPECT_THAT(outcome("scrape_configs:\n- job_name: file:none\n"),
+              HasSubstr("parsing YAML file " + path + ": line 2: open " + JoinPath(directory.path(), "none") +
+                        ": no such file or directory"));
+  ASSERT_TRUE(files.WriteFileAtomically(JoinPath(directory.path(), "big"), std::string((1 << 20) + 1, 'x')));
+  EXPECT_THAT(outcome("scrape_configs:\n- job_name: file:big\n"), HasSubstr("line 2: "));
+  // Text stays text, whatever it looks like.
+  options.environment = [](const std::string&) { return std::string("5"); };
+  EXPECT_THAT(outcome("scrape_configs: [{job_name: a, sample_limit: '${N}'}]\n"),
+              HasSubstr("line 1: cannot unmarshal !!str `5` into uint"));
+}
+
 TEST(ExpandVariables, IsGosExpand) {
   const auto value = [](const std::string& name) { return name == "$" ? std::string("$") : "<" + name + ">"; };
   EXPECT_EQ(ExpandVariables("a$b${c}d$$e$", value), "a<b><c>d$e$");

@@ -4,10 +4,10 @@
 
 #include "base/escaping.h"
 #include "base/file_system.h"
-#include "base/trim.h"
 #include "config/config.h"
 #include "config/config_schema.h"
 #include "config/glob.h"
+#include "config/references.h"
 #include "config/relabel_schema.h"
 #include "config/scrape_schema.h"
 #include "model/case_mapping.h"
@@ -113,15 +113,11 @@ tl::unexpected<Error> FileError(const std::string& path, const Error& error, con
   return Fail(error.code(), QuotedName(AbsolutePath(path, options)) + ": " + error.message());
 }
 
-std::string Lookup(const LoadOptions& options, const std::string& name) {
-  return options.environment ? options.environment(name) : std::string();
-}
-
 void ExpandExternalLabels(GlobalConfig& global, const LoadOptions& options) {
   for (auto& [name, value] : global.external_labels) {
     value = ExpandVariables(value, [&](const std::string& variable) -> std::string {
       if (variable == "$") return "$";
-      std::string found = Lookup(options, variable);
+      std::string found = EnvironmentValue(options, variable);
       if (found.empty() && options.empty_variable) options.empty_variable(variable);
       return found;
     });
@@ -156,44 +152,6 @@ std::string_view ShellName(std::string_view text, size_t& width) {
   }
   width = static_cast<size_t>(std::find_if_not(text.begin(), text.end(), IsNameCharacter) - text.begin());
   return text.substr(0, width);
-}
-
-bool IsReferenceName(std::string_view name) {
-  const auto allowed = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
-  return !name.empty() && (name.front() < '0' || name.front() > '9') && std::all_of(name.begin(), name.end(), allowed);
-}
-
-// ${NAME} in one text, by LoadOptions::expand_references's rule.
-Result<std::string> ReplaceVariables(std::string_view text, const LoadOptions& options) {
-  std::string out;
-  for (size_t at = text.find("${"); at != std::string_view::npos; at = text.find("${")) {
-    const size_t close = text.find('}', at);
-    if (close == std::string_view::npos) break;
-    const std::string name(text.substr(at + 2, close - at - 2));
-    out += text.substr(0, at);
-    if (IsReferenceName(name)) {
-      const std::string value = Lookup(options, name);
-      if (value.empty()) return InvalidConfig("environment variable " + name + " is not set");
-      out += value;
-    } else {
-      out += text.substr(at, close + 1 - at);
-    }
-    text.remove_prefix(close + 1);
-  }
-  return out += text;
-}
-
-constexpr std::string_view kFileReference = "file:";
-
-// Null when nothing is to be replaced. The arguments outlive it.
-ScalarReplacer MakeReplacer(FileSystem* files, std::string_view directory, const LoadOptions& options) {
-  if (!options.expand_references) return nullptr;
-  return [files, directory, &options](const std::string& text) -> Result<std::string> {
-    if (files == nullptr || !text.starts_with(kFileReference)) return ReplaceVariables(text, options);
-    EPI_ASSIGN(const std::string content,
-               files->ReadFile(JoinDirectory(directory, text.substr(kFileReference.size()))));
-    return std::string(Trimmed(content, kSpaces));
-  };
 }
 
 Result<Config> Parse(std::string_view text, const ScalarReplacer& replace, const LoadOptions& options) {
@@ -251,13 +209,13 @@ Labels GlobalConfig::ExternalLabels() const {
 }
 
 Result<Config> ParseConfig(std::string_view text, const LoadOptions& options) {
-  return Parse(text, MakeReplacer(nullptr, {}, options), options);
+  return Parse(text, ReferenceReplacer(nullptr, {}, options), options);
 }
 
 Result<Config> LoadConfig(FileSystem& files, const std::string& path, const LoadOptions& options) {
   EPI_ASSIGN(const std::string text, files.ReadFile(path));
   const std::string directory(DirectoryName(path));
-  auto parsed = Parse(text, MakeReplacer(&files, directory, options), options);
+  auto parsed = Parse(text, ReferenceReplacer(&files, directory, options), options);
   if (!parsed) return Fail(parsed.error().WithContext("parsing YAML file " + path));
   Config& config = *parsed;
   if (options.agent_mode) {
@@ -298,7 +256,7 @@ Result<std::vector<ScrapeConfig>> LoadScrapeConfigs(FileSystem& files, const Con
       if (!text) return FileError(path, text.error(), options);
       ScrapeConfigsFile file;
       const std::string directory(DirectoryName(path));
-      if (const auto read = ReadDocument(*text, file, MakeReplacer(&files, directory, options)); !read)
+      if (const auto read = ReadDocument(*text, file, ReferenceReplacer(&files, directory, options)); !read)
         return FileError(path, read.error(), options);
       for (auto& job : file.scrape_configs) {
         if (const auto valid = CompleteScrapeConfig(job, config.global); !valid)

@@ -130,6 +130,10 @@ def check_references(tool):
     code, _, err = tool("check", "config", "labels.yml")
     check("an empty variable in an external label is told",
           code == 0 and 'level=WARN' in err and 'msg="Empty environment variable" name=EPI_HOST' in err, (code, err))
+    write("refused.yml", "scrape_configs: [{job_name: a, http_sd_configs: [{url: 'http://127.0.0.1:1/'}]}]\n")
+    code, out, err = tool("check", "service-discovery", "--timeout=500ms", "refused.yml", "a")
+    check("a discovery that fails says why", code == 0 and out == "[]" and 'level=ERROR' in err and
+          'msg="Unable to refresh target groups" err="Get \\"http://127.0.0.1:1/\\": dial tcp' in err, (code, out, err))
     write("jobs.yml", "scrape_configs: [{}]\n")
     write("outer.yml", "scrape_config_files: [jobs.yml]\n")
     code, _, err = tool("check", "config", "outer.yml")
