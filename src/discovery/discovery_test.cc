@@ -7,6 +7,8 @@
 #include "base/file_system.h"
 #include "discovery/dns.h"
 #include "discovery/http.h"
+#include "discovery/json.h"
+#include "discovery/json_syntax.h"
 #include "discovery/target_group.h"
 #include "testing/conformance.h"
 #include "testing/discovery_fixture.h"
@@ -200,6 +202,48 @@ TEST(HttpDiscovery, DropsGroupsThatAreNoMore) {
   discovery.Advance(10'000);
   discovery.AwaitGroups(1);
   EXPECT_EQ(discovery.Groups()[0].targets[0].Get("__address__"), "c");
+}
+
+TEST(Json, SyntaxErrorsAreInGosWords) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "unexpected end of JSON input"},
+      {" [{\"a\": ", "unexpected end of JSON input"},
+      {"[\"a", "unexpected end of JSON input"},
+      {"x", "invalid character 'x' looking for beginning of value"},
+      {"[1,]", "invalid character ']' looking for beginning of value"},
+      {"[.5]", "invalid character '.' looking for beginning of value"},
+      {"['a']", "invalid character '\\'' looking for beginning of value"},
+      {"[\xc3\xa9]", "invalid character '\xc3\x83' looking for beginning of value"},
+      {"[\x01]", "invalid character '\\x01' looking for beginning of value"},
+      {"[\\]", "invalid character '\\\\' looking for beginning of value"},
+      {"{x", "invalid character 'x' looking for beginning of object key string"},
+      {"{\"a\":1,}", "invalid character '}' looking for beginning of object key string"},
+      {"{\"a\" 1}", "invalid character '1' after object key"},
+      {"{\"a\":1 \"b\"}", "invalid character '\"' after object key:value pair"},
+      {"[1 2]", "invalid character '2' after array element"},
+      {"[01]", "invalid character '1' after array element"},
+      {"[1}", "invalid character '}' after array element"},
+      {"[]]", "invalid character ']' after top-level value"},
+      {"tru", "invalid character ' ' in literal true (expecting 'e')"},
+      {"[nulx", "invalid character 'x' in literal null (expecting 'l')"},
+      {"fa", "invalid character ' ' in literal false (expecting 'l')"},
+      {"[-]", "invalid character ']' in numeric literal"},
+      {"[1.]", "invalid character ']' after decimal point in numeric literal"},
+      {"[1.5e+]", "invalid character ']' in exponent of numeric literal"},
+      {"[\"a\nb\"]", "invalid character '\\n' in string literal"},
+      {"[\"\\x\"]", "invalid character 'x' in string escape code"},
+      {"[\"\\u12g4\"]", "invalid character 'g' in \\u hexadecimal character escape"},
+      {"[\"\\u12", "invalid character ' ' in \\u hexadecimal character escape"},
+  };
+  for (const auto& [text, error] : cases) {
+    const auto parsed = Json::Parse(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().message(), error) << text;
+  }
+  for (const char* good : {"1", " null ", "{}", "[]", R"({"a":[1,-0.5e+3,"\u00e9\"",true,false,null,{}]})"}) {
+    EXPECT_EQ(JsonSyntaxError(good), "") << good;
+    EXPECT_TRUE(Json::Parse(good)) << good;
+  }
 }
 
 TEST(HttpDiscovery, ReadsWhatIsNoTextAsReplacementCharacters) {

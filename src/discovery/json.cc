@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/utf8.h"
+#include "discovery/json_syntax.h"
 
 namespace epi::discovery {
 namespace {
@@ -77,6 +78,7 @@ const Json& NullJson() {
 class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
  public:
   Json Take() { return std::move(root_); }
+  // Why the builder itself took no more; empty when the library found a mistake.
   const std::string& error() const { return error_; }
 
   bool null() override { return Add({}) != nullptr; }
@@ -94,10 +96,7 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
     open_.back()->members_.emplace_back(std::move(name), Json());
     return true;
   }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& exception) override {
-    error_ = exception.what();
-    return false;
-  }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
 
  private:
   // Puts a value where the next one belongs; null when there are too many. The containers above it do not grow while it
@@ -148,11 +147,17 @@ class JsonBuilder : public nlohmann::json_sax<nlohmann::json> {
 Result<Json> Json::Parse(std::string_view text) {
   JsonBuilder builder;
   std::string replaced;
-  if (NeedsReplacements(text)) text = replaced = WithReplacements(text);
-  if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
-    return Fail(ErrorCode::kInvalid, "json: " + (builder.error().empty() ? "not valid" : builder.error()));
-  }
-  return builder.Take();
+  if (NeedsReplacements(text)) replaced = WithReplacements(text);
+  const std::string_view readable = replaced.empty() ? text : replaced;
+  if (nlohmann::json::sax_parse(readable.begin(), readable.end(), &builder)) return builder.Take();
+  if (!builder.error().empty()) return Fail(ErrorCode::kInvalid, "json: " + builder.error());
+  std::string error = JsonSyntaxError(text);
+  return Fail(ErrorCode::kInvalid, error.empty() ? "json: not valid" : std::move(error));
+}
+
+std::string_view Json::KindName(Kind kind) {
+  constexpr std::string_view kNames[] = {"null", "bool", "number", "string", "array", "object"};  // by Kind
+  return kNames[static_cast<size_t>(kind)];
 }
 
 int64_t Json::integer() const {

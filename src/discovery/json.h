@@ -16,9 +16,12 @@ namespace epi::discovery {
 class Json {
  public:
   enum class Kind : unsigned char { kNull, kBool, kNumber, kString, kArray, kObject };
-  // kInvalid with the library's sentence; nesting beyond 200 and more than 8 Mi values are refused. What is not UTF-8,
-  // and half of a surrogate pair, is read as U+FFFD.
+  // kInvalid with the words of Prometheus's library (json_syntax.h); nesting beyond 200 and more than 8 Mi values are
+  // refused. What is not UTF-8, and half of a surrogate pair, is read as U+FFFD.
   static Result<Json> Parse(std::string_view text);
+
+  // "bool", "number", "array", …
+  static std::string_view KindName(Kind kind);
 
   Kind kind() const { return kind_; }
   bool IsNull() const { return kind_ == Kind::kNull; }

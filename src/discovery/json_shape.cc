@@ -7,11 +7,6 @@ namespace {
 
 constexpr std::string_view kAnyName = "*";
 
-std::string_view NameOf(Json::Kind kind) {
-  constexpr std::string_view kNames[] = {"null", "bool", "number", "string", "array", "object"};  // by Json::Kind
-  return kNames[static_cast<size_t>(kind)];
-}
-
 bool IsInteger(const Json& value) {
   return std::all_of(value.text().begin(), value.text().end(),
                      [](char c) { return c == '-' || (c >= '0' && c <= '9'); });
@@ -48,10 +43,10 @@ Result<void> JsonShape::Check(const Json& value) const {
   std::string path;
   const Json* misfit = FindMisfit(value, example_, wanted, path);
   if (misfit == nullptr) return {};
-  std::string text = "json: cannot unmarshal " + std::string(NameOf(misfit->kind()));
+  std::string text = "json: cannot unmarshal " + std::string(Json::KindName(misfit->kind()));
   if (misfit->kind() == Json::Kind::kNumber) text += " " + misfit->text();
   text += " into " + (path.empty() ? "an answer" : path) + " of type ";
-  text += wanted->kind() == Json::Kind::kNumber ? "integer" : NameOf(wanted->kind());
+  text += wanted->kind() == Json::Kind::kNumber ? "integer" : Json::KindName(wanted->kind());
   return Fail(ErrorCode::kInvalid, std::move(text));
 }
 

@@ -16,6 +16,12 @@ constexpr std::string_view kAddress = "__address__";
 
 tl::unexpected<Error> InvalidGroup(std::string text) { return Fail(ErrorCode::kInvalid, std::move(text)); }
 
+// In the words of Prometheus's JSON library, `place` in Go's types: "Go value of type []*targetgroup.Group".
+tl::unexpected<Error> Misfit(const Json& json, std::string_view place) {
+  return InvalidGroup("json: cannot unmarshal " + std::string(Json::KindName(json.kind())) + " into " +
+                      std::string(place));
+}
+
 TargetGroup MakeGroup(const std::vector<std::string>& addresses, const config::StringMap& labels) {
   TargetGroup out;
   for (const auto& address : addresses) out.targets.push_back(Labels{{kAddress, address}});
@@ -27,9 +33,9 @@ TargetGroup MakeGroup(const std::vector<std::string>& addresses, const config::S
 
 Result<std::vector<std::string>> TargetsOf(const Json& json) {
   std::vector<std::string> out;
-  if (!json.IsNull() && !json.IsArray()) return InvalidGroup("json: cannot unmarshal targets into a list of strings");
+  if (!json.IsNull() && !json.IsArray()) return Misfit(json, "Go struct field .targets of type []string");
   for (const auto& item : json.items()) {
-    if (!item.IsString() && !item.IsNull()) return InvalidGroup("json: cannot unmarshal a target into a string");
+    if (!item.IsString() && !item.IsNull()) return Misfit(item, "Go struct field .targets of type string");
     out.push_back(item.text());
   }
   return out;
@@ -37,10 +43,10 @@ Result<std::vector<std::string>> TargetsOf(const Json& json) {
 
 Result<config::StringMap> LabelsOf(const Json& json) {
   config::StringMap out;
-  if (!json.IsNull() && !json.IsObject()) return InvalidGroup("json: cannot unmarshal labels into a set of labels");
+  if (!json.IsNull() && !json.IsObject())
+    return Misfit(json, "Go struct field .labels of type map[model.LabelName]model.LabelValue");
   for (const auto& [name, value] : json.members()) {
-    if (!value.IsString() && !value.IsNull())
-      return InvalidGroup("json: cannot unmarshal a label's value into a string");
+    if (!value.IsString() && !value.IsNull()) return Misfit(value, "Go struct field .labels of type model.LabelValue");
     if (name.empty()) return InvalidGroup("\"\" is not a valid label name");
     out.emplace_back(name, value.text());
   }
@@ -50,7 +56,10 @@ Result<config::StringMap> LabelsOf(const Json& json) {
 Result<TargetGroup> GroupOf(const Json& json) {
   std::vector<std::string> targets;
   config::StringMap labels;
-  if (!json.IsObject()) return InvalidGroup("json: cannot unmarshal into a target group");
+  if (!json.IsObject())
+    return Misfit(
+        json,
+        R"(Go value of type struct { Targets []string "json:\"targets\""; Labels model.LabelSet "json:\"labels\"" })");
   for (const auto& [name, value] : json.members()) {
     const std::string lower = ToLowerUtf8(name);
     if (lower == "targets") {
@@ -87,7 +96,7 @@ Result<TargetGroup> ParseTargetGroupYaml(std::string_view yaml) {
 Result<std::vector<TargetGroup>> ParseTargetGroupsJson(std::string_view json) {
   EPI_ASSIGN(const Json parsed, Json::Parse(json));
   std::vector<TargetGroup> out;
-  if (!parsed.IsNull() && !parsed.IsArray()) return InvalidGroup("json: cannot unmarshal into a list of target groups");
+  if (!parsed.IsNull() && !parsed.IsArray()) return Misfit(parsed, "Go value of type []*targetgroup.Group");
   for (const auto& item : parsed.items()) {
     if (item.IsNull()) return InvalidGroup("nil target group item found");
     EPI_ASSIGN(auto group, GroupOf(item));
