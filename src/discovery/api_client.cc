@@ -36,7 +36,13 @@ Result<ApiResponse> ApiClient::Get(const std::string& path_and_query, const Json
   net::HttpRequest request = MakeRequest(path_and_query);
   request.max_body_bytes = kMaxAnswerBytes;
   request.headers.Add("Accept-Encoding", "gzip");
-  EPI_ASSIGN(auto response, CallUnlessStopped(*http_, std::move(request), stop));
+  auto answer = CallUnlessStopped(*http_, std::move(request), stop);
+  if (!answer) {
+    const bool dialing = answer.error().message().find(": dial ") != std::string::npos;
+    if (!dialing || unreachable_ == nullptr) return Fail(answer.error());
+    return Fail(answer.error().code(), unreachable_(host_, answer.error()));
+  }
+  const net::HttpResponse& response = *answer;
   EPI_ASSIGN(const std::string body, BodyText(response, kMaxAnswerBytes));
   if (response.status != 200) {
     const std::string begin = body.substr(0, kErrorBodyBytes);
@@ -46,7 +52,7 @@ Result<ApiResponse> ApiClient::Get(const std::string& path_and_query, const Json
   ApiResponse out;
   EPI_ASSIGN(out.json, Json::Parse(body));
   EPI_TRY(shape.Check(out.json));
-  out.headers = std::move(response.headers);
+  out.headers = response.headers;
   out.bytes = body.size();
   return out;
 }

@@ -38,6 +38,14 @@ class ApiClient {
   using Complaint = std::string (*)(const net::HttpResponse& response, std::string_view body);
   void set_complaint(Complaint complaint) { complaint_ = complaint; }
 
+  // Tells of a server that no connection could be made to, `error` being the HTTP client's.
+  using Unreachable = std::string (*)(const std::string& host, const Error& error);
+  // `host` as the configuration names it.
+  void set_unreachable(Unreachable unreachable, std::string host) {
+    unreachable_ = unreachable;
+    host_ = std::move(host);
+  }
+
   // kUnavailable for any status but 200: "404 Not Found: what the body begins with", or the complaint. kInvalid for an
   // answer of another shape.
   Result<ApiResponse> Get(const std::string& path_and_query, const JsonShape& shape, std::stop_token stop) const;
@@ -53,6 +61,8 @@ class ApiClient {
   std::vector<std::pair<std::string, std::string>> headers_;
   int64_t timeout_ms_ = 60'000;
   Complaint complaint_ = nullptr;
+  Unreachable unreachable_ = nullptr;
+  std::string host_;
 };
 
 // Without the white space around it.

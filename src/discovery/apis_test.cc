@@ -117,6 +117,23 @@ TEST(ApiDiscovery, FailuresAreToldInTheWordsOfTheApi) {
   }
 }
 
+TEST(DockerDiscovery, SaysThatThereIsNoDaemon) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"docker_sd_configs: [{host: 'tcp://127.0.0.1:1'}]",
+       "err=\"error while listing containers: Cannot connect to the Docker daemon at tcp://127.0.0.1:1. Is the docker "
+       "daemon running?\""},
+      {"dockerswarm_sd_configs: [{host: 'unix:///none.sock', role: nodes}]",
+       "err=\"error while listing swarm nodes: failed to connect to the docker API at unix:///none.sock; check if the "
+       "path is correct and if the daemon is running: dial unix /none.sock: connect: no such file or directory\""},
+  };
+  for (const auto& [config, line] : cases) {
+    DiscoveryFixture discovery;
+    discovery.Start(config);
+    discovery.AwaitWaiting();
+    EXPECT_THAT(discovery.log(), HasSubstr(line));
+  }
+}
+
 TEST(DockerSwarmDiscovery, EveryRole) {
   if (Fixture("moby/swarmprom/nodes.json").empty()) GTEST_SKIP() << "no conformance data; set EPI_CONFORMANCE";
   struct Case {

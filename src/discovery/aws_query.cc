@@ -1,12 +1,20 @@
 #include "discovery/aws_query.h"
 
 #include "discovery/waiting.h"
+#include "model/case_mapping.h"
 #include "net/url.h"
 
 namespace epi::discovery {
 namespace {
 
 constexpr int64_t kAwsCallTimeoutMs = 60'000;
+
+std::string ActionOf(const AwsParameters& parameters) {
+  for (const auto& [name, value] : parameters) {
+    if (name == "Action") return value;
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -39,15 +47,23 @@ Result<AwsAnswer> AskAws(net::HttpClient& http, const Clock& clock, std::shared_
     if (!answer) return Fail(answer.error());
     return AwsAnswer{std::move(*answer), body.size()};
   }
-  std::string text = response.status_text;
   std::string code;
+  std::string message;
+  std::string id;
   if (answer) {
     const XmlElement& error = answer->Has("Errors") ? (*answer)["Errors"]["Error"] : (*answer)["Error"];
     code = error["Code"].text;
-    text += ": " + code + ": " + error["Message"].text;
+    message = error["Message"].text;
+    id = (*answer)[answer->Has("RequestID") ? "RequestID" : "RequestId"].text;
   }
   const bool denied =
       code == "AuthFailure" || code == "UnauthorizedOperation" || code == "ExpiredToken" || response.status == 403;
+  // In the words of AWS's own client.
+  constexpr std::string_view kUnknown = "UnknownError";
+  std::string text = "operation error " + ToUpperUtf8(endpoint.service) + ": " + ActionOf(parameters) +
+                     ", https response error StatusCode: " + std::to_string(response.status) + ", RequestID: " + id +
+                     ", api error " + (code.empty() ? std::string(kUnknown) : code) + ": " +
+                     (message.empty() ? std::string(kUnknown) : message);
   return Fail(denied ? ErrorCode::kDenied : ErrorCode::kUnavailable, std::move(text));
 }
 

@@ -276,7 +276,9 @@ TEST(AwsSigner, SaysWhyItHasNoCredentials) {
   SignedOnce once;
   signer.Sign(PostTo("https://am/"), once.Take());
   ASSERT_FALSE(once.Await());
-  EXPECT_EQ(once.Await().error().message(), "cannot sign the request for AWS: 403 Forbidden: AccessDenied: not you");
+  EXPECT_EQ(once.Await().error().message(),
+            "cannot sign the request for AWS: operation error STS: AssumeRole, https response error StatusCode: 403, "
+            "RequestID: , api error AccessDenied: not you");
 }
 
 TEST(Xml, ReadsElementsAndEntities) {
@@ -366,12 +368,15 @@ TEST(Ec2Discovery, SaysWhatAwsRefuses) {
   DiscoveryFixture discovery;
   discovery.ServeRequests([](const net::Request&) -> ApiAnswer {
     return {401, "text/xml",
-            "<Response><Errors><Error><Code>AuthFailure</Code><Message>no</Message></Error></Errors></Response>"};
+            "<Response><Errors><Error><Code>AuthFailure</Code><Message>no</Message></Error></Errors>"
+            "<RequestID>r1</RequestID></Response>"};
   });
   discovery.Start("ec2_sd_configs: [{endpoint: '" + discovery.url() +
                   "', region: eu, access_key: key, secret_key: secret}]");
   discovery.AwaitWaiting();
-  EXPECT_THAT(discovery.log(), HasSubstr("could not describe instances: 401 Unauthorized: AuthFailure: no"));
+  EXPECT_THAT(discovery.log(),
+              HasSubstr("could not describe instances: operation error EC2: DescribeInstances, https response "
+                        "error StatusCode: 401, RequestID: r1, api error AuthFailure: no"));
 }
 
 }  // namespace

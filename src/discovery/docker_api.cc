@@ -26,6 +26,23 @@ std::string DockerComplaint(const net::HttpResponse& response, std::string_view 
          ") but provided no error-message";
 }
 
+// As the engine's own client tells it.
+std::string DockerUnreachable(const std::string& host, const Error& error) {
+  const std::string& text = error.message();
+  const std::string reason = text.substr(std::min(text.rfind(": ") + 2, text.size()));
+  if (host.starts_with("unix://")) {
+    const std::string path = host.substr(std::string_view("unix://").size());
+    return "failed to connect to the docker API at " + host +
+           "; check if the path is correct and if the daemon is running: dial unix " + path + ": connect: " + reason;
+  }
+  if (reason == "connection refused")
+    return "Cannot connect to the Docker daemon at " + host + ". Is the docker daemon running?";
+  const size_t dial = text.find(": dial ") + std::string_view(": dial ").size();
+  const size_t lookup = text.find("lookup ", dial);
+  return "failed to connect to the docker API at " + host + ": " +
+         (lookup == std::string::npos ? "dial " + text.substr(dial) : text.substr(lookup));
+}
+
 Result<ApiClient> ClientFor(net::HttpClient& http, const std::string& host, const net::HttpClientSettings& settings,
                             const std::string& dialer) {
   EPI_ASSIGN(const auto url, net::ParseUrl(host));
@@ -45,6 +62,7 @@ Result<ApiClient> MakeDockerClient(net::HttpClient& http, const std::string& hos
                                    const net::HttpClientSettings& settings, const std::string& dialer) {
   EPI_ASSIGN(auto out, ClientFor(http, host, settings, dialer));
   out.set_complaint(&DockerComplaint);
+  out.set_unreachable(&DockerUnreachable, host);
   return out;
 }
 
