@@ -146,7 +146,7 @@ Result<Labels> SampleIngest::Run::NewLabels(ExpositionParser& parser, CachedLine
   if (!AreValidLabels(labels, rules_.name_scheme)) {
     return epi::Fail(ErrorCode::kInvalid, "invalid metric name or label names: " + labels.ToString());
   }
-  const std::string twice = parser.RepeatedLabel();
+  const std::string twice = parser.RepeatedLabel(labels);
   if (auto within = CheckLabelLimits(labels, twice.empty() ? 0 : 1, rules_); !within) {
     result_.label_limit_hit = true;
     return epi::Fail(std::move(within).error());

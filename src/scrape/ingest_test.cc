@@ -257,6 +257,28 @@ TEST_F(IngestTest, RepeatedLabelsCountAgainstTheLimit) {
             "label_limit exceeded (metric: a, number of labels: 3, limit: 2)");
 }
 
+// A name that is empty somewhere is no label, and relabeling may take one away.
+TEST_F(IngestTest, RepeatedLabelsMayVanish) {
+  target_ = Labels{{"instance", "host"}};
+  EXPECT_FALSE(Scrape("a{l=\"1\",l=\"\",l=\"2\"} 2\n").error);
+  EXPECT_THAT(Values(Named("a").With("instance", "host")), ElementsAre(2));
+  EXPECT_EQ(Scrape("a{z=\"1\",z=\"2\",l=\"1\",l=\"2\"} 1\n").error->message(),
+            "label name \"l\" is not unique: invalid sample");
+  EXPECT_EQ(Scrape("a{instance=\"x\",instance=\"y\"} 1\n").error->message(),
+            "label name \"instance\" is not unique: invalid sample");
+  histograms_.convert_classic = true;
+  const std::string histogram =
+      "# TYPE h histogram\nh_bucket{l=\"1\",l=\"2\",le=\"+Inf\"} 1\nh_count{l=\"1\",l=\"2\"} 1\n";
+  EXPECT_EQ(Scrape(histogram).error->message(), "label name \"l\" is not unique: invalid sample");
+  RelabelConfig drop;
+  drop.action = RelabelAction::kLabelDrop;
+  drop.regex = AnchoredRegex::Compile("l|z").value();
+  rules_.metric_relabel = {drop};
+  ingest_.Clear();
+  EXPECT_FALSE(Scrape("c{z=\"1\",z=\"2\",l=\"1\",l=\"2\"} 3\n" + histogram).error);
+  EXPECT_THAT(Values(Named("c").With("instance", "host")), ElementsAre(3));
+}
+
 TEST_F(IngestTest, HonoredEmptyLabelsKeepTheTargetsAway) {
   target_ = Labels{{"instance", "host"}};
   rules_.honor_labels = true;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -51,10 +53,14 @@ class ExpositionParser {
   virtual Labels SampleLabels() = 0;
   // Whether the current sample carries this label with an empty value, which a label set does not show.
   virtual bool HasEmptyLabel(std::string_view name) const = 0;
-  // A label name that the current sample has twice, or empty.
-  virtual std::string RepeatedLabel() const = 0;
+  // A label name that the current sample has twice, of those among `stored`, which it is stored under; or empty.
+  virtual std::string RepeatedLabel(const Labels& stored) const = 0;
   // Hands out the current sample's exemplars one by one; false when there is no further one.
   virtual bool NextExemplar(Exemplar& exemplar) = 0;
+  // Those that the histogram which the current classic series is part of has of its own, beside its buckets': they
+  // count for the whole histogram then, and those of the buckets do not. Nothing when it has none; text formats have
+  // none.
+  virtual std::optional<std::vector<Exemplar>> HistogramExemplars() const { return std::nullopt; }
   // Start (created) timestamp of the current sample in ms, or 0. May read ahead.
   virtual TimestampMs StartTime() = 0;
 

@@ -47,16 +47,32 @@ Result<EntryKind> NhcbParser::Next() {
   while (true) {
     if (state_ == State::kEmitting) {
       state_ = State::kPlain;
+      if (failure_) return Fail(*failure_);
       if (pending_ == EntryKind::kSeries && Collect(parser_->SampleLabels()) && !keep_classic_) continue;
       return Forward(pending_);
     }
     held_exemplars_ = false;
-    EPI_ASSIGN(pending_, parser_->Next());
+    if (failure_) return Fail(*failure_);
+    auto next = parser_->Next();
+    if (!next) {
+      if (!protobuf_) return next;
+      // What stands before the mistake is whole.
+      failure_ = std::move(next).error();
+      EPI_ASSIGN(const bool emitted, Emit());
+      if (emitted) return EntryKind::kHistogram;
+      continue;
+    }
+    pending_ = *next;
     switch (pending_) {
       case EntryKind::kSeries: {
         const Labels labels = parser_->SampleLabels();
         if (IsOther(labels)) {
           EPI_ASSIGN(const bool emitted, Emit());
+          // The time of a histogram in a text is that of the line that shows its end, as for Prometheus.
+          if (emitted && !protobuf_) {
+            entry_.has_time = parser_->entry().has_time;
+            entry_.time = parser_->entry().time;
+          }
           if (emitted) return EntryKind::kHistogram;
         }
         const bool after_exponential = state_ == State::kPlain && last_exponential_ &&
@@ -121,14 +137,18 @@ bool NhcbParser::Collect(const Labels& labels) {
     last_labels_ = IdentityOf(labels);
     last_exponential_ = false;
     collected_labels_ = labels.Without(kBucketLabel).With(kMetricName, last_name_);
+    collected_repeated_ = parser_->RepeatedLabel(labels);
     collected_start_ = parser_->StartTime();
     collected_gauge_ = type_ == MetricType::kGaugeHistogram;
+    auto own = parser_->HistogramExemplars();
+    owns_exemplars_ = own.has_value();
+    if (own) collected_exemplars_ = std::move(*own);
   }
   collected_has_time_ = entry.has_time;
   collected_time_ = entry.time;
   series_exemplars_.clear();
   for (Exemplar exemplar; parser_->NextExemplar(exemplar); exemplar = {}) {
-    if (exemplar.has_time || !protobuf_) collected_exemplars_.push_back(exemplar);
+    if (!owns_exemplars_ && (exemplar.has_time || !protobuf_)) collected_exemplars_.push_back(exemplar);
     // Of a text they are the histogram's alone, even when the classic series are kept.
     if (protobuf_) series_exemplars_.push_back(std::move(exemplar));
   }
@@ -157,6 +177,7 @@ Result<bool> NhcbParser::Emit() {
   if (!converted || !TakeConverted(std::move(*converted))) return false;
   state_ = State::kEmitting;
   emitted_labels_ = std::move(collected_labels_);
+  emitted_repeated_ = collected_repeated_;
   emitted_series_ = SeriesText(emitted_labels_, protobuf_);
   emitted_start_ = collected_start_;
   emitted_exemplars_ = exemplars;
@@ -187,8 +208,9 @@ bool NhcbParser::HasEmptyLabel(std::string_view name) const {
   return state_ != State::kEmitting && parser_->HasEmptyLabel(name);
 }
 
-std::string NhcbParser::RepeatedLabel() const {
-  return state_ == State::kEmitting ? std::string() : parser_->RepeatedLabel();
+std::string NhcbParser::RepeatedLabel(const Labels& stored) const {
+  if (state_ != State::kEmitting) return parser_->RepeatedLabel(stored);
+  return stored.Has(emitted_repeated_) ? emitted_repeated_ : std::string();
 }
 
 TimestampMs NhcbParser::StartTime() { return state_ == State::kEmitting ? emitted_start_ : parser_->StartTime(); }

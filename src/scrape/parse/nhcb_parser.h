@@ -23,7 +23,7 @@ class NhcbParser final : public ExpositionParser {
   Result<EntryKind> Next() override;
   Labels SampleLabels() override;
   bool HasEmptyLabel(std::string_view name) const override;
-  std::string RepeatedLabel() const override;
+  std::string RepeatedLabel(const Labels& stored) const override;
   bool NextExemplar(Exemplar& exemplar) override;
   TimestampMs StartTime() override;
 
@@ -51,7 +51,8 @@ class NhcbParser final : public ExpositionParser {
   const bool protobuf_;
   State state_ = State::kPlain;
   EntryKind pending_ = EntryKind::kEnd;
-  std::string family_;  // of the last TYPE line
+  std::optional<Error> failure_;  // of the body, behind what is being emitted
+  std::string family_;            // of the last TYPE line
   MetricType type_ = MetricType::kUnknown;
 
   // The histogram that was met last: name, and its labels without le.
@@ -61,16 +62,19 @@ class NhcbParser final : public ExpositionParser {
 
   ClassicHistogram collected_;
   Labels collected_labels_;
+  std::string collected_repeated_;  // a label name that they have twice
   bool collected_gauge_ = false;
   bool collected_has_time_ = false;
   TimestampMs collected_time_ = 0;
   TimestampMs collected_start_ = 0;
   std::vector<Exemplar> collected_exemplars_;
+  bool owns_exemplars_ = false;  // they are not those of its buckets
   bool held_exemplars_ = false;  // the current classic series' exemplars were taken already
   std::vector<Exemplar> series_exemplars_;
 
   // The histogram being emitted.
   Labels emitted_labels_;
+  std::string emitted_repeated_;
   std::string emitted_series_;
   TimestampMs emitted_start_ = 0;
   std::vector<Exemplar> emitted_exemplars_;

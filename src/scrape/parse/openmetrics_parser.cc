@@ -338,7 +338,7 @@ Result<void> OpenMetricsParser::ReadExemplar() {
   return Fail(cursor_.Unexpected("expected timestamp or comment", after));
 }
 
-Labels OpenMetricsParser::SampleLabels() { return BuildLabels(raw_, {type_, unit_}, options_.type_and_unit_labels); }
+Labels OpenMetricsParser::SampleLabels() { return ExposedLabels(Exposed().views()); }
 
 bool OpenMetricsParser::NextExemplar(Exemplar& exemplar) {
   if (!has_exemplar_) return false;
@@ -374,7 +374,7 @@ TimestampMs OpenMetricsParser::StartTime() {
   FindCreated();
   if (!created_.found) return 0;
   // Lines of created times are compared as they are written, without the labels of type and unit.
-  const Labels labels = BuildLabels(raw_, {type_, unit_}, /*type_and_unit_labels=*/false);
+  const Labels labels = ExposedLabels(RawLabelViews(raw_, {type_, unit_}, /*type_and_unit_labels=*/false).views());
   return labels.MetricName().starts_with(family_) && CreatedIdentityOf(labels) == created_.labels ? created_.time : 0;
 }
 

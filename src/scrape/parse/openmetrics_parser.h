@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "scrape/parse/exposed_labels.h"
 #include "scrape/parse/exposition.h"
 #include "scrape/parse/text_cursor.h"
 
@@ -16,8 +17,12 @@ class OpenMetricsParser final : public ExpositionParser {
 
   Result<EntryKind> Next() override;
   Labels SampleLabels() override;
-  bool HasEmptyLabel(std::string_view name) const override { return epi::scrape::HasEmptyLabel(raw_, name); }
-  std::string RepeatedLabel() const override { return epi::scrape::RepeatedLabel(raw_); }
+  bool HasEmptyLabel(std::string_view name) const override {
+    return epi::scrape::HasEmptyLabel(Exposed().views(), name);
+  }
+  std::string RepeatedLabel(const Labels& stored) const override {
+    return epi::scrape::RepeatedLabel(Exposed().views(), stored);
+  }
   bool NextExemplar(Exemplar& exemplar) override;
   // Looks ahead for the series's _created line within its family, as long as no other series's comes first.
   TimestampMs StartTime() override;
@@ -29,6 +34,7 @@ class OpenMetricsParser final : public ExpositionParser {
   void SetType(MetricType type) { type_ = type; }
 
  private:
+  RawLabelViews Exposed() const { return RawLabelViews(raw_, {type_, unit_}, options_.type_and_unit_labels); }
   Result<EntryKind> NextLine();
   Result<EntryKind> ReadHash();
   Result<EntryKind> ReadMetadata(Token keyword);

@@ -24,8 +24,7 @@ inline void ReadWholeBody(ExpositionFormat format, const uint8_t* data, size_t s
     const auto kind = parser->Next();
     if (!kind || *kind == EntryKind::kEnd) return;
     if (*kind != EntryKind::kSeries && *kind != EntryKind::kHistogram) continue;
-    static_cast<void>(parser->SampleLabels());
-    static_cast<void>(parser->RepeatedLabel());
+    static_cast<void>(parser->RepeatedLabel(parser->SampleLabels()));
     static_cast<void>(parser->StartTime());
     for (Exemplar exemplar; parser->NextExemplar(exemplar);) {
     }

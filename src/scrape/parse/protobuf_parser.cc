@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "model/histogram_math.h"
 #include "model/number_format.h"
+#include "scrape/parse/exposed_labels.h"
 
 namespace epi::scrape {
 namespace {
@@ -252,17 +253,21 @@ void ProtobufParser::BuildSeries(std::string_view suffix, std::string_view label
   entry_.series = series_;
 }
 
-Labels ProtobufParser::SampleLabels() { return Labels::FromPairs(labels_); }
+Labels ProtobufParser::SampleLabels() { return ExposedLabels(labels_); }
 
-bool ProtobufParser::HasEmptyLabel(std::string_view name) const {
-  return std::any_of(labels_.begin(), labels_.end(),
-                     [name](const LabelView& pair) { return pair.name == name && pair.value.empty(); });
+bool ProtobufParser::HasEmptyLabel(std::string_view name) const { return epi::scrape::HasEmptyLabel(labels_, name); }
+
+std::string ProtobufParser::RepeatedLabel(const Labels& stored) const {
+  return epi::scrape::RepeatedLabel(labels_, stored);
 }
 
-std::string ProtobufParser::RepeatedLabel() const {
-  const auto twice =
-      std::adjacent_find(labels_.begin(), labels_.end(), [](const auto& a, const auto& b) { return a.name == b.name; });
-  return twice == labels_.end() ? std::string() : std::string(twice->name);
+std::optional<std::vector<Exemplar>> ProtobufParser::HistogramExemplars() const {
+  if (metric_.histogram.exemplars.empty()) return std::nullopt;
+  std::vector<Exemplar> out;
+  for (const auto& message : metric_.histogram.exemplars) {
+    if (message.has_time) ExemplarFrom(message, out.emplace_back());
+  }
+  return out;
 }
 
 bool ProtobufParser::ExemplarFrom(const proto::ExemplarMessage& message, Exemplar& exemplar) const {

@@ -19,8 +19,9 @@ class ProtobufParser final : public ExpositionParser {
   Result<EntryKind> Next() override;
   Labels SampleLabels() override;
   bool HasEmptyLabel(std::string_view name) const override;
-  std::string RepeatedLabel() const override;
+  std::string RepeatedLabel(const Labels& stored) const override;
   bool NextExemplar(Exemplar& exemplar) override;
+  std::optional<std::vector<Exemplar>> HistogramExemplars() const override;
   TimestampMs StartTime() override { return metric_.start_time; }
 
  private:

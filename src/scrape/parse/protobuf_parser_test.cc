@@ -6,6 +6,7 @@
 
 #include <protozero/pbf_writer.hpp>
 
+#include "scrape/parse/format.h"
 #include "scrape/parse/nhcb_parser.h"
 
 namespace epi::scrape {
@@ -19,6 +20,7 @@ constexpr int kMetricHistogram = 7;
 constexpr int kSampleCount = 1, kSampleSum = 2, kBucket = 3, kPositiveSpan = 12, kPositiveDelta = 13;
 constexpr int kCumulativeCount = 1, kUpperBound = 2;
 constexpr int kSpanLength = 2;
+constexpr int kBucketExemplar = 3, kExemplars = 16, kExemplarValue = 2, kExemplarTime = 3;
 
 // A family of one metric, with its length in front.
 std::string Family(proto::FamilyType type, std::string_view unit, const std::string& histogram) {
@@ -45,6 +47,14 @@ std::string Classic(uint64_t count, std::vector<std::pair<double, uint64_t>> buc
     fields.add_double(kUpperBound, bound);
     writer.add_message(kBucket, bucket);
   }
+  return out;
+}
+
+std::string ExemplarMessage(double value, bool timed) {
+  std::string out;
+  protozero::pbf_writer writer(out);
+  writer.add_double(kExemplarValue, value);
+  if (timed) writer.add_message(kExemplarTime, std::string());
   return out;
 }
 
@@ -115,6 +125,52 @@ TEST(NhcbParser, WhatAddsUpToNoHistogramFailsAProtobufBody) {
   const std::string body = Family(proto::FamilyType::kHistogram, "", Classic(5, {{1, 2}, {kInfinity, 4}}));
   NhcbParser parser(std::make_unique<ProtobufParser>(body, ParserOptions{}), /*keep_classic=*/false, /*protobuf=*/true);
   EXPECT_THAT(Entries(parser), ElementsAre("count mismatch: count=5 != le=+Inf count=4"));
+}
+
+// Its own exemplars, where it has any, count in place of its buckets'.
+TEST(NhcbParser, ExemplarsOfAProtobufHistogram) {
+  const auto values = [](bool own) {
+    std::string histogram = Classic(5, {}), bucket;
+    protozero::pbf_writer fields(bucket);
+    fields.add_uint64(kCumulativeCount, 5);
+    fields.add_double(kUpperBound, 1);
+    fields.add_message(kBucketExemplar, ExemplarMessage(1, true));
+    protozero::pbf_writer writer(histogram);
+    writer.add_message(kBucket, bucket);
+    if (own) writer.add_message(kExemplars, ExemplarMessage(2, false));
+    if (own) writer.add_message(kExemplars, ExemplarMessage(3, true));
+    const std::string body = Family(proto::FamilyType::kHistogram, "", histogram);
+    NhcbParser parser(std::make_unique<ProtobufParser>(body, ParserOptions{}), /*keep_classic=*/false, true);
+    std::vector<double> out;
+    for (auto kind = parser.Next(); kind && *kind != EntryKind::kEnd; kind = parser.Next()) {
+      for (Exemplar exemplar; *kind == EntryKind::kHistogram && parser.NextExemplar(exemplar);)
+        out.push_back(exemplar.value);
+    }
+    return out;
+  };
+  EXPECT_THAT(values(false), ElementsAre(1));
+  EXPECT_THAT(values(true), ElementsAre(3));
+}
+
+TEST(NhcbParser, WhatStandsBeforeAMistakeIsHandedOut) {
+  const std::string body = Family(proto::FamilyType::kHistogram, "", Classic(5, {})) + "\x7f";
+  NhcbParser parser(std::make_unique<ProtobufParser>(body, ParserOptions{}), /*keep_classic=*/false, true);
+  const auto entries = Entries(parser);
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0], "counter histogram 5");
+  EXPECT_FALSE(parser.Next().has_value());
+}
+
+// The line that shows that a histogram of a text has ended gives it its time.
+TEST(NhcbParser, TimeOfAHistogramInAText) {
+  const std::string body =
+      "# TYPE h histogram\nh_bucket{a=\"1\",le=\"+Inf\"} 3 1\nh_count{a=\"1\"} 3 2\nh_count{a=\"2\"} 3 5\n"
+      "h_bucket{a=\"2\",le=\"+Inf\"} 3 6\n# TYPE b gauge\nb 1\n";
+  NhcbParser parser(MakeParser(ExpositionFormat::kText, body, {}), /*keep_classic=*/false, /*protobuf=*/false);
+  std::vector<TimestampMs> times;
+  for (auto kind = parser.Next(); kind && *kind != EntryKind::kEnd; kind = parser.Next())
+    if (*kind == EntryKind::kHistogram) times.push_back(parser.entry().time);
+  EXPECT_THAT(times, ElementsAre(5, 6));
 }
 
 }  // namespace

@@ -117,38 +117,17 @@ std::string NormalizeFloatLabel(std::string_view value) {
   return out;
 }
 
-bool HasEmptyLabel(const RawLabels& raw, std::string_view name) {
-  for (const auto& pair : raw.pairs) {
-    if (pair.value.empty() && Unescape(pair.name, true) == name) return true;
-  }
-  return false;
-}
-
-std::string RepeatedLabel(const RawLabels& raw) {
-  std::vector<std::string> names;
-  names.reserve(raw.pairs.size() + 1);
-  names.emplace_back(kMetricName);
-  for (const auto& pair : raw.pairs) {
-    if (!pair.value.empty()) names.push_back(Unescape(pair.name, true));
-  }
-  std::sort(names.begin(), names.end());
-  const auto twice = std::adjacent_find(names.begin(), names.end());
-  return twice == names.end() ? std::string() : *twice;
-}
-
-Labels BuildLabels(const RawLabels& raw, const TypeContext& context, bool type_and_unit_labels) {
-  std::vector<LabelView> views;
-  std::vector<std::string> owned;  // reserved, so that views into it stay valid
-  owned.reserve(3 * raw.pairs.size() + 1);
-  views.reserve(raw.pairs.size() + 3);
-  const auto plain = [&owned](std::string_view text) -> std::string_view {
+RawLabelViews::RawLabelViews(const RawLabels& raw, const TypeContext& context, bool type_and_unit_labels) {
+  owned_.reserve(3 * raw.pairs.size() + 1);  // views into it stay valid
+  views_.reserve(raw.pairs.size() + 3);
+  const auto plain = [this](std::string_view text) -> std::string_view {
     if (text.find('\\') == std::string_view::npos) return text;
-    return owned.emplace_back(Unescape(text, true));
+    return owned_.emplace_back(Unescape(text, true));
   };
-  views.push_back({kMetricName, plain(raw.metric)});
+  views_.push_back({kMetricName, plain(raw.metric)});
   if (type_and_unit_labels) {
-    if (context.type != MetricType::kUnknown) views.push_back({"__type__", MetricTypeName(context.type)});
-    if (!context.unit.empty()) views.push_back({"__unit__", context.unit});
+    if (context.type != MetricType::kUnknown) views_.push_back({"__type__", MetricTypeName(context.type)});
+    if (!context.unit.empty()) views_.push_back({"__unit__", context.unit});
   }
   for (const auto& pair : raw.pairs) {
     const std::string_view name = plain(pair.name);
@@ -156,11 +135,10 @@ Labels BuildLabels(const RawLabels& raw, const TypeContext& context, bool type_a
     std::string_view value = plain(pair.value);
     if ((name == kBucketLabel && context.type == MetricType::kHistogram) ||
         (name == kQuantileLabel && context.type == MetricType::kSummary)) {
-      value = owned.emplace_back(NormalizeFloatLabel(value));
+      value = owned_.emplace_back(NormalizeFloatLabel(value));
     }
-    views.push_back({name, value});
+    views_.push_back({name, value});
   }
-  return Labels::FromPairs(std::move(views));
 }
 
 Labels BuildExemplarLabels(const std::vector<RawLabels::Pair>& pairs) {

@@ -102,13 +102,19 @@ struct TypeContext {
   std::string_view unit;
 };
 
-// Whether the sample carries this label with an empty value (which a label set does not keep).
-bool HasEmptyLabel(const RawLabels& raw, std::string_view name);
-// A label name that occurs twice, __name__ included, or empty.
-std::string RepeatedLabel(const RawLabels& raw);
+// The labels of a sample under the TYPE (and UNIT) in force, escapes undone, `le` and `quantile` spelled as OpenMetrics
+// spells floats where the type says so. The raw labels and the context outlive it.
+class RawLabelViews {
+ public:
+  RawLabelViews(const RawLabels& raw, const TypeContext& context, bool type_and_unit_labels);
+  RawLabelViews(const RawLabelViews&) = delete;
+  RawLabelViews& operator=(const RawLabelViews&) = delete;
+  const std::vector<LabelView>& views() const { return views_; }
 
-// The label set of a sample under the TYPE (and UNIT) in force.
-Labels BuildLabels(const RawLabels& raw, const TypeContext& context, bool type_and_unit_labels);
+ private:
+  std::vector<LabelView> views_;
+  std::vector<std::string> owned_;
+};
 // Label set of an exemplar: as written, escapes undone.
 Labels BuildExemplarLabels(const std::vector<RawLabels::Pair>& pairs);
 

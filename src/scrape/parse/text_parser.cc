@@ -251,6 +251,6 @@ Result<EntryKind> TextParser::ReadSampleTail() {
   return entry_.kind = EntryKind::kSeries;
 }
 
-Labels TextParser::SampleLabels() { return BuildLabels(raw_, {type_, {}}, options_.type_and_unit_labels); }
+Labels TextParser::SampleLabels() { return ExposedLabels(Exposed().views()); }
 
 }  // namespace epi::scrape

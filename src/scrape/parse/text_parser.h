@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "scrape/parse/exposed_labels.h"
 #include "scrape/parse/exposition.h"
 #include "scrape/parse/text_cursor.h"
 
@@ -17,8 +18,12 @@ class TextParser final : public ExpositionParser {
 
   Result<EntryKind> Next() override;
   Labels SampleLabels() override;
-  bool HasEmptyLabel(std::string_view name) const override { return epi::scrape::HasEmptyLabel(raw_, name); }
-  std::string RepeatedLabel() const override { return epi::scrape::RepeatedLabel(raw_); }
+  bool HasEmptyLabel(std::string_view name) const override {
+    return epi::scrape::HasEmptyLabel(Exposed().views(), name);
+  }
+  std::string RepeatedLabel(const Labels& stored) const override {
+    return epi::scrape::RepeatedLabel(Exposed().views(), stored);
+  }
   bool NextExemplar(Exemplar&) override { return false; }
   TimestampMs StartTime() override { return 0; }
 
@@ -30,6 +35,7 @@ class TextParser final : public ExpositionParser {
   void SetType(MetricType type) { type_ = type; }
 
  private:
+  RawLabelViews Exposed() const { return RawLabelViews(raw_, {type_, {}}, options_.type_and_unit_labels); }
   Result<EntryKind> ReadHash();
   Result<EntryKind> ReadMetadata(Token keyword);
   Result<EntryKind> ReadComment(bool blank);
