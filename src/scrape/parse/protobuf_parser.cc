@@ -232,7 +232,10 @@ void ProtobufParser::BuildSeries(std::string_view suffix, std::string_view label
     if (type_ != proto::FamilyType::kUntyped) labels_.push_back({"__type__", MetricTypeName(TypeOf(type_))});
     if (!family_.unit.empty()) labels_.push_back({"__unit__", family_.unit});
   }
-  for (const auto& [name, value] : metric_.labels) labels_.push_back({name, value});
+  for (const auto& [name, value] : metric_.labels) {
+    const bool overridden = name == kMetricName || name == "__type__" || name == "__unit__";
+    if (!options_.type_and_unit_labels || !overridden) labels_.push_back({name, value});
+  }
   if (!label.empty()) {
     extra_value_.clear();
     AppendOpenMetricsValue(extra_value_, label_value);

@@ -106,6 +106,35 @@ TEST(ProtobufParser, UnitsNeedNotEndTheName) {
   EXPECT_THAT(Entries(parser), ElementsAre("unit bytes", "counter histogram 3"));
 }
 
+// Where the type and unit are labels, a metric has no say about these.
+TEST(ProtobufParser, MetadataLabelsAreTheFamilys) {
+  constexpr int kLabel = 1, kLabelName = 1, kLabelValue = 2, kUntyped = 3, kMetricUntyped = 5;
+  std::string metric, family, body;
+  protozero::pbf_writer metric_writer(metric);
+  for (const std::string name : {"__name__", "__type__", "__unit__", "x"}) {
+    std::string label;
+    protozero::pbf_writer fields(label);
+    fields.add_string(kLabelName, name);
+    fields.add_string(kLabelValue, "v");
+    metric_writer.add_message(kLabel, label);
+  }
+  metric_writer.add_message(kMetricUntyped, std::string());
+  protozero::pbf_writer writer(family);
+  writer.add_string(kName, "a");
+  writer.add_enum(kType, kUntyped);
+  writer.add_message(kMetric, metric);
+  writer.add_string(kUnit, "bytes");
+  protozero::write_varint(std::back_inserter(body), family.size());
+  body += family;
+  ProtobufParser parser(body, {.type_and_unit_labels = true});
+  auto kind = parser.Next();
+  while (kind && *kind != EntryKind::kEnd && *kind != EntryKind::kSeries) kind = parser.Next();
+  ASSERT_TRUE(kind && *kind == EntryKind::kSeries);
+  const Labels labels = parser.SampleLabels();
+  EXPECT_EQ(labels.ToString(), R"({__name__="a", __unit__="bytes", x="v"})");
+  EXPECT_EQ(parser.RepeatedLabel(labels), "");
+}
+
 TEST(ProtobufParser, BucketsThatDoNotFitTheirSpansAreAnError) {
   const std::string body = Family(proto::FamilyType::kHistogram, "", Native(3, 2, {3}));
   ProtobufParser parser(body, {});
