@@ -50,11 +50,17 @@ std::shared_ptr<const Histogram> AsIntegers(const FloatHistogram& h, CounterRese
 }  // namespace
 
 bool IsCumulativePart(std::string_view metric_name, std::string_view family, MetricType type) {
-  if (type == MetricType::kCounter) {
-    return WithoutSuffix(metric_name, {"_total", "_created"}) == WithoutSuffix(family, {"_total"});
+  if (!metric_name.starts_with(family)) return false;
+  switch (type) {
+    case MetricType::kCounter:
+      return WithoutSuffix(metric_name, {"_total"}) == WithoutSuffix(family, {"_total"});
+    case MetricType::kHistogram:
+      return WithoutSuffix(metric_name, {"_bucket", "_sum", "_count"}) == family;
+    case MetricType::kSummary:  // the quantiles rise and fall
+      return metric_name != family && WithoutSuffix(metric_name, {"_sum", "_count"}) == family;
+    default:
+      return false;
   }
-  if (type != MetricType::kHistogram) return false;
-  return metric_name == family || WithoutSuffix(metric_name, {"_bucket", "_sum", "_count", "_created"}) == family;
 }
 
 StartSynthesis::Outcome StartSynthesis::Float(SeriesRef series, double& value, TimestampMs time) {
@@ -83,12 +89,14 @@ std::shared_ptr<const FloatHistogram> StartSynthesis::Advance(SeriesRef series,
   if (outcome.first || reset) {
     state.start = outcome.first ? time : time - 1;
     outcome.start = state.start;
-    state.previous_histogram = state.starting_histogram = std::move(histogram);
+    state.previous_histogram = std::move(histogram);
+    state.starting_histogram = reset ? nullptr : state.previous_histogram;  // a restart begins with nothing
     return nullptr;
   }
   outcome.start = state.start;
   auto on_top = std::make_shared<FloatHistogram>(*histogram);
   state.previous_histogram = std::move(histogram);
+  if (!state.starting_histogram) return nullptr;
   // Histograms of different kinds have nothing in common, which is a reset too.
   if (!Subtract(*on_top, *state.starting_histogram)) return nullptr;
   Compact(*on_top);

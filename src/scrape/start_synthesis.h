@@ -15,7 +15,7 @@
 namespace epi::scrape {
 
 // Whether a series of this name can be synthesized, as a part of the family at hand: counters and histograms, classic
-// ones included; not summaries.
+// ones included; of summaries the count and the sum.
 bool IsCumulativePart(std::string_view metric_name, std::string_view family, MetricType type);
 
 // One target's. Not thread-safe.
@@ -40,7 +40,7 @@ class StartSynthesis {
     double previous = 0;
     double starting = 0;
     std::shared_ptr<const FloatHistogram> previous_histogram;
-    std::shared_ptr<const FloatHistogram> starting_histogram;
+    std::shared_ptr<const FloatHistogram> starting_histogram;  // null: there was nothing
   };
   // Nothing but the outcome when the histogram stays as it is, else what came on top.
   std::shared_ptr<const FloatHistogram> Advance(SeriesRef series, std::shared_ptr<const FloatHistogram> histogram,

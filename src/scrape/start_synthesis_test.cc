@@ -16,6 +16,12 @@ TEST(IsCumulativePart, FollowsTheFamily) {
   EXPECT_TRUE(IsCumulativePart("a_total", "a", MetricType::kCounter));
   EXPECT_TRUE(IsCumulativePart("a_total", "a_total", MetricType::kCounter));
   EXPECT_FALSE(IsCumulativePart("b_total", "a", MetricType::kCounter));
+  EXPECT_FALSE(IsCumulativePart("a", "a_total", MetricType::kCounter));
+  EXPECT_FALSE(IsCumulativePart("a_created", "a", MetricType::kCounter));
+  EXPECT_FALSE(IsCumulativePart("h_created", "h", MetricType::kHistogram));
+  EXPECT_TRUE(IsCumulativePart("s_sum", "s", MetricType::kSummary));
+  EXPECT_TRUE(IsCumulativePart("s_count", "s", MetricType::kSummary));
+  EXPECT_FALSE(IsCumulativePart("s_count", "s_count", MetricType::kSummary));
   EXPECT_TRUE(IsCumulativePart("h_bucket", "h", MetricType::kHistogram));
   EXPECT_TRUE(IsCumulativePart("h", "h", MetricType::kHistogram));
   EXPECT_FALSE(IsCumulativePart("h_total", "h", MetricType::kHistogram));
@@ -75,7 +81,7 @@ TEST(StartSynthesis, HistogramWithARestart) {
   EXPECT_EQ(h->count, 1u);
   h = Counts({3}, 3, 4);
   EXPECT_EQ(starts.OfHistogram(kSynthesized, h, 4000).start, 2999);
-  EXPECT_EQ(h->count, 2u) << "the histogram that showed the restart is the new starting point";
+  EXPECT_EQ(h->count, 3u) << "a restart begins with nothing";
 }
 
 TEST(StartSynthesis, FromBodiesToStorage) {
