@@ -71,7 +71,8 @@ struct RequestHead {
 struct Request : RequestHead {
   QueryParams path_params;  // of the route: {"name", "job"}; a catch-all has no leading '/'
   QueryParams query;        // decoded from the URL
-  // What Go's Request.Form holds: for POST, PUT and PATCH with an urlencoded body its fields first, then the URL's.
+  // What Go's Request.Form holds: for POST, PUT and PATCH with an urlencoded body its fields first, then the URL's;
+  // where a route takes them, then those of a multipart body.
   QueryParams form;
   std::string form_error;  // what url.ParseQuery would have complained about first; empty when nothing
   std::string body;

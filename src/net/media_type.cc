@@ -1,6 +1,5 @@
 #include "net/media_type.h"
 
-#include <map>
 #include <optional>
 
 #include "base/ascii.h"
@@ -84,12 +83,12 @@ std::optional<Parameter> TakeParameter(std::string_view& text) {
 
 }  // namespace
 
-Result<std::string> ParseMediaType(std::string_view header) {
+Result<MediaType> ParseMediaType(std::string_view header) {
   const size_t semicolon = header.find(';');
-  const std::string type = LowerAscii(Trimmed(header.substr(0, semicolon), kSpaces));
-  EPI_TRY(CheckMediaType(type));
+  MediaType out;
+  out.type = LowerAscii(Trimmed(header.substr(0, semicolon), kSpaces));
+  EPI_TRY(CheckMediaType(out.type));
   std::string_view rest = semicolon == std::string_view::npos ? std::string_view() : header.substr(semicolon);
-  std::map<std::string, std::string> seen;
   while (!rest.empty()) {
     rest = TrimLeft(rest);
     if (rest.empty()) break;
@@ -98,10 +97,10 @@ Result<std::string> ParseMediaType(std::string_view header) {
       if (Trimmed(rest, kSpaces) == ";") break;  // a trailing semicolon is let pass
       return Fail(MimeError("invalid media parameter"));
     }
-    const auto [at, fresh] = seen.try_emplace(std::move(parameter->name), parameter->value);
+    const auto [at, fresh] = out.parameters.try_emplace(std::move(parameter->name), parameter->value);
     if (!fresh && at->second != parameter->value) return Fail(MimeError("duplicate parameter name"));
   }
-  return type;
+  return out;
 }
 
 }  // namespace epi::net

@@ -1,6 +1,7 @@
-// Media types in the Content-Type header.
+// Media types in headers.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -8,8 +9,13 @@
 
 namespace epi::net {
 
-// The type and subtype of a Content-Type, in lower case; parameters are checked and left out. kInvalid with the texts
-// of Go's mime.ParseMediaType: "mime: no media type", "mime: duplicate parameter name", ….
-Result<std::string> ParseMediaType(std::string_view header);
+struct MediaType {
+  std::string type;                               // with subtype, in lower case
+  std::map<std::string, std::string> parameters;  // names in lower case
+};
+
+// Of Content-Type and of Content-Disposition, which has the same form. kInvalid with the texts of Go's
+// mime.ParseMediaType: "mime: no media type", "mime: duplicate parameter name", ….
+Result<MediaType> ParseMediaType(std::string_view header);
 
 }  // namespace epi::net

@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 #include "base/trim.h"
 #include "net/media_type.h"
+#include "net/multipart_form.h"
 
 namespace epi::net {
 namespace {
@@ -113,6 +114,14 @@ void DecodeParameters(Request& request) {
   }
   request.form.insert(request.form.end(), request.query.begin(), request.query.end());
   request.form_error = body_error.empty() ? query_error : body_error;
+}
+
+void DecodeFormParts(Request& request) {
+  const auto type = ParseMediaType(request.headers.Get("Content-Type"));
+  if (!type || type->type != "multipart/form-data") return;
+  const auto boundary = type->parameters.find("boundary");
+  if (boundary == type->parameters.end()) return;
+  for (auto& field : ParseMultipartForm(request.body, boundary->second)) request.form.push_back(std::move(field));
 }
 
 }  // namespace epi::net

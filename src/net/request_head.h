@@ -24,5 +24,7 @@ HeadProblem CheckFraming(const RequestHead& head);
 bool WantsKeepAlive(const RequestHead& head);
 // Decodes query and form once the body is there.
 void DecodeParameters(Request& request);
+// Adds the fields of a multipart body to the form; for routes that take such.
+void DecodeFormParts(Request& request);
 
 }  // namespace epi::net

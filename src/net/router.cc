@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/ascii.h"
+#include "net/request_head.h"
 #include "net/url.h"
 
 namespace epi::net {
@@ -187,6 +188,7 @@ void Router::Serve(const Admission& admission, Request& request, ResponseWriter&
   for (const auto& pattern : tree_->patterns)
     if (pattern.route == index) pattern.Matches(segments, false, &request.path_params);
   request.route = route.path;
+  if (route.form_parts) DecodeFormParts(request);
   const MonotonicNs started = clock_.Monotonic();
   const bool go_on = Admitted(route, request, response) &&
                      (options_.before == nullptr || options_.before(context_, route, request, response));

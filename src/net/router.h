@@ -48,6 +48,7 @@ struct Route {
   Compression compression = Compression::kNone;
   bool before_ready = false;  // served while the server starts or stops
   bool cors = false;          // CORS headers
+  bool form_parts = false;    // multipart forms are read, too
   bool server_only = false;   // answers an error in agent mode
 };
 

@@ -178,6 +178,13 @@ constexpr Route Import(std::string_view path, net::Handler handler, std::string_
   return route;
 }
 
+// Where Prometheus reads parameters one by one, and so multipart forms, too. Where it parses the form first it does
+// not.
+constexpr Route WithFormParts(Route route) {
+  route.form_parts = true;
+  return route;
+}
+
 // Served while starting and stopping, by the workers that no query can take.
 constexpr Route Always(net::MethodSet methods, std::string_view path, net::Handler handler, std::string_view doc,
                        Role role = Role::kNone) {
@@ -228,23 +235,25 @@ constexpr Route WithoutCors(Route route) {
 }
 
 constexpr Route kRoutes[] = {
-    ServerApi(kGetOrPost, "/api/v1/query", &Bind<ServeQuery>, "Evaluates an expression at one time.", kQueryParams),
-    ServerApi(kGetOrPost, "/api/v1/query_range", &Bind<ServeQueryRange>,
-              "Evaluates an expression over a range of time.", kRangeParams),
-    ServerApi(kGetOrPost, "/api/v1/query_exemplars", &Bind<ServeQueryExemplars>, "Exemplars of the selected series.",
-              kExemplarParams),
-    ServerApi(kGetOrPost, "/api/v1/format_query", &Bind<ServeFormatQuery>, "Formats an expression.", kExpressionParams),
-    ServerApi(kGetOrPost, "/api/v1/parse_query", &Bind<ServeParseQuery>, "The syntax tree of an expression.",
-              kExpressionParams),
-    ServerApi(kGetOrPost, "/api/v1/query_explain", &Bind<ServeQueryExplain>,
-              "The plan of a query, with what each operator would do and did.", kExplainParams),
+    WithFormParts(ServerApi(kGetOrPost, "/api/v1/query", &Bind<ServeQuery>, "Evaluates an expression at one time.",
+                            kQueryParams)),
+    WithFormParts(ServerApi(kGetOrPost, "/api/v1/query_range", &Bind<ServeQueryRange>,
+                            "Evaluates an expression over a range of time.", kRangeParams)),
+    WithFormParts(ServerApi(kGetOrPost, "/api/v1/query_exemplars", &Bind<ServeQueryExemplars>,
+                            "Exemplars of the selected series.", kExemplarParams)),
+    WithFormParts(ServerApi(kGetOrPost, "/api/v1/format_query", &Bind<ServeFormatQuery>, "Formats an expression.",
+                            kExpressionParams)),
+    WithFormParts(ServerApi(kGetOrPost, "/api/v1/parse_query", &Bind<ServeParseQuery>,
+                            "The syntax tree of an expression.", kExpressionParams)),
+    WithFormParts(ServerApi(kGetOrPost, "/api/v1/query_explain", &Bind<ServeQueryExplain>,
+                            "The plan of a query, with what each operator would do and did.", kExplainParams)),
     WithRole(ServerApi(kGetMethod, "/api/v1/status/active_queries", &Bind<ServeActiveQueries>,
                        "Queries that wait or run now.", {}, Lane::kQuick),
              Role::kAdmin),
     WithRole(ServerApi(kDeleteMethod, "/api/v1/status/active_queries/:id", &Bind<ServeStopQuery>, "Stops a query.", {},
                        Lane::kQuick),
              Role::kAdmin),
-    ServerApi(kGetOrPost, "/api/v1/labels", &Bind<ServeLabels>, "Names of labels.", kNamesParams),
+    WithFormParts(ServerApi(kGetOrPost, "/api/v1/labels", &Bind<ServeLabels>, "Names of labels.", kNamesParams)),
     ServerApi(kGetMethod, "/api/v1/label/:name/values", &Bind<ServeLabelValues>, "Values of a label.", kNamesParams),
     ServerApi(kGetOrPost, "/api/v1/series", &Bind<ServeSeries>, "Label sets of the selected series.", kSeriesParams),
     Api(kGetMethod, "/api/v1/scrape_pools", &Bind<ServeScrapePools>, "Names of scrape pools.", {}, Lane::kQuick),

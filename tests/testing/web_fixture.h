@@ -168,7 +168,7 @@ class WebFixture : public ::testing::Test {
     request.identity = identity;
     EXPECT_EQ(net::SetTarget(request, target).status, 0);
     if (!form.empty()) {
-      request.headers.Set("Content-Type", "application/x-www-form-urlencoded");
+      if (headers.Get("Content-Type").empty()) request.headers.Set("Content-Type", "application/x-www-form-urlencoded");
       request.body = form;
     }
     Budget budget("request");

@@ -69,7 +69,7 @@ Result<ChosenFormat> ChooseFormat(std::string_view content_type, std::optional<S
                                         ", using fallback_scrape_protocol " + Quoted(row.media_type) + "\n" + reason};
   }
   for (const auto& row : kProtocols) {
-    if (row.media_type == *media_type) return ChosenFormat{row.format, {}};
+    if (row.media_type == media_type->type) return ChosenFormat{row.format, {}};
   }
   const std::string quoted = Quoted(content_type);
   if (!fallback) {

@@ -85,6 +85,24 @@ TEST_F(EncodingTest, WrongContentTypesOfForms) {
   EXPECT_EQ(ask("text/plain").status, 200);
 }
 
+// Where parameters are read one by one; endpoints that parse the form first take no parts.
+TEST_F(EncodingTest, FormsOfSeveralParts) {
+  const auto ask = [this](const std::string& path, const std::string& name, const std::string& value) {
+    net::HttpHeaders headers;
+    headers.Add("Content-Type", "multipart/form-data; boundary=b");
+    return Ask("POST", path,
+               "--b\r\nContent-Disposition: form-data; name=\"" + name + "\"\r\n\r\n" + value + "\r\n--b--\r\n",
+               headers);
+  };
+  EXPECT_THAT(ask("/api/v1/query?time=1", "query", "42").body, HasSubstr("[1,\"42\"]"));
+  EXPECT_THAT(ask("/api/v1/query_range?start=1&end=1&step=1", "query", "42").body, HasSubstr("\"42\""));
+  EXPECT_THAT(ask("/api/v1/format_query", "query", "sum(up)by(a)").body, HasSubstr("sum by (a) (up)"));
+  EXPECT_EQ(ask("/api/v1/parse_query", "query", "up{").status, 400);
+  EXPECT_EQ(ask("/api/v1/query_exemplars", "query", "up").status, 200);
+  EXPECT_EQ(ask("/api/v1/labels", "match[]", "{").status, 400);
+  EXPECT_THAT(ask("/api/v1/series", "match[]", "up").body, HasSubstr("no match[] parameter provided"));
+}
+
 TEST_F(EncodingTest, HoursMayHaveOneDigit) {
   EXPECT_THAT(Ask("GET", "/api/v1/query?query=1&time=1970-01-01T1:00:00Z").body, HasSubstr("[3600,\"1\"]"));
   EXPECT_EQ(Ask("GET", "/api/v1/query?query=1&time=1970-01-01T001:00:00Z").status, 400);
