@@ -111,7 +111,7 @@ def curl(server):
     url = f"{server.url}/api/v1/query"
     form = "query=42" + "+" * 1_200_000  # of more than a megabyte curl asks first
     for what, arguments, body in [("1.0", ["--http1.0", f"{url}?query=42"], None), ("1.1", [f"{url}?query=42"], None), ("2 where it can be", ["--http2", f"{url}?query=42"], None),
-                                  ("compressed", ["--compressed", f"{url}?query=42"], None), ("a form", ["-d", "query=42", url], None),
+                                  ("compressed", ["--compressed", f"{url}?query=42"], None), ("a form", ["-d", "query=42", url], None), ("a form with parts", ["--fail", "-F", "query=42", url], None),
                                   ("a chunked form", ["-H", "Transfer-Encoding: chunked", "-d", "@-", url], "query=42"),
                                   ("Expect", ["-H", "Expect: 100-continue", "-d", "query=42", url], None), ("two on one connection", [f"{url}?query=42", f"{url}?query=42"], None),
                                   ("HEAD", ["-I", f"{server.url}/-/healthy"], None), ("a large form", ["-d", "@-", url], form)]:
