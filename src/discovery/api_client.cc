@@ -33,10 +33,17 @@ net::HttpRequest ApiClient::MakeRequest(const std::string& path_and_query) const
 
 Result<ApiResponse> ApiClient::Get(const std::string& path_and_query, const JsonShape& shape,
                                    std::stop_token stop) const {
+  return Read(CallUnlessStopped(*http_, MakeGet(path_and_query), stop), shape);
+}
+
+net::HttpRequest ApiClient::MakeGet(const std::string& path_and_query) const {
   net::HttpRequest request = MakeRequest(path_and_query);
   request.max_body_bytes = kMaxAnswerBytes;
   request.headers.Add("Accept-Encoding", "gzip");
-  auto answer = CallUnlessStopped(*http_, std::move(request), stop);
+  return request;
+}
+
+Result<ApiResponse> ApiClient::Read(const Result<net::HttpResponse>& answer, const JsonShape& shape) const {
   if (!answer) {
     const bool dialing = answer.error().message().find(": dial ") != std::string::npos;
     if (!dialing || unreachable_ == nullptr) return Fail(answer.error());

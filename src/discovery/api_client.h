@@ -49,6 +49,9 @@ class ApiClient {
   // kUnavailable for any status but 200: "404 Not Found: what the body begins with", or the complaint. kInvalid for an
   // answer of another shape.
   Result<ApiResponse> Get(const std::string& path_and_query, const JsonShape& shape, std::stop_token stop) const;
+  // The two halves of Get, for who does not wait: the request, and what becomes of the HTTP client's answer to it.
+  net::HttpRequest MakeGet(const std::string& path_and_query) const;
+  Result<ApiResponse> Read(const Result<net::HttpResponse>& answer, const JsonShape& shape) const;
   // The same request for streams: ready to be sent with an on_bytes.
   net::HttpRequest MakeRequest(const std::string& path_and_query) const;
   net::HttpClient& http() const { return *http_; }

@@ -231,6 +231,38 @@ TEST(ConsulDiscovery, WatchesCatalogAndServices) {
   EXPECT_TRUE(discovery.Groups().empty());
 }
 
+TEST(ConsulDiscovery, OneThreadFollowsManyServices) {
+  DiscoveryFixture discovery;
+  constexpr int kServices = 300;
+  std::atomic<bool> gone = false;
+  std::atomic<int> answered = 0;
+  discovery.ServeRequests([&](const net::Request& request) -> ApiAnswer {
+    ++answered;
+    if (request.path == "/v1/catalog/services") {
+      std::string services = R"("last":null)";  // without tags, but there
+      for (int i = 1; i < kServices && !gone; ++i) services += ",\"s" + std::to_string(i) + "\":[]";
+      return {200, "application/json", "{" + services + "}", {{"X-Consul-Index", gone ? "2" : "1"}}};
+    }
+    return {200,
+            "application/json",
+            R"([{"Node":{"Address":"h"},"Service":{"ID":")" + std::string(request.path) + R"("}}])",
+            {{"X-Consul-Index", "1"}}};
+  });
+  discovery.Start("consul_sd_configs: [{server: '" + discovery.address() + "', datacenter: d}]");
+  discovery.AwaitGroups(kServices);
+  EXPECT_EQ(answered, kServices + 1);
+  EXPECT_EQ(discovery.UpdatingThreads(), 1u);
+  // Not before their interval, and then all of them.
+  discovery.Advance(29'999);
+  discovery.AwaitWaiting();
+  EXPECT_EQ(answered, kServices + 1);
+  discovery.Advance(1);
+  discovery.Await([&] { return answered == 2 * (kServices + 1); });
+  gone = true;
+  discovery.AwaitInTime([&] { return discovery.Groups().size() == 1; });
+  EXPECT_EQ(discovery.Groups()[0].source, "last");
+}
+
 TEST(ConsulDiscovery, HealthIsTheWorstOfTheChecks) {
   const std::pair<const char*, const char*> cases[] = {
       {"null", "passing"},

@@ -1,9 +1,11 @@
 // consul_sd_configs: services of a Consul catalog, watched with blocking queries.
 #include <algorithm>
 #include <charconv>
+#include <condition_variable>
 #include <map>
-#include <system_error>
-#include <thread>
+#include <mutex>
+#include <set>
+#include <utility>
 
 #include "discovery/api_client.h"
 #include "discovery/discovery_log.h"
@@ -19,8 +21,10 @@ namespace {
 constexpr int64_t kBlockingQuerySeconds = 120;
 constexpr int64_t kBlockingQuerySlackMs = 15'000;
 constexpr int64_t kRetryMs = 15'000;  // after a failure
-// Services followed at a time, each by a thread: more than Consul's largest catalogs have.
-constexpr size_t kMaxWatches = 10'000;
+// Services followed at a time, each by a query under way: more than Consul's largest catalogs have.
+constexpr size_t kMaxServices = 10'000;
+constexpr MonotonicNs kNsPerMs = 1'000'000;
+constexpr MonotonicNs kIdleNs = kBlockingQuerySeconds * 1'000 * kNsPerMs;  // while all queries are under way
 
 constexpr char kConsulSelfShape[] = R"({"*":{"*":null}})";
 constexpr char kConsulCatalogShape[] = R"({"*":[""]})";
@@ -57,6 +61,31 @@ std::string_view HealthOf(const Json& checks) {
   return maintenance ? "maintenance" : critical ? "critical" : warning ? "warning" : "passing";
 }
 
+constexpr MonotonicNs kNever = -1;
+
+// A blocking query that is asked again and again. Services are watched by their names, the catalog by an empty one.
+struct Watch {
+  uint64_t last_index = 0;
+  MonotonicNs due = 0;    // when to ask; kNever while a query is under way
+  MonotonicNs begin = 0;  // of the query under way, or of the last
+  uint64_t ticket = 0;    // of the query under way; answers to others are late
+  net::HttpClient::RequestId request = 0;
+};
+constexpr char kCatalog[] = "";
+
+// Answers on their way from the HTTP client's thread. Queries that are given up may still answer into it.
+struct Inbox {
+  struct Arrival {
+    std::string watch;
+    uint64_t ticket;
+    Result<net::HttpResponse> answer;
+  };
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::vector<Arrival> arrived;  // guarded by mutex
+};
+
+// All queries are under way at once, however many services there are: one thread sends them and reads their answers.
 class ConsulDiscoverer final : public Discoverer {
  public:
   ConsulDiscoverer(const config::ConsulSdConfig& config, ApiClient api, const DiscoveryParts& parts)
@@ -65,29 +94,31 @@ class ConsulDiscoverer final : public Discoverer {
         clock_(parts.clock),
         logger_(parts, "consul"),
         metrics_(parts.registry),
-        datacenter_(config.datacenter) {}
+        datacenter_(config.datacenter) {
+    for (const auto& tag : config_.tags) tag_query_ += "&tag=" + net::EscapeQuery(tag);
+  }
 
   void Run(TargetGroupSink& sink, std::stop_token stop) override {
     while (!FindDatacenter(stop)) {
       if (!WaitFor(clock_, kRetryMs, stop)) return;
     }
     if (config_.services.empty() || !config_.tags.empty() || !config_.filter.empty()) {
-      WatchCatalog(sink, stop);
+      Begin(kCatalog);
     } else {
-      for (const auto& name : config_.services) StartWatch(name, sink);
-      // The watches do the work; this thread only waits for the end.
-      while (WaitFor(clock_, kBlockingQuerySeconds * 1000, stop)) {
-      }
+      for (const auto& name : config_.services) Begin(name);
     }
-    StopWatches();
+    const std::stop_callback notify(stop, [inbox = inbox_] {
+      const std::lock_guard<std::mutex> lock(inbox->mutex);
+      inbox->wake.notify_all();
+    });
+    while (!stop.stop_requested()) {
+      AskWhatIsDue();
+      for (const auto& arrival : AwaitArrivals(stop)) Handle(arrival, sink);
+    }
+    for (const auto& [name, watch] : watches_) api_.http().Cancel(watch.request);
   }
 
  private:
-  struct Watch {
-    std::stop_source stop;
-    std::thread thread;
-  };
-
   bool FindDatacenter(std::stop_token stop) {
     if (!datacenter_.empty()) return true;
     const auto self = api_.Get("/v1/agent/self", JsonShape(kConsulSelfShape), stop);
@@ -127,113 +158,109 @@ class ConsulDiscoverer final : public Discoverer {
     return out;
   }
 
+  std::string Path(const std::string& name, uint64_t last_index) const {
+    if (name == kCatalog) return "/v1/catalog/services" + Query(last_index, config_.filter);
+    return "/v1/health/service/" + net::EscapePathSegment(name) + Query(last_index, config_.health_filter) + tag_query_;
+  }
+
+  void Begin(const std::string& name) { Schedule(name, watches_[name], clock_.Monotonic()); }
+
+  void Schedule(const std::string& name, Watch& watch, MonotonicNs when) {
+    watch.due = when;
+    due_.emplace(when, name);
+  }
+
+  void AskWhatIsDue() {
+    const MonotonicNs now = clock_.Monotonic();
+    while (!due_.empty() && due_.begin()->first <= now) {
+      const auto [when, name] = *due_.begin();
+      due_.erase(due_.begin());
+      // The time of a watch that is gone, or of one that was there before it.
+      const auto watch = watches_.find(name);
+      if (watch != watches_.end() && watch->second.due == when) Ask(name, watch->second, now);
+    }
+  }
+
+  void Ask(const std::string& name, Watch& watch, MonotonicNs now) {
+    watch.due = kNever;
+    watch.begin = now;
+    watch.ticket = ++tickets_;
+    watch.request = api_.http().Send(api_.MakeGet(Path(name, watch.last_index)),
+                                     [inbox = inbox_, name, ticket = watch.ticket](Result<net::HttpResponse> answer) {
+                                       const std::lock_guard<std::mutex> lock(inbox->mutex);
+                                       inbox->arrived.push_back({name, ticket, std::move(answer)});
+                                       inbox->wake.notify_all();
+                                     });
+  }
+
+  // Waits for answers; none when a query is due or the end has come.
+  std::vector<Inbox::Arrival> AwaitArrivals(std::stop_token stop) {
+    const MonotonicNs deadline = due_.empty() ? clock_.Monotonic() + kIdleNs : due_.begin()->first;
+    std::unique_lock<std::mutex> lock(inbox_->mutex);
+    clock_.WaitUntil(lock, inbox_->wake, deadline, [&] { return stop.stop_requested() || !inbox_->arrived.empty(); });
+    if (stop.stop_requested()) return {};
+    return std::exchange(inbox_->arrived, {});
+  }
+
+  void Handle(const Inbox::Arrival& arrival, TargetGroupSink& sink) {
+    const auto found = watches_.find(arrival.watch);
+    if (found == watches_.end() || found->second.ticket != arrival.ticket) return;
+    Watch& watch = found->second;
+    const bool is_catalog = arrival.watch == kCatalog;
+    const MonotonicNs now = clock_.Monotonic();
+    (is_catalog ? metrics_.services_duration : metrics_.service_duration)
+        .Observe(static_cast<double>(now - watch.begin) / 1e9);
+    const auto answer = api_.Read(arrival.answer, is_catalog ? catalog_shape_ : instances_shape_);
+    if (!answer) {
+      Schedule(arrival.watch, watch, now + kRetryMs * kNsPerMs);
+      if (is_catalog) return Failed("Error refreshing service list", answer.error());
+      logger_.Error("Error refreshing service", {{"service", arrival.watch}, {"err", answer.error().message()}});
+      metrics_.failures.Increment();
+      return;
+    }
+    // Queries begin at least an interval apart, however fast things change.
+    Schedule(arrival.watch, watch, watch.begin + config_.refresh_interval * kNsPerMs);
+    const uint64_t index = IndexOf(answer->headers);
+    if (index == watch.last_index) return;
+    watch.last_index = index;
+    if (is_catalog) {
+      UpdateWatches(answer->json, sink);
+    } else {
+      sink.Update({GroupOf(arrival.watch, answer->json)});
+    }
+  }
+
   bool IsWanted(const std::string& name, const Json& tags) const {
     const auto& names = config_.services;
-    if (!names.empty() && std::find(names.begin(), names.end(), name) == names.end()) return false;
+    if (name.empty() || (!names.empty() && std::find(names.begin(), names.end(), name) == names.end())) return false;
     return std::all_of(config_.tags.begin(), config_.tags.end(), [&](const std::string& wanted) {
       return std::any_of(tags.items().begin(), tags.items().end(),
                          [&](const Json& tag) { return tag.text() == wanted; });
     });
   }
 
-  // Follows the list of services: one watch a wanted service.
-  void WatchCatalog(TargetGroupSink& sink, std::stop_token stop) {
-    const JsonShape shape(kConsulCatalogShape);
-    uint64_t last_index = 0;
-    while (!stop.stop_requested()) {
-      const MonotonicNs begin = clock_.Monotonic();
-      const auto answer = api_.Get("/v1/catalog/services" + Query(last_index, config_.filter), shape, stop);
-      metrics_.services_duration.Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
-      if (stop.stop_requested()) return;
-      if (!answer) {
-        Failed("Error refreshing service list", answer.error());
-        if (!WaitFor(clock_, kRetryMs, stop)) return;
-        continue;
-      }
-      const uint64_t index = IndexOf(answer->headers);
-      if (index != last_index) {
-        last_index = index;
-        UpdateWatches(answer->json, sink);
-      }
-      if (!WaitUntilNext(begin, stop)) return;
-    }
-  }
-
+  // By the list of services: one watch a wanted service. One that is there stays, whatever its tags.
   void UpdateWatches(const Json& services, TargetGroupSink& sink) {
+    std::set<std::string_view> names{kCatalog};
+    for (const auto& [name, tags] : services.members()) names.insert(name);
     for (const auto& [name, tags] : services.members()) {
-      if (IsWanted(name, tags) && !watches_.contains(name)) StartWatch(name, sink);
+      if (!IsWanted(name, tags) || watches_.contains(name)) continue;
+      if (watches_.size() > kMaxServices) {
+        Failed("Error watching services",
+               Error(ErrorCode::kLimit, "more than " + std::to_string(kMaxServices) + " services"));
+        break;
+      }
+      Begin(name);
     }
     std::vector<TargetGroup> gone;
-    for (auto watch = watches_.begin(); watch != watches_.end();) {
-      if (!services[watch->first].IsNull()) {
-        ++watch;
-        continue;
-      }
-      StopWatch(watch->second);
-      gone.emplace_back().source = watch->first;
-      watch = watches_.erase(watch);
-    }
-    if (watches_.empty()) gone.emplace_back();  // says that nothing was found
+    std::erase_if(watches_, [&](const auto& entry) {
+      if (names.contains(entry.first)) return false;
+      api_.http().Cancel(entry.second.request);
+      gone.emplace_back().source = entry.first;
+      return true;
+    });
+    if (watches_.size() == 1) gone.emplace_back();  // says that nothing was found
     if (!gone.empty()) sink.Update(std::move(gone));
-  }
-
-  // A service that cannot be followed has no targets; with the next change of the catalog it is tried again.
-  void StartWatch(const std::string& name, TargetGroupSink& sink) {
-    if (watches_.size() >= kMaxWatches)
-      return Failed("Error watching service " + name,
-                    Error(ErrorCode::kLimit, "more than " + std::to_string(kMaxWatches) + " services"));
-    Watch& watch = watches_[name];
-    try {
-      watch.thread =
-          std::thread([this, name, &sink, stop = watch.stop.get_token()] { WatchService(name, sink, stop); });
-    } catch (const std::system_error& error) {  // the system gives no more threads
-      Failed("Error watching service " + name, Error(ErrorCode::kUnavailable, error.what()));
-      watches_.erase(name);
-    }
-  }
-
-  static void StopWatch(Watch& watch) {
-    watch.stop.request_stop();
-    if (watch.thread.joinable()) watch.thread.join();
-  }
-
-  void StopWatches() {
-    for (auto& [name, watch] : watches_) watch.stop.request_stop();
-    for (auto& [name, watch] : watches_) watch.thread.join();
-    watches_.clear();
-  }
-
-  // Follows the instances of one service. Runs on a thread of its own.
-  void WatchService(const std::string& name, TargetGroupSink& sink, std::stop_token stop) {
-    const JsonShape shape(kConsulInstancesShape);
-    std::string tags;
-    for (const auto& tag : config_.tags) tags += "&tag=" + net::EscapeQuery(tag);
-    const std::string path = "/v1/health/service/" + net::EscapePathSegment(name);
-    uint64_t last_index = 0;
-    while (!stop.stop_requested()) {
-      const MonotonicNs begin = clock_.Monotonic();
-      const auto answer = api_.Get(path + Query(last_index, config_.health_filter) + tags, shape, stop);
-      metrics_.service_duration.Observe(static_cast<double>(clock_.Monotonic() - begin) / 1e9);
-      if (stop.stop_requested()) return;
-      if (!answer) {
-        logger_.Error("Error refreshing service", {{"service", name}, {"err", answer.error().message()}});
-        metrics_.failures.Increment();
-        if (!WaitFor(clock_, kRetryMs, stop)) return;
-        continue;
-      }
-      const uint64_t index = IndexOf(answer->headers);
-      if (index != last_index) {
-        last_index = index;
-        sink.Update({GroupOf(name, answer->json)});
-      }
-      if (!WaitUntilNext(begin, stop)) return;
-    }
-  }
-
-  // Queries begin at least an interval apart, however fast things change.
-  bool WaitUntilNext(MonotonicNs begin, std::stop_token stop) {
-    const int64_t elapsed_ms = (clock_.Monotonic() - begin) / 1'000'000;
-    return elapsed_ms >= config_.refresh_interval || WaitFor(clock_, config_.refresh_interval - elapsed_ms, stop);
   }
 
   TargetGroup GroupOf(const std::string& name, const Json& instances) const {
@@ -278,7 +305,13 @@ class ConsulDiscoverer final : public Discoverer {
   DiscoveryLog logger_;
   const ConsulMetrics metrics_;
   std::string datacenter_;
-  std::map<std::string, Watch> watches_;  // by service; touched by the discovery's own thread only
+  std::string tag_query_;
+  const JsonShape catalog_shape_{kConsulCatalogShape};
+  const JsonShape instances_shape_{kConsulInstancesShape};
+  std::map<std::string, Watch> watches_;
+  std::multimap<MonotonicNs, std::string> due_;  // when to ask, with watches that are gone
+  uint64_t tickets_ = 0;
+  const std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();
 };
 
 }  // namespace

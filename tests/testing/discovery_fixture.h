@@ -115,7 +115,13 @@ class DiscoveryFixture final : public TargetGroupSink {
       }
     }
     ++updates_;
+    updating_threads_.insert(std::this_thread::get_id());
     changed_.notify_all();
+  }
+  // How many threads the discovery sent from.
+  size_t UpdatingThreads() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return updating_threads_.size();
   }
 
   // The groups there are, by source.
@@ -212,10 +218,11 @@ class DiscoveryFixture final : public TargetGroupSink {
   MetricRegistry registry_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<std::string, TargetGroup> groups_;  // guarded by mutex_
-  std::set<std::string> sources_;              // guarded by mutex_
-  std::string log_;                            // guarded by mutex_
-  int updates_ = 0;                            // guarded by mutex_
+  std::map<std::string, TargetGroup> groups_;   // guarded by mutex_
+  std::set<std::string> sources_;               // guarded by mutex_
+  std::string log_;                             // guarded by mutex_
+  int updates_ = 0;                             // guarded by mutex_
+  std::set<std::thread::id> updating_threads_;  // guarded by mutex_
   std::unique_ptr<net::TestServer> server_;
   std::unique_ptr<net::HttpClient> client_;
   Logger logger_;
