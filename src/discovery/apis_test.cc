@@ -117,6 +117,18 @@ TEST(ApiDiscovery, FailuresAreToldInTheWordsOfTheApi) {
   }
 }
 
+TEST(DockerSwarmDiscovery, AServiceWithoutAnAddressFailsTheRefresh) {
+  DiscoveryFixture discovery;
+  discovery.ServeRequests([](const net::Request& request) -> ApiAnswer {
+    if (request.path != "/services") return {200, "application/json", "[]"};
+    return {200, "application/json", R"([{"ID":"s","Endpoint":{"VirtualIPs":[{"NetworkID":"n","Addr":""}]}}])"};
+  });
+  discovery.Start("dockerswarm_sd_configs: [{host: '" + discovery.url() + "', role: services}]");
+  discovery.AwaitWaiting();
+  EXPECT_THAT(discovery.log(), HasSubstr("err=\"error while parsing address invalid Prefix: invalid CIDR address: "
+                                         "invalid Prefix\""));
+}
+
 TEST(DockerDiscovery, SaysThatThereIsNoDaemon) {
   const std::pair<const char*, const char*> cases[] = {
       {"docker_sd_configs: [{host: 'tcp://127.0.0.1:1'}]",

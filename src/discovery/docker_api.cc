@@ -116,7 +116,8 @@ Result<std::string> AddressOfCidr(const std::string& text) {
   const bool valid =
       ::inet_pton(AF_INET, address.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, address.c_str(), bytes) == 1;
   if (valid && text.size() > address.size() + 1) return address;
-  return Fail(ErrorCode::kInvalid, "error while parsing address " + text);
+  const std::string shown = text.empty() ? "invalid Prefix" : text;  // as Go shows none
+  return Fail(ErrorCode::kInvalid, "error while parsing address " + shown + ": invalid CIDR address: " + shown);
 }
 
 }  // namespace epi::discovery

@@ -26,7 +26,8 @@ Result<std::map<std::string, Labels>> DockerNetworkLabels(const ApiClient& api, 
 // Adds all of `from`.
 void SetAll(LabelsBuilder& labels, const Labels& from);
 
-// "10.0.0.3/24" without the length of its prefix; kInvalid `error while parsing address x`.
+// "10.0.0.3/24" without the length of its prefix; kInvalid `error while parsing address x:
+// invalid CIDR address: x`.
 Result<std::string> AddressOfCidr(const std::string& text);
 
 }  // namespace epi::discovery
