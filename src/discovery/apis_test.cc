@@ -244,10 +244,10 @@ TEST(ConsulDiscovery, WatchesCatalogAndServices) {
 }
 
 TEST(ConsulDiscovery, OneThreadFollowsManyServices) {
-  DiscoveryFixture discovery;
   constexpr int kServices = 300;
   std::atomic<bool> gone = false;
   std::atomic<int> answered = 0;
+  DiscoveryFixture discovery;
   discovery.ServeRequests([&](const net::Request& request) -> ApiAnswer {
     ++answered;
     if (request.path == "/v1/catalog/services") {

@@ -196,9 +196,10 @@ TEST(HostileAnswers, AWrongTypeAnywhereKeepsTheTargets) {
   size_t misfits = 0;
   for (const Kind& kind : ApiKinds()) {
     HostileServer server(kind);
-    for (const auto& [path, body] : kind.good) {
+    for (const auto& good : kind.good) {
+      const std::string& path = good.first;
       if (path == "/v1/agent/self") continue;  // asked once
-      json document = json::parse(body);
+      json document = json::parse(good.second);
       ForEachMisfit(document, document, [&] {
         SCOPED_TRACE(std::string(kind.name) + path + " " + document.dump());
         server.Turn(path, Always({200, "application/json", document.dump(), {{"X-Consul-Index", "0"}}}));

@@ -36,8 +36,8 @@ TEST(ListingBounds, SeesLongerCircles) {
 }
 
 TEST(Ec2Discovery, PagesThatGoInACircleKeepTheTargets) {
-  DiscoveryFixture discovery;
   std::atomic<bool> circle = false;
+  DiscoveryFixture discovery;
   discovery.ServeRequests([&](const net::Request& request) -> ApiAnswer {
     if (request.FormValue("Action") == "DescribeAvailabilityZones") return {200, "text/xml", "<R/>"};
     return {200, "text/xml",
@@ -56,8 +56,8 @@ TEST(Ec2Discovery, PagesThatGoInACircleKeepTheTargets) {
 }
 
 TEST(KubernetesDiscovery, PagesThatGoInACircleKeepTheTargets) {
-  DiscoveryFixture discovery;
   std::atomic<bool> circle = false;
+  DiscoveryFixture discovery;
   discovery.ServeRequests([&](const net::Request& request) -> ApiAnswer {
     if (!request.QueryValue("watch").empty()) return {circle ? 410 : 200, "application/json", ""};
     return {
