@@ -1,10 +1,12 @@
 #include "telemetry/exposition.h"
 
 #include <algorithm>
-#include <charconv>
+#include <optional>
+#include <utility>
 
 #include "base/trim.h"
 #include "model/label_names.h"
+#include "model/number_format.h"
 #include "telemetry/exposition_protobuf.h"
 #include "telemetry/exposition_text.h"
 
@@ -17,54 +19,63 @@ struct AcceptItem {
   std::vector<std::pair<std::string_view, std::string_view>> params;
   double quality = 1;
 
+  // Of several with one name the last counts.
   std::string_view Param(std::string_view name) const {
-    for (const auto& [key, value] : params)
-      if (key == name) return value;
+    for (auto at = params.rbegin(); at != params.rend(); ++at)
+      if (at->first == name) return at->second;
     return {};
   }
 };
 
-AcceptItem ParseAcceptItem(std::string_view text) {
+// "name=value" with the blanks around both; nothing when it has another form.
+std::optional<std::pair<std::string_view, std::string_view>> ParseParam(std::string_view text) {
+  const auto equals = text.find('=');
+  if (equals == std::string_view::npos || text.find('=', equals + 1) != std::string_view::npos) return std::nullopt;
+  return std::pair(Trimmed(text.substr(0, equals), kBlanks), Trimmed(text.substr(equals + 1), kBlanks));
+}
+
+// Nothing when there is no type with a subtype, for which "*" alone stands, too.
+std::optional<AcceptItem> ParseAcceptItem(std::string_view text) {
   AcceptItem item;
-  bool first = true;
+  const auto semicolon = std::min(text.find(';'), text.size());
+  const auto type = text.substr(0, semicolon);
+  text.remove_prefix(std::min(semicolon + 1, text.size()));
+  const auto slash = type.find('/');
+  item.type = Trimmed(type.substr(0, slash), kBlanks);
+  item.subtype = slash == std::string_view::npos ? std::string_view() : Trimmed(type.substr(slash + 1), kBlanks);
+  if (item.subtype.empty() && item.type == "*") item.subtype = "*";
+  if (item.subtype.empty() || item.subtype.find('/') != std::string_view::npos) return std::nullopt;
   while (!text.empty()) {
     const auto end = std::min(text.find(';'), text.size());
-    const auto part = Trimmed(text.substr(0, end), kBlanks);
+    const auto param = ParseParam(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (first) {
-      first = false;
-      const auto slash = part.find('/');
-      item.type = Trimmed(part.substr(0, slash), kBlanks);
-      if (slash != std::string_view::npos) item.subtype = Trimmed(part.substr(slash + 1), kBlanks);
-      if (item.subtype.empty() && item.type == "*") item.subtype = "*";
-      continue;
-    }
-    const auto equals = part.find('=');
-    if (equals == std::string_view::npos) continue;
-    const auto key = Trimmed(part.substr(0, equals), kBlanks), value = Trimmed(part.substr(equals + 1), kBlanks);
-    if (key == "q") {
-      if (std::from_chars(value.data(), value.data() + value.size(), item.quality).ec != std::errc()) item.quality = 1;
+    if (!param) continue;
+    if (param->first == "q") {
+      item.quality = ParseGoFloat(param->second).value_or(0);
     } else {
-      item.params.emplace_back(key, value);
+      item.params.push_back(*param);
     }
   }
   return item;
 }
 
-// Best first: by quality, then the more specific.
+// As the library that Prometheus uses compares them, which is no order: a type before any "*", whatever their quality.
+bool Precedes(const AcceptItem& a, const AcceptItem& b) {
+  return a.quality > b.quality || (a.type != "*" && b.type == "*") || (a.subtype != "*" && b.subtype == "*");
+}
+
+// Best first. Sorted by insertion, as Go sorts what is short: with Precedes the way matters.
 std::vector<AcceptItem> ParseAccept(std::string_view accept) {
   constexpr size_t kMaxItems = 100;  // far more than any client sends
   std::vector<AcceptItem> items;
   while (!accept.empty() && items.size() < kMaxItems) {
     const auto end = std::min(accept.find(','), accept.size());
-    items.push_back(ParseAcceptItem(accept.substr(0, end)));
+    auto item = ParseAcceptItem(accept.substr(0, end));
     accept.remove_prefix(std::min(end + 1, accept.size()));
+    if (!item) continue;
+    items.push_back(std::move(*item));
+    for (size_t i = items.size() - 1; i > 0 && Precedes(items[i], items[i - 1]); --i) std::swap(items[i], items[i - 1]);
   }
-  std::stable_sort(items.begin(), items.end(), [](const AcceptItem& a, const AcceptItem& b) {
-    if (a.quality != b.quality) return a.quality > b.quality;
-    if ((a.type == "*") != (b.type == "*")) return a.type != "*";
-    return a.subtype != "*" && b.subtype == "*";
-  });
   return items;
 }
 
@@ -97,24 +108,22 @@ bool FormatOf(const AcceptItem& item, bool offer_open_metrics, ExpositionFormat&
   return false;
 }
 
-void EscapeLabels(MetricLabels& labels, NameEscaping escaping) {
-  for (auto& label : labels) label.first = EscapeName(label.first, escaping);
+// Names that are legacy ones stay, whatever the scheme would make of them; labels of exemplars stay, too.
+std::string EscapeUnlessLegacy(const std::string& name, NameEscaping escaping) {
+  return IsLegacyMetricName(name) ? name : EscapeName(name, escaping);
 }
 
 MetricFamily EscapeFamily(const MetricFamily& family, NameEscaping escaping) {
   MetricFamily escaped = family;
-  escaped.name = EscapeName(family.name, escaping);
-  for (auto& point : escaped.points) {
-    EscapeLabels(point.labels, escaping);
-    if (point.exemplar) EscapeLabels(point.exemplar->labels, escaping);
-  }
+  escaped.name = EscapeUnlessLegacy(family.name, escaping);
+  for (auto& point : escaped.points)
+    for (auto& label : point.labels) label.first = EscapeUnlessLegacy(label.first, escaping);
   return escaped;
 }
 
-// Dots escaping doubles underscores, so it changes plain names too.
 bool NeedsEscaping(const MetricFamily& family, NameEscaping escaping) {
   if (escaping == NameEscaping::kNone) return false;
-  if (escaping == NameEscaping::kDots || !IsLegacyMetricName(family.name)) return true;
+  if (!IsLegacyMetricName(family.name)) return true;
   for (const auto& point : family.points)
     for (const auto& label : point.labels)
       if (!IsLegacyMetricName(label.first)) return true;

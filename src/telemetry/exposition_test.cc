@@ -145,6 +145,18 @@ TEST(Exposition, QualityDecides) {
   EXPECT_EQ(chosen.format, ExpositionFormat::kProtobuf);
   EXPECT_EQ(NegotiateFormat("", true, NameEscaping::kUnderscores).format, ExpositionFormat::kText004);
   EXPECT_EQ(NegotiateFormat(",;;=,q=;/", true, NameEscaping::kUnderscores).format, ExpositionFormat::kText004);
+  const auto escaping = [](std::string_view accept) {
+    return NegotiateFormat(accept, false, NameEscaping::kUnderscores).escaping;
+  };
+  EXPECT_EQ(escaping("text/plain;escaping=dots;escaping=values"), NameEscaping::kValues);
+  EXPECT_EQ(escaping(";escaping=dots"), NameEscaping::kUnderscores);  // no type, no item
+  EXPECT_EQ(escaping("text;escaping=dots"), NameEscaping::kUnderscores);
+  EXPECT_EQ(escaping("text/plain/x;escaping=dots"), NameEscaping::kUnderscores);
+  EXPECT_EQ(escaping("text/plain;escaping=dots=x"), NameEscaping::kUnderscores);
+  // A quality that is no number is none at all.
+  EXPECT_EQ(escaping("text/plain;q=x;escaping=dots,text/plain;q=0.1;escaping=values"), NameEscaping::kValues);
+  // What is named goes before what is not, whatever its quality.
+  EXPECT_EQ(escaping("*/*;escaping=dots,text/plain;q=0.1;escaping=values"), NameEscaping::kValues);
 }
 
 TEST(Exposition, Escaping) {
@@ -154,6 +166,11 @@ TEST(Exposition, Escaping) {
   std::string out;
   ASSERT_TRUE(AppendFamily(out, family, Exposition()).has_value());
   EXPECT_EQ(out, "# HELP a_b \n# TYPE a_b untyped\na_b{l_m=\"v.w\"} 0\n");
+  // A name that is a legacy one stays, also where the scheme would double its underscores.
+  family.name = "a_b";
+  out.clear();
+  ASSERT_TRUE(AppendFamily(out, family, {ExpositionFormat::kText004, NameEscaping::kDots}).has_value());
+  EXPECT_EQ(out, "# HELP a_b \n# TYPE a_b untyped\na_b{l_dot_m=\"v.w\"} 0\n");
 }
 
 TEST(Exposition, ZeroHasNoSignInText) {
