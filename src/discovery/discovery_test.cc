@@ -8,7 +8,7 @@
 #include "discovery/dns.h"
 #include "discovery/http.h"
 #include "discovery/json.h"
-#include "discovery/json_syntax.h"
+#include "base/json_syntax.h"
 #include "discovery/target_group.h"
 #include "testing/conformance.h"
 #include "testing/discovery_fixture.h"

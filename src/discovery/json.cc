@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "base/utf8.h"
-#include "discovery/json_syntax.h"
+#include "base/json_syntax.h"
 
 namespace epi::discovery {
 namespace {

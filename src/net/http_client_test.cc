@@ -468,6 +468,20 @@ TEST(HttpClient, OAuth2FetchesOnceAndAgainAfterAnError) {
   EXPECT_EQ(fetches.load(), 3);
 }
 
+TEST(HttpClient, OAuth2AnswersThatAreNoJson) {
+  TestServer server([](Request&, ResponseWriter& response) {
+    response.headers().Set("Content-Type", "application/json");
+    static_cast<void>(response.Write("nojson"));
+  });
+  auto client = MakeClient();
+  HttpClientSettings settings;
+  settings.oauth2.emplace().token_url = server.Url("/token");
+  HttpRequest request = Get(server.Url("/"));
+  request.profile = client->Prepare(settings, "test").value();
+  EXPECT_THAT(client->Call(std::move(request)).error().message(),
+              HasSubstr("oauth2: cannot parse json: invalid character 'o' in literal null (expecting 'u')"));
+}
+
 TEST(HttpClient, OAuth2AnswersMayBeForms) {
   std::string answer;
   TestServer server([&](Request& request, ResponseWriter& response) {

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/escaping.h"
+#include "base/json_syntax.h"
 #include "net/base64.h"
 #include "net/url.h"
 
@@ -147,8 +148,8 @@ Result<HttpRequest> OAuth2TokenSource::MakeRequest(std::string_view secret, int6
 
 Result<bool> OAuth2TokenSource::Accept(const HttpResponse& response, std::string_view secret, int64_t now_ns) {
   const json answer = AnswerOf(response);
-  const bool good =
-      response.status >= 200 && response.status <= 299 && answer.is_object() && TextOf(answer, "error").empty();
+  const bool fine = response.status >= 200 && response.status <= 299;
+  const bool good = fine && answer.is_object() && TextOf(answer, "error").empty();
   const std::string token = good ? TextOf(answer, "access_token") : "";
   if (token.empty()) {
     // Servers disagree about where client credentials belong; the other place is tried once.
@@ -158,6 +159,8 @@ Result<bool> OAuth2TokenSource::Accept(const HttpResponse& response, std::string
     }
     tried_ = Style::kHeader;
     if (good) return Fail(ErrorCode::kUnavailable, "oauth2: server response missing access_token");
+    if (fine && answer.is_discarded())
+      return Fail(ErrorCode::kUnavailable, "oauth2: cannot parse json: " + JsonSyntaxError(response.body.view()));
     return Fail(FetchError(response, answer));
   }
   style_ = tried_;

@@ -465,6 +465,27 @@ TEST_F(EndpointsTest, FeatureTableIsPrintedAsItIs) {
   EXPECT_THAT(answer.body, ::testing::HasSubstr("\">=\":true"));
 }
 
+TEST_F(EndpointsTest, LabelsToRelabelThatAreNone) {
+  scrape.steps = {{"one", {}}};
+  const auto ask = [&](const std::string& labels) {
+    return Ask("GET", "/api/v1/targets/relabel_steps?scrapePool=one&labels=" + net::EscapeQuery(labels));
+  };
+  const std::pair<const char*, const char*> refused[] = {
+      {R"({"a":"b")", "unexpected end of JSON input"},
+      {R"({a:"b"})", "invalid character 'a' looking for beginning of object key string"},
+      {R"({"a":"b"} x)", "invalid character 'x' after top-level value"},
+      {R"({"a":1})", "json: cannot unmarshal number into Go value of type string"},
+      {R"({"":{}})", "json: cannot unmarshal object into Go value of type string"},
+      {"[]", "json: cannot unmarshal array into Go value of type map[string]string"},
+  };
+  for (const auto& [labels, why] : refused) {
+    const auto answer = ask(labels);
+    EXPECT_EQ(answer.status, 400) << labels;
+    EXPECT_EQ(answer.Json()["error"], std::string("error parsing labels: ") + why) << labels;
+  }
+  EXPECT_EQ(ask(R"({"a":"\ud800"})").status, 200);  // half a character is U+FFFD
+}
+
 TEST_F(EndpointsTest, CostsAreListed) {
   database.cost.metrics = {{"up", 3, 100, 20}, {"down", 1, 7, 0}};
   database.cost.labels = {{"job", 2, 5, 6}};

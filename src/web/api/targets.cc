@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "base/ascii.h"
+#include "discovery/json.h"
 #include "model/relabel.h"
 #include "net/url.h"
 #include "scrape/status.h"
@@ -101,22 +101,22 @@ void WriteRelabelRule(JsonWriter& json, const RelabelConfig& rule) {
 }
 
 Result<Labels> ParseLabelsJson(std::string_view text) {
+  using discovery::Json;
   const auto failed = [](std::string_view why) {
     return Fail(ErrorCode::kInvalid, "error parsing labels: " + std::string(why));
   };
-  const auto is_not = [&](const nlohmann::json& value, std::string_view type) {
-    const std::string kind = value.is_boolean() ? "bool" : value.type_name();
-    return failed("json: cannot unmarshal " + kind + " into Go value of type " + std::string(type));
+  const auto is_not = [&](const Json& value, std::string_view type) {
+    return failed("json: cannot unmarshal " + std::string(Json::KindName(value.kind())) + " into Go value of type " +
+                  std::string(type));
   };
-  const auto parsed = nlohmann::json::parse(text, nullptr, false);
-  if (parsed.is_discarded()) return failed("invalid JSON");
+  const auto parsed = Json::Parse(text);
+  if (!parsed) return failed(parsed.error().message());
   LabelsBuilder labels;
-  if (parsed.is_null()) return labels.Build();
-  if (!parsed.is_object()) return is_not(parsed, "map[string]string");
-  for (const auto& [name, value] : parsed.items()) {
-    if (value.is_null()) continue;  // as an empty string, which is no label
-    if (!value.is_string()) return is_not(value, "string");
-    labels.Set(name, value.get_ref<const std::string&>());
+  if (parsed->IsNull()) return labels.Build();
+  if (!parsed->IsObject()) return is_not(*parsed, "map[string]string");
+  for (const auto& [name, value] : parsed->members()) {
+    if (!value.IsNull() && !value.IsString()) return is_not(value, "string");
+    labels.Set(name, value.text());  // null is an empty string
   }
   return labels.Build();
 }

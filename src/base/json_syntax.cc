@@ -1,4 +1,4 @@
-#include "discovery/json_syntax.h"
+#include "base/json_syntax.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -6,7 +6,7 @@
 #include "base/escaping.h"
 #include "base/utf8.h"
 
-namespace epi::discovery {
+namespace epi {
 namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
@@ -178,4 +178,4 @@ class SyntaxScanner {
 
 std::string JsonSyntaxError(std::string_view text) { return SyntaxScanner(text).Run(); }
 
-}  // namespace epi::discovery
+}  // namespace epi
