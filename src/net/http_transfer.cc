@@ -213,6 +213,7 @@ void SetTlsOptions(Transfer& transfer, const HopContext& hop) {
   const TlsSettings& tls = transfer.profile->settings().tls_config;
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, CurlTlsRange(tls));
   curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, kOfferedCiphers);
+  if (!transfer.profile->settings().enable_http2) curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
   transfer.peer_check = {&hop.clock, tls.server_name, tls.insecure_skip_verify, {}, {}};
   if (const auto url = ParseUrl(transfer.url); url && tls.server_name.empty())
     transfer.peer_check.host = url->Hostname();

@@ -91,6 +91,7 @@ class Guarded:
 
     def use(self, pair, client_ca=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_alpn_protocols(["http/1.1"])
         context.load_cert_chain(*pair)
         if client_ca:
             context.verify_mode = ssl.CERT_REQUIRED
@@ -132,7 +133,7 @@ def run(binary, folder):
     for name, path in secrets.items():
         write(path, f"{name}-1\n")
 
-    plain, rotated = Guarded(pair=good), Guarded(pair=good)
+    plain, rotated, without_http2 = Guarded(pair=good), Guarded(pair=good), Guarded(pair=good)
     mutual = Guarded(pair=good, client_ca=ca.cert)
     current = {"password": "password-1", "token": "token-1"}
     with_basic = Guarded(lambda r: r.headers.get("Authorization") == basic("user", current["password"]), pair=good)
@@ -152,6 +153,7 @@ def run(binary, folder):
     jobs = {
         "trusted": ("https", plain, trust, None),
         "inline": ("https", plain, f"tls_config:\n    ca: {inline}", None),
+        "no_http2": ("https", without_http2, f"enable_http2: false\n  {trust}", None),
         "unknown_authority": ("https", plain, "", "certificate signed by unknown authority"),
         "wrong_authority": ("https", plain, f"tls_config: {{ca_file: {other_ca.cert}}}", "certificate signed by unknown authority"),
         "not_verified": ("https", plain, "tls_config: {insecure_skip_verify: true}", None),
@@ -203,6 +205,8 @@ def run(binary, folder):
         for name, (_, _, _, error) in jobs.items():
             got = state[name]["lastError"]
             check(name + (" is scraped" if error is None else " fails with its reason"), got == "" if error is None else got and error in got, repr(got))
+        protocols = [target.seen[0].connection.selected_alpn_protocol() for target in (plain, without_http2)]
+        check("protocols are offered unless HTTP/2 is switched off", protocols == ["http/1.1", None], protocols)
         seen = tokens.seen[0]
         check("the token was asked for with the client's secret", seen.headers.get("Authorization") == basic("me", "client_secret-1"), seen.headers)
         check("scopes and parameters reach the token endpoint", seen.form.get("scope") == ["s1 s2"] and seen.form.get("extra") == ["more"]
