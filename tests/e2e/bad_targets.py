@@ -6,7 +6,6 @@ does not miss a scrape.
 """
 import gzip
 import http.server
-import re
 import sys
 import threading
 import time
@@ -118,22 +117,34 @@ def main():
             return {t["labels"]["job"]: t for t in server.api("targets", state="active")["activeTargets"]}
         wait_until("all but one are down", lambda: sorted(t["health"] for t in state().values()) == ["down"] * (len(KINDS) + 1) + ["up"], 20)
         wait_until("their series are stale", lambda: [r["metric"]["job"] for r in server.query("fine")] == ["good"], 10)
-        errors = {job: t["lastError"] for job, t in state().items()}
-        for job, words in {
-            "malformed": ["strconv.ParseFloat", "not a"], "duplicate_label": ["label name \"a\" is not unique"], "status": ["server returned HTTP status 503"],
-            "html": ["text/html"], "badgzip": ["gzip"], "bomb": ["body size limit exceeded"], "short": ["unexpected EOF"],
-            "slow": ["context deadline exceeded"],
-            "long_line": ["body size limit exceeded"], "redirects": ['Get "/redirects": stopped after 10 redirects'], "endless": ["context deadline exceeded|body size limit exceeded"], "dead": ["connection refused"], "good": [""],
-        }.items():
-            said = errors[job]
-            check(f"{job}: {said!r}", all(re.search(w, said, re.I) for w in words) and (said != "") == (job != "good"), f"wanted {words}")
+        reasons = {
+            "malformed": 'strconv.ParseFloat: parsing "a": invalid syntax while parsing: "not a"',
+            "duplicate_label": 'label name "a" is not unique: invalid sample',
+            "status": "server returned HTTP status 503 Service Unavailable",
+            "html": 'received unsupported Content-Type "text/html" and no fallback_scrape_protocol specified for target',
+            "badgzip": "gzip: invalid header",
+            "bomb": "body size limit exceeded",
+            "short": "unexpected EOF",
+            "slow": "context deadline exceeded",
+            "long_line": "body size limit exceeded",
+            "redirects": 'Get "/redirects": stopped after 10 redirects',
+            "endless": ("context deadline exceeded", "body size limit exceeded"),  # whichever comes first on this machine
+            "dead": 'Get "http://127.0.0.1:1/metrics": dial tcp 127.0.0.1:1: connect: connection refused',
+            "good": "",
+        }
+        for job, target in state().items():
+            said, wanted = target["lastError"], reasons[job]
+            check(f"{job}: {said!r}", said in wanted if isinstance(wanted, tuple) else said == wanted, f"wanted {wanted!r}")
+            # A scrape that is given up at its timeout ends soon after, whatever else is going on.
+            check(f"{job} ends in time", target["lastScrapeDuration"] < (4 if job == "redirects" else 1.5), target["lastScrapeDuration"])
         ups = {r["metric"]["job"]: r["value"][1] for r in server.query("up")}
         check("up is 0 for the bad, 1 for the good", ups == {**{k: "0" for k in KINDS + ["dead"]}, "good": "1"}, ups)
         wait_until("some time goes by", lambda: time.time() > began + 6, 10)
         rows = server.query('up{job="good"}[5s]')
         times = [p[0] for p in rows[0]["values"]]
         check("the good target misses no scrape", len(times) >= 9 and max(b - a for a, b in zip(times, times[1:])) < 0.75, times)
-        check("memory stays bounded", resident_mib(server.child.pid) < 700, resident_mib(server.child.pid))
+        # A page may have 64 MB, and a few are read at once; what they inflate to is thirty times as much.
+        check("memory stays bounded", resident_mib(server.child.pid) < 450, resident_mib(server.child.pid))
         stop.set()
         check("it stops cleanly", server.stop() == 0)
     web.shutdown()
