@@ -11,6 +11,7 @@ namespace {
 // are not packed). Both sinks below receive the same calls, so that the binary and the text form cannot drift apart.
 class BinarySink {
  public:
+  static constexpr bool kByNumber = true;
   explicit BinarySink(std::string& out) : out_(out) {}
   void String(int field, const char*, std::string_view value) {
     Tag(field, 2);
@@ -45,6 +46,7 @@ class BinarySink {
 
 class TextSink {
  public:
+  static constexpr bool kByNumber = false;
   TextSink(std::string& out, bool compact, int depth = 0) : out_(out), compact_(compact), depth_(depth) {}
   void String(int, const char* name, std::string_view value) {
     Begin(name);
@@ -141,21 +143,29 @@ void WriteSide(Sink& sink, int first_field, bool floats, const std::vector<Metri
   }
 }
 
+// Bytes have the order of the fields' numbers, text that in which they are declared.
+template <typename Sink>
+void WriteBucket(Sink& s, const MetricBucket& bucket, bool floats) {
+  const auto write_float_count = [&] { s.Double(4, "cumulative_count_float", bucket.cumulative_count_float); };
+  if (!floats) s.Unsigned(1, "cumulative_count", bucket.cumulative_count);
+  if (floats && !Sink::kByNumber) write_float_count();
+  s.Double(2, "upper_bound", bucket.upper_bound);
+  if (bucket.exemplar) WriteExemplar(s, 3, "exemplar", *bucket.exemplar);
+  if (floats && Sink::kByNumber) write_float_count();
+}
+
 template <typename Sink>
 void WriteHistogram(Sink& s, const MetricPoint& point) {
   const MetricHistogram& h = point.histogram;
   const bool floats = h.has_float_counts || h.sample_count_float > 0;
+  const auto write_float_count = [&] { s.Double(4, "sample_count_float", h.sample_count_float); };
+  const auto write_created = [&] { WriteTime(s, 15, "created_timestamp", *point.created); };
   if (!floats) s.Unsigned(1, "sample_count", h.sample_count);
+  if (floats && !Sink::kByNumber) write_float_count();
   s.Double(2, "sample_sum", h.sample_sum);
-  for (const auto& bucket : h.buckets) {
-    s.Message(3, "bucket", [&](auto& b) {
-      if (!floats) b.Unsigned(1, "cumulative_count", bucket.cumulative_count);
-      b.Double(2, "upper_bound", bucket.upper_bound);
-      if (bucket.exemplar) WriteExemplar(b, 3, "exemplar", *bucket.exemplar);
-      if (floats) b.Double(4, "cumulative_count_float", bucket.cumulative_count_float);
-    });
-  }
-  if (floats) s.Double(4, "sample_count_float", h.sample_count_float);
+  for (const auto& bucket : h.buckets) s.Message(3, "bucket", [&](auto& b) { WriteBucket(b, bucket, floats); });
+  if (floats && Sink::kByNumber) write_float_count();
+  if (point.created && !Sink::kByNumber) write_created();
   if (h.native) {
     s.ZigZagged(5, "schema", h.schema);
     s.Double(6, "zero_threshold", h.zero_threshold);
@@ -167,7 +177,7 @@ void WriteHistogram(Sink& s, const MetricPoint& point) {
     WriteSide(s, 9, floats, h.negative_spans, h.negative_deltas, h.negative_counts, true);
     WriteSide(s, 12, floats, h.positive_spans, h.positive_deltas, h.positive_counts, false);
   }
-  if (point.created) WriteTime(s, 15, "created_timestamp", *point.created);
+  if (point.created && Sink::kByNumber) write_created();
 }
 
 template <typename Sink>
@@ -210,9 +220,12 @@ void WriteFamily(Sink& sink, const MetricFamily& family) {
   sink.Enum(3, "type", static_cast<unsigned>(family.type), kTypes[static_cast<unsigned>(family.type)]);
   for (const auto& point : family.points) {
     sink.Message(4, "metric", [&](auto& s) {
+      const bool histogram = family.type == ExposedType::kHistogram || family.type == ExposedType::kGaugeHistogram;
+      const bool time_first = histogram && Sink::kByNumber;
       WriteLabels(s, point.labels);
+      if (point.timestamp_ms && time_first) s.Integer(6, "timestamp_ms", *point.timestamp_ms);
       WriteValue(s, family.type, point);
-      if (point.timestamp_ms) s.Integer(6, "timestamp_ms", *point.timestamp_ms);
+      if (point.timestamp_ms && !time_first) s.Integer(6, "timestamp_ms", *point.timestamp_ms);
     });
   }
   if (!family.unit.empty()) sink.String(5, "unit", family.unit);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "base/bytes.h"
@@ -181,6 +182,40 @@ TEST(Exposition, ZeroHasNoSignInText) {
   std::string out;
   ASSERT_TRUE(AppendFamily(out, family, Exposition()).has_value());
   EXPECT_EQ(out, "# TYPE x untyped\nx 0\n");
+}
+
+// Go's library writes fields by number, and as they are declared in text.
+TEST(Exposition, OrderOfHistogramFields) {
+  MetricFamily family;
+  family.name = "x";
+  family.has_help = false;
+  family.type = ExposedType::kHistogram;
+  MetricPoint& point = family.points.emplace_back();
+  point.timestamp_ms = 5;
+  point.created = ProtoTime{7, 0};
+  point.histogram.has_float_counts = true;
+  point.histogram.sample_count_float = 2;
+  point.histogram.sample_sum = 3;
+  auto& bucket = point.histogram.buckets.emplace_back();
+  bucket.cumulative_count_float = 1;
+  bucket.upper_bound = 4;
+  std::string out;
+  ASSERT_TRUE(AppendFamily(out, family, {ExpositionFormat::kProtobufCompact, NameEscaping::kNone}).has_value());
+  EXPECT_EQ(out,
+            "name:\"x\" type:HISTOGRAM metric:{histogram:{sample_count_float:2 sample_sum:3 "
+            "bucket:{cumulative_count_float:1 upper_bound:4} created_timestamp:{seconds:7}} timestamp_ms:5}\n");
+  out.clear();
+  ASSERT_TRUE(AppendFamily(out, family, {ExpositionFormat::kProtobuf, NameEscaping::kNone}).has_value());
+  const auto number = [](double value) {
+    std::string bytes(8, '\0');
+    std::memcpy(bytes.data(), &value, 8);
+    return bytes;
+  };
+  const std::string in_bucket = "\x11" + number(4) + "\x21" + number(1);
+  const std::string in_histogram =
+      "\x11" + number(3) + "\x1a\x12" + in_bucket + "\x21" + number(2) + "\x7a\x02\x08\x07";
+  const std::string in_metric = "\x30\x05\x3a" + std::string(1, static_cast<char>(in_histogram.size())) + in_histogram;
+  EXPECT_EQ(out.substr(out.size() - in_metric.size()), in_metric);
 }
 
 TEST(Exposition, ProtobufBytes) {
