@@ -232,6 +232,39 @@ def coding_requests():
         yield Ask("POST", "/api/v1/query", f"query=1&time={AT}", {**FORM, "Content-Encoding": coding})
 
 
+def parts(pairs):
+    return "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in pairs) + "--b--\r\n"
+
+
+def form_requests():
+    """Forms of every Content-Type, and those of several parts, which only some endpoints read."""
+    form = encoded([("match[]", "temperature"), ("query", "1"), ("time", AT)])
+    for kind in ("a/b/c", "application/x-www-form-urlencoded; x", "application/x-www-form-urlencoded, x", "application/x-www-form-urlencoded;", "application/json", "x", "/", ""):
+        for path in ("/api/v1/query", "/api/v1/series", "/api/v1/labels"):
+            yield Ask("POST", path, form, {"Content-Type": kind})
+    multipart = {"Content-Type": "multipart/form-data; boundary=b"}
+    whole = parts([("match[]", '{zone="eu"}'), ("query", "2"), ("time", AT)])
+    for path in ("/api/v1/query", "/api/v1/query?query=1", "/api/v1/query_exemplars", "/api/v1/format_query", "/api/v1/labels", "/api/v1/labels?match[]=nothing",
+                 "/api/v1/series", "/api/v1/series?match[]=temperature"):
+        for body in (whole, whole[:-4], whole.replace("--b", "--c"), ""):
+            yield Ask("POST", path, body, multipart)
+        yield Ask("POST", path, whole, {"Content-Type": "multipart/form-data"})
+
+
+def range_requests():
+    """Ranges around and outside of what is stored, and times as Go reads them."""
+    first, last = dataset.START, dataset.START + dataset.SCRAPES * dataset.STEP
+    for start, end in ((0, first - 7200), (last + 7200, last + 9000), (first, first), (last - 1, last + 10), (last, first), (AT, AT), (0, first + 5)):
+        for path in ("/api/v1/series", "/api/v1/labels", "/api/v1/label/zone/values"):
+            yield get(path, ("match[]", "temperature"), ("start", start), ("end", end))
+    for time in ("2023-11-14T3:43:20Z", "2023-11-14T003:43:20Z", "2023-11-14T23:4:20Z", "2023-11-14T23:43:20,5Z", "2023-11-14t23:43:20z", "2023-11-14T24:00:00Z",
+                 "2023-11-14T23:43:60Z", "2023-11-14T23:43:20+24:00", "2023-11-14T23:43:20.123456789Z", "1.", ".5", "1e", "-0", "0b1", "0x1p4"):
+        yield get("/api/v1/query", ("query", "1"), ("time", time))
+        yield get("/api/v1/labels", ("start", time))
+    for end, step in ((AT + 20, "0.0005"), (AT + 20, "0.001"), (AT + 20, "1e-9"), (AT + 1, "0.001"), (AT + 1, "1e-6")):
+        yield get("/api/v1/query_range", ("query", "1"), ("start", AT), ("end", end), ("step", step))
+
+
 def all_requests():
-    for part in (query_requests, metadata_requests, status_requests, transport_requests, federate_requests, method_requests, option_requests, path_requests, coding_requests):
+    for part in (form_requests, range_requests, query_requests, metadata_requests, status_requests, transport_requests, federate_requests, method_requests, option_requests, path_requests, coding_requests):
         yield from part()
