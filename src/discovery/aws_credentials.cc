@@ -1,5 +1,7 @@
 #include "discovery/aws_credentials.h"
 
+#include <map>
+
 #include "base/trim.h"
 #include "discovery/aws_query.h"
 #include "discovery/environment.h"
@@ -23,33 +25,49 @@ std::string Chosen(const std::string& set, const char* variable, const std::stri
   return out.empty() ? usual : out;
 }
 
-// One profile of an INI file as the AWS tools write it.
-AwsCredentials ReadProfile(std::string_view text, std::string_view profile) {
-  AwsCredentials out;
+// The values of one section, "[name]", of an INI file as the AWS tools write it.
+std::map<std::string, std::string> ReadSection(std::string_view text, const std::string& name) {
+  std::map<std::string, std::string> out;
   bool inside = false;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = Trimmed(text.substr(0, end), kSpaces);
     text.remove_prefix(std::min(end + 1, text.size()));
-    if (line.starts_with('[')) inside = line == "[" + std::string(profile) + "]";
+    if (line.starts_with('[')) inside = line == "[" + name + "]";
     const size_t equals = line.find('=');
     if (!inside || equals == std::string::npos) continue;
-    const std::string_view key = Trimmed(line.substr(0, equals), kSpaces);
-    const std::string value(Trimmed(line.substr(equals + 1), kSpaces));
-    if (key == "aws_access_key_id") out.access_key = value;
-    if (key == "aws_secret_access_key") out.secret_key = value;
-    if (key == "aws_session_token") out.session_token = value;
+    out[std::string(Trimmed(line.substr(0, equals), kSpaces))] = Trimmed(line.substr(equals + 1), kSpaces);
   }
   return out;
 }
 
+std::string ProfileOf(const AwsSettings& settings) {
+  const std::string out = settings.profile.empty() ? EnvironmentVariable("AWS_PROFILE") : settings.profile;
+  return out.empty() ? "default" : out;
+}
+
+// One of the two files that the AWS tools share; empty when it is not there.
+std::string SharedFile(FileSystem& files, const char* variable, const char* usual) {
+  std::string path = EnvironmentVariable(variable);
+  if (path.empty()) path = EnvironmentVariable("HOME") + "/.aws/" + usual;
+  return files.ReadFile(path, 1 << 20).value_or(std::string());
+}
+
 }  // namespace
+
+std::string ConfiguredAwsRegion(const AwsSettings& settings, FileSystem& files) {
+  if (!settings.region.empty()) return settings.region;
+  for (const char* variable : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
+    if (std::string region = EnvironmentVariable(variable); !region.empty()) return region;
+  }
+  const std::string profile = ProfileOf(settings);
+  return ReadSection(SharedFile(files, "AWS_CONFIG_FILE", "config"),
+                     profile == "default" ? profile : "profile " + profile)["region"];
+}
 
 Result<std::string> AwsCredentialSource::Region(std::stop_token stop) {
   if (!region_.empty()) return region_;
-  region_ = settings_.region;
-  if (region_.empty()) region_ = EnvironmentVariable("AWS_REGION");
-  if (region_.empty()) region_ = EnvironmentVariable("AWS_DEFAULT_REGION");
+  region_ = ConfiguredAwsRegion(settings_, files_);
   if (!region_.empty()) return region_;
   auto text = InstanceMetadata("/latest/dynamic/instance-identity/document", stop);
   if (!text) return Fail(text.error().WithContext("could not determine AWS region"));
@@ -105,14 +123,11 @@ Result<AwsCredentials> AwsCredentialSource::BaseCredentials(std::stop_token stop
     out.session_token = EnvironmentVariable("AWS_SESSION_TOKEN");
     if (!out.access_key.empty() && !out.secret_key.empty()) return out;
   }
-  std::string file = EnvironmentVariable("AWS_SHARED_CREDENTIALS_FILE");
-  if (file.empty()) file = EnvironmentVariable("HOME") + "/.aws/credentials";
-  std::string profile = settings_.profile.empty() ? EnvironmentVariable("AWS_PROFILE") : settings_.profile;
-  if (profile.empty()) profile = "default";
-  if (const auto text = files_.ReadFile(file, 1 << 20)) {
-    out = ReadProfile(*text, profile);
-    if (!out.access_key.empty() && !out.secret_key.empty()) return out;
-  }
+  auto shared = ReadSection(SharedFile(files_, "AWS_SHARED_CREDENTIALS_FILE", "credentials"), ProfileOf(settings_));
+  out.access_key = shared["aws_access_key_id"];
+  out.secret_key = shared["aws_secret_access_key"];
+  out.session_token = shared["aws_session_token"];
+  if (!out.access_key.empty() && !out.secret_key.empty()) return out;
   auto instance = FromInstance(stop);
   if (!instance) return Fail(instance.error().WithContext("could not create aws config: no credentials found"));
   return instance;

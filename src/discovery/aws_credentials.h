@@ -14,7 +14,7 @@
 namespace epi::discovery {
 
 struct AwsSettings {
-  std::string region;  // empty: AWS_REGION, AWS_DEFAULT_REGION, or that of the instance this runs on
+  std::string region;  // empty: ConfiguredAwsRegion, or that of the instance this runs on
   std::string access_key;
   std::string secret_key;
   std::string profile;  // of the shared credentials file
@@ -26,6 +26,10 @@ struct AwsSettings {
   std::string sts_endpoint;
   std::string metadata_endpoint;
 };
+
+// The region that the settings, the environment (AWS_REGION, AWS_DEFAULT_REGION) or the profile in the shared
+// configuration file (AWS_CONFIG_FILE, ~/.aws/config) names; empty when none does.
+std::string ConfiguredAwsRegion(const AwsSettings& settings, FileSystem& files);
 
 // Not thread-safe. Client, files and clock outlive it.
 class AwsCredentialSource {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <cstdlib>
 #include <mutex>
 #include <optional>
 
@@ -11,6 +12,7 @@
 #include "testing/discovery_fixture.h"
 #include "testing/fake_http_client.h"
 #include "testing/simulated_clock.h"
+#include "testing/temp_dir.h"
 
 namespace epi::discovery {
 namespace {
@@ -217,6 +219,29 @@ TEST(AwsSigner, SignsWithTheKeysOfTheConfiguration) {
     EXPECT_EQ(got->body, "[]");
   }
   EXPECT_TRUE(http.requests().empty());
+}
+
+TEST(AwsRegion, IsLookedForWhereTheToolsKeepIt) {
+  const epi::testing::TempDir directory;
+  const std::string path = JoinPath(directory.path(), "config");
+  ASSERT_TRUE(PosixFileSystem().WriteFileAtomically(
+      path, "[default]\nregion = of-default\n# c\n[profile alerts]\noutput=json\nregion=of-alerts\n[profile none]\n"));
+  for (const char* variable : {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"}) ::unsetenv(variable);
+  ::setenv("AWS_CONFIG_FILE", path.c_str(), 1);
+  AwsSettings settings;
+  const auto region = [&](const std::string& profile) {
+    settings.profile = profile;
+    return ConfiguredAwsRegion(settings, PosixFileSystem());
+  };
+  EXPECT_EQ(region(""), "of-default");
+  EXPECT_EQ(region("alerts"), "of-alerts");
+  EXPECT_EQ(region("none"), "");
+  ::setenv("AWS_DEFAULT_REGION", "of-the-environment", 1);
+  EXPECT_EQ(region("alerts"), "of-the-environment");
+  settings.region = "of-the-configuration";
+  EXPECT_EQ(region("alerts"), "of-the-configuration");
+  ::unsetenv("AWS_DEFAULT_REGION");
+  ::unsetenv("AWS_CONFIG_FILE");
 }
 
 TEST(AwsSigner, AssumesARoleAndRenewsIt) {

@@ -72,6 +72,9 @@ Result<std::unique_ptr<Notifier::Section>> Notifier::MakeSection(const config::A
     settings.role_arn = config.sigv4->role_arn;
     settings.external_id = config.sigv4->external_id;
     settings.fips_sts = config.sigv4->use_fips_sts_endpoint;
+    // As Prometheus has it: an Alertmanager would get no alert, whatever else is right.
+    if (discovery::ConfiguredAwsRegion(settings, *options_.files).empty())
+      return Fail(ErrorCode::kInvalid, "region not configured in sigv4 or in default credentials chain");
     const std::string& service = config.sigv4->service_name;
     signer = std::make_unique<discovery::AwsSigner>(std::move(settings), service.empty() ? "aps" : service,
                                                     *options_.client, *options_.files, *options_.clock);

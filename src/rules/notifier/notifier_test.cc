@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "testing/conformance.h"
 #include "testing/fake_http_client.h"
 #include "testing/simulated_clock.h"
@@ -174,6 +176,18 @@ config::AlertingConfig Alerting(const std::string& yaml) {
   auto config = config::ParseConfig("alerting:\n" + yaml, {});
   EXPECT_TRUE(config) << config.error().message();
   return config->alerting;
+}
+
+TEST_F(NotifierTest, SigningNeedsARegion) {
+  for (const char* variable : {"AWS_REGION", "AWS_DEFAULT_REGION"}) ::unsetenv(variable);
+  ::setenv("AWS_CONFIG_FILE", "/dev/null", 1);
+  Notifier notifier(options_);
+  const std::string section = "  alertmanagers: [{static_configs: [{targets: ['am:9093']}], sigv4: ";
+  const auto refused = notifier.Load(Alerting(section + "{}}]\n"), {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message(), "region not configured in sigv4 or in default credentials chain");
+  EXPECT_TRUE(notifier.Load(Alerting(section + "{region: r}}]\n"), {}));
+  ::unsetenv("AWS_CONFIG_FILE");
 }
 
 TEST_F(NotifierTest, StaticAlertmanagersGetRelabeledAlerts) {
