@@ -419,7 +419,7 @@ Result<YamlDocument> YamlDocument::Parse(std::string_view text, DuplicateKeys du
   impl->root = builder.root();
   const int first = impl->root == nullptr ? 0 : impl->root->line - 1;
   const int last = impl->root == nullptr ? -1 : builder.LastLine();
-  if (std::string error = YamlUnknownDirective(text, first, last); !error.empty())
+  if (std::string error = YamlDirectiveError(text, first, last); !error.empty())
     return Fail(ErrorCode::kInvalid, std::move(error));
   if (impl->more && impl->root != nullptr && impl->root->kind == YamlKind::kSequence) {
     const YamlPlace root{impl->root->line - 1, impl->root->column - 1};

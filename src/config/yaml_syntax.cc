@@ -233,15 +233,22 @@ std::string YamlMissingColon(std::string_view text, YamlPlace key, YamlErrorPlac
 
 std::string YamlMissingNode(int line) { return AtLine(line, "did not find expected node content"); }
 
-std::string YamlUnknownDirective(std::string_view text, int first, int last) {
+std::string YamlDirectiveError(std::string_view text, int first, int last) {
   if (!text.starts_with('%') && text.find("\n%") == std::string_view::npos) return {};
+  bool wants_start = false;
   for (int line = 0; !text.empty(); ++line) {
     const std::string_view content = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(content.size() + 1, text.size()));
+    const bool is_marker = content.starts_with("---") || content.starts_with("...");
+    if (is_marker) wants_start = false;
+    if (line == first && wants_start) return AtLine(line, "did not find expected <document start>");
     if (line > first && line <= last) continue;
-    if (line > last && (content.starts_with("---") || content.starts_with("..."))) return {};
-    if (content.starts_with('%') && !content.starts_with("%YAML") && !content.starts_with("%TAG"))
-      return AtScannedLine(line, "found unknown directive name");
+    if (line > last && is_marker) return {};
+    if (content.starts_with('%')) {
+      if (!content.starts_with("%YAML") && !content.starts_with("%TAG"))
+        return AtScannedLine(line, "found unknown directive name");
+      wants_start = true;
+    }
     // A text over several lines may hold anything.
     if (line > last && content.find_first_not_of(" \t\r") != std::string_view::npos && !content.starts_with('#'))
       return {};

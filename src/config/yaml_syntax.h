@@ -43,9 +43,10 @@ std::string YamlUnclosedQuote(std::string_view text, int line, YamlErrorPlace to
 std::string YamlMissingColon(std::string_view text, YamlPlace key, YamlErrorPlace told);
 // "yaml: line 2: did not find expected node content", for line 2 counted from 0.
 std::string YamlMissingNode(int line);
-// "yaml: line 2: found unknown directive name": the library passes over it, or ends the document there. The document's
-// first and last node begin in the lines `first` and `last`. Empty: there is none.
-std::string YamlUnknownDirective(std::string_view text, int first, int last);
+// "yaml: line 2: found unknown directive name", which the library passes over or ends the document at; or a directive
+// without a "---" behind it. The document's first and last node begin in the lines `first` and `last`. Empty: nothing
+// is wrong.
+std::string YamlDirectiveError(std::string_view text, int first, int last);
 // The library takes what follows a block sequence for another document, also without a marker between them. `line` is
 // one in the sequence's last item or behind it. Empty: a marker comes first, or the sequence is none of a block.
 std::string YamlAfterSequence(std::string_view text, YamlPlace sequence, int line, YamlErrorPlace told);

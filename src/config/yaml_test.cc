@@ -130,6 +130,8 @@ TEST(Yaml, RefusesWhatTheLibraryPassesOver) {
   EXPECT_EQ(YamlErrorOf("a:\n%x\n  b: 2\n"), "yaml: line 2: found unknown directive name");
   EXPECT_EQ(YamlErrorOf("a: 1\n---\n%x\n"), "parses");
   EXPECT_EQ(YamlErrorOf("%YAML 1.1\n---\na: 1\n"), "parses");
+  EXPECT_EQ(YamlErrorOf("%YAML 1.1\n# c\n--- {a: 1}\n"), "parses");
+  EXPECT_EQ(YamlErrorOf("%YAML 1.1\n# c\na: 1\n"), "yaml: line 2: did not find expected <document start>");
   EXPECT_EQ(YamlErrorOf("a: |\n  %x\nb: '\n%x'\n"), "parses");
 }
 
