@@ -47,15 +47,28 @@ Method MethodFromName(std::string_view name) {
   return Method::kOther;
 }
 
+namespace {
+
+// Without the scheme and host that an absolute URL has.
+std::string_view PathAndQuery(std::string_view target) {
+  if (!target.starts_with("http://") && !target.starts_with("https://")) return target;
+  target.remove_prefix(target.find("//") + 2);
+  target.remove_prefix(std::min(target.find_first_of("/?"), target.size()));
+  return target;
+}
+
+}  // namespace
+
+std::string_view WrittenPath(const RequestHead& head) {
+  const auto rest = PathAndQuery(head.target);
+  return rest.substr(0, rest.find('?'));
+}
+
 HeadProblem SetTarget(RequestHead& head, std::string target) {
   head.target = std::move(target);
-  std::string_view rest = head.target;
-  if (rest.starts_with("http://") || rest.starts_with("https://")) {
-    rest.remove_prefix(rest.find("//") + 2);
-    rest.remove_prefix(std::min(rest.find_first_of("/?"), rest.size()));
-  } else if (rest != "*" && !rest.starts_with('/')) {
-    return Bad("malformed HTTP request");
-  }
+  std::string_view rest = PathAndQuery(head.target);
+  const bool whole = rest.size() == head.target.size();
+  if (whole && rest != "*" && !rest.starts_with('/')) return Bad("malformed HTTP request");
   const auto question = rest.find('?');
   if (question != std::string_view::npos) {
     head.raw_query = rest.substr(question + 1);

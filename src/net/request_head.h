@@ -17,6 +17,8 @@ struct HeadProblem {
 Method MethodFromName(std::string_view name);
 // Splits the target ("/path?query", or an absolute URL as proxies send) into path and raw_query.
 HeadProblem SetTarget(RequestHead& head, std::string target);
+// The path of the target before anything in it is decoded.
+std::string_view WrittenPath(const RequestHead& head);
 // The rules that keep two parsers from reading one request differently, and those of Host and Expect. `http_minor` and
 // the headers are set.
 HeadProblem CheckFraming(const RequestHead& head);

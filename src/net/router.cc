@@ -75,8 +75,7 @@ void PlainText(ResponseWriter& response, int status, std::string_view text) {
 }
 
 // As Go's http.Redirect: only GET gets a page, too.
-void MoveTo(const Request& request, ResponseWriter& response, const std::string& path, int status) {
-  std::string location = EscapePath(path);
+void MoveTo(const Request& request, ResponseWriter& response, std::string location, int status) {
   if (!request.raw_query.empty()) location += "?" + request.raw_query;
   response.SetStatus(status);
   response.headers().Set("Location", location);
@@ -92,7 +91,7 @@ void MoveTo(const Request& request, ResponseWriter& response, const std::string&
 
 // Other methods than GET are to be repeated as they are.
 void Redirect(const Request& request, ResponseWriter& response, const std::string& path) {
-  MoveTo(request, response, path, request.method == Method::kGet ? 301 : 307);
+  MoveTo(request, response, EscapePath(path), request.method == Method::kGet ? 301 : 307);
 }
 
 }  // namespace
@@ -168,8 +167,10 @@ Admission Router::Admit(const RequestHead& head) {
   admission.max_body_bytes = 1u << 20;
   const auto path = BelowPrefix(head.path, options_.prefix);
   if (path.empty()) return admission;
-  // As Go's ServeMux: a path that is not clean is sent to the clean one before anything is looked up.
-  if (CleanPath(head.path) != head.path) return admission;
+  // As Go's ServeMux: a path that is not written cleanly is sent to the clean one before anything is looked up. What is
+  // escaped is text: a label may be called "..".
+  const auto written = WrittenPath(head);
+  if (CleanPath(written) != written) return admission;
   const auto found = tree_->Find(routes_, path, head.method, false);
   if (found.pattern == nullptr) return admission;
   const Route& route = routes_[found.pattern->route];
@@ -228,9 +229,10 @@ bool Router::Reachable(std::string_view route, std::string_view path) const {
 void Router::ServeUnmatched(Request& request, ResponseWriter& response) {
   // The server as a whole: nothing but its options can be asked for.
   if (request.path == "*") return response.SetStatus(request.method == Method::kOptions ? 200 : 400);
-  std::string straight = CleanPath(request.path);
+  const auto written = WrittenPath(request);
+  std::string straight = CleanPath(written);
   if (!options_.mount.empty() && straight == options_.prefix + options_.mount) straight += '/';
-  if (straight != request.path) return MoveTo(request, response, straight, 307);
+  if (straight != written) return MoveTo(request, response, std::move(straight), 307);
   const auto path = BelowPrefix(request.path, options_.prefix);
   if (path.empty()) {
     const bool root = request.path == "/" || request.path == options_.prefix;
@@ -238,7 +240,8 @@ void Router::ServeUnmatched(Request& request, ResponseWriter& response) {
     return PlainText(response, 404, "404 page not found\n");
   }
   // The same place written otherwise: a slash too many or too few, other case.
-  std::string clean = CleanPath(path);
+  const size_t mounted = path.starts_with(options_.mount + "/") ? options_.mount.size() : 0;
+  std::string clean = std::string(path.substr(0, mounted)) + CleanPath(path.substr(mounted));
   std::string toggled = clean.ends_with('/') ? clean.substr(0, clean.size() - 1) : clean + "/";
   for (const std::string* candidate : {&clean, &toggled}) {
     if (candidate->empty() || *candidate == path) continue;

@@ -162,6 +162,16 @@ TEST_F(EncodingTest, Routing) {
       {"GET", "/API/v1/Labels", 404, ""},  // a server of its own lies below /api/v1
       {"GET", "/api/v1/Labels", 301, "Location: /api/v1/labels\r\n"},
       {"POST", "/api/v1/../v1/query", 307, "Location: /api/v1/query\r\n"},
+      // Escaped dots and slashes are text, which leads on where it is nearly a route.
+      {"GET", "/api/v1/label/%2e%2e/values", 200, ""},
+      {"GET", "//api/v1/label/%2e%2e/values", 307, "Location: /api/v1/label/%2e%2e/values\r\n"},
+      {"GET", "/-/%2e/healthy", 301, "Location: /-/healthy\r\n"},
+      {"POST", "/-/%2e/healthy", 404, ""},
+      {"GET", "/api/v1/%2e/labels", 301, "Location: /api/v1/labels\r\n"},
+      {"GET", "/api/v1/%2e%2e/v1/labels", 404, ""},
+      {"OPTIONS", "/api/v1/%2e/labels", 204, ""},
+      {"GET", "/%2f", 301, "Location: /\r\n"},
+      {"POST", "/%2f", 404, ""},
       {"GET", "/", 302, "Location: /query\r\n"},
       {"GET", "/graph?g0.expr=up", 302, "Location: /query?g0.expr=up\r\n"},
       {"GET", "/query", 200, "Content-Type: text/html"},
