@@ -85,6 +85,26 @@ TEST(ResponseHead, InformationalOnesArePassedOver) {
   EXPECT_EQ(ReadFinalHead("HTTP/1.1 100 Continue\r\n\r\n").error().message(), "unexpected EOF");
 }
 
+// Whatever is cut off or turned over, what is read is what was there, or nothing.
+TEST(ResponseHead, CutAndDamagedHeads) {
+  const std::string whole = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nA: b\r\n c\r\nContent-Length: 4\r\n\r\n";
+  for (size_t size = 0; size < whole.size(); ++size) EXPECT_NE(Refusal(whole.substr(0, size)), "") << size;
+  EXPECT_EQ(Refusal(whole), "");
+  for (size_t at = 0; at < whole.size(); ++at) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string damaged = whole;
+      damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
+      std::string_view bytes = damaged;
+      if (const auto head = ReadResponseHead(bytes)) {
+        for (const auto& [name, value] : head->headers.fields()) {
+          EXPECT_NE(damaged.find(name + ":"), std::string::npos) << at << ' ' << bit;
+          EXPECT_LE(value.size(), whole.size());
+        }
+      }
+    }
+  }
+}
+
 TEST(ResponseHead, OfHttp2HasTheUsualReason) {
   const ResponseHead head = ReadTranslatedHead("HTTP/2 404 \r\ncontent-type: text/plain\r\n\r\n");
   EXPECT_EQ(head.status_text, "404 Not Found");

@@ -1,10 +1,12 @@
-// URLs, queries, request targets and Accept headers: no input crashes, and what is printed can be read again.
+// URLs, queries, request targets, heads of answers and Accept headers: no input crashes, and what is printed can be read again.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "net/body_compressor.h"
+#include "net/proxy_exceptions.h"
 #include "net/request_head.h"
+#include "net/response_head.h"
 #include "net/url.h"
 #include "telemetry/exposition.h"
 
@@ -26,6 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   EPI_CHECK(CleanPath(CleanPath(text)) == CleanPath(text));
   RequestHead head;
   static_cast<void>(SetTarget(head, std::string(text)));
+  static_cast<void>(ReadFinalHead(text));
+  static_cast<void>(IsProxyException(text.substr(0, text.find(' ')), "80", text));
   static_cast<void>(ChooseCoding(Compression::kGzipOrZstd, text));
   static_cast<void>(NegotiateFormat(text, true, NameEscaping::kValues));
   return 0;
