@@ -1,4 +1,5 @@
-// URLs, queries, request targets, heads of answers and Accept headers: no input crashes, and what is printed can be read again.
+// URLs, queries, request targets, heads of answers and Accept headers: no input crashes, and what is printed can be
+// read again.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
