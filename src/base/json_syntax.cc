@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/ascii.h"
 #include "base/escaping.h"
 #include "base/utf8.h"
 
@@ -11,8 +12,7 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
 
-bool IsDecimal(char c) { return c >= '0' && c <= '9'; }
-bool IsHexadecimal(char c) { return IsDecimal(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool IsHexadecimal(char c) { return IsAsciiDigit(c) || (LowerAscii(c) >= 'a' && LowerAscii(c) <= 'f'); }
 
 class SyntaxScanner {
  public:
@@ -99,7 +99,7 @@ class SyntaxScanner {
     if (c == '{') return Open(Want::kKeyOrEnd);
     want_ = Want::kMore;
     if (c == '"') return String();
-    if (c == '-' || IsDecimal(c)) return Number();
+    if (c == '-' || IsAsciiDigit(c)) return Number();
     if (c == 't') return Literal("true");
     if (c == 'f') return Literal("false");
     if (c == 'n') return Literal("null");
@@ -116,7 +116,7 @@ class SyntaxScanner {
 
   void Number() {
     if (Peek() == '-') ++at_;
-    if (!IsDecimal(Peek())) return Refuse("in numeric literal");
+    if (!IsAsciiDigit(Peek())) return Refuse("in numeric literal");
     if (Peek() == '0') {
       ++at_;
     } else {
@@ -124,17 +124,17 @@ class SyntaxScanner {
     }
     if (Peek() == '.') {
       ++at_;
-      if (!IsDecimal(Peek())) return Refuse("after decimal point in numeric literal");
+      if (!IsAsciiDigit(Peek())) return Refuse("after decimal point in numeric literal");
       Digits();
     }
     if (Peek() != 'e' && Peek() != 'E') return;
     ++at_;
     if (Peek() == '+' || Peek() == '-') ++at_;
-    if (!IsDecimal(Peek())) return Refuse("in exponent of numeric literal");
+    if (!IsAsciiDigit(Peek())) return Refuse("in exponent of numeric literal");
     Digits();
   }
   void Digits() {
-    while (IsDecimal(Peek())) ++at_;
+    while (IsAsciiDigit(Peek())) ++at_;
   }
 
   void String() {
