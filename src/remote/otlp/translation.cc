@@ -194,7 +194,7 @@ class Translator {
     // They come in order; one that does not goes with those before it, and so does NaN.
     size_t bucket = 0;
     for (const auto& exemplar : point.exemplars) {
-      while (bucket<buckets&& * exemplar.value> d.bounds[bucket]) ++bucket;
+      while (bucket < buckets && d.bounds[bucket] < *exemplar.value) ++bucket;
       exemplars[bucket].push_back(ToExemplar(exemplar));
     }
     const std::string name = family_ + "_bucket";
