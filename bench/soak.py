@@ -130,7 +130,7 @@ def soak(binary, folder, minutes, seed):
         for writer in writers:
             writer.start()
         while time.time() - began < minutes * 60:
-            time.sleep(chance.uniform(5, 70))
+            time.sleep(chance.uniform(5, 70))  # so that the server goes at moments that mean nothing to it
             how = chance.choice(["killed", "killed", "stopped", "", "", ""])
             if how:
                 stops += 1
