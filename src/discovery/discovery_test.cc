@@ -5,10 +5,10 @@
 #include <cstdio>
 
 #include "base/file_system.h"
+#include "base/json_syntax.h"
 #include "discovery/dns.h"
 #include "discovery/http.h"
 #include "discovery/json.h"
-#include "base/json_syntax.h"
 #include "discovery/target_group.h"
 #include "testing/conformance.h"
 #include "testing/discovery_fixture.h"
@@ -264,7 +264,7 @@ TEST(HttpDiscovery, ReadsWhatIsNoTextAsReplacementCharacters) {
 }
 
 TEST(DnsResolver, ReadsItsConfiguration) {
-  const auto config = ParseResolverConfig(
+  const auto config = net::ParseResolverConfig(
       "# x\nnameserver 10.0.0.1\nnameserver ::1\nsearch a.example b.example\noptions ndots:2 timeout:1 attempts:3\n");
   EXPECT_THAT(config.servers, ::testing::ElementsAre("10.0.0.1", "::1"));
   EXPECT_EQ(config.ndots, 2);

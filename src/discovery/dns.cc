@@ -90,7 +90,7 @@ TargetGroup DnsTargets(const std::string& name, const std::vector<DnsRecord>& re
 
 MadeDiscoverer MakeDns(const config::DnsSdConfig& config, const DiscoveryParts& parts) {
   auto resolver =
-      MakeSystemResolver(parts.files, parts.resolver_config.empty() ? "/etc/resolv.conf" : parts.resolver_config);
+      MakeSystemResolver(parts.files, parts.resolver_config.empty() ? net::kResolverConfig : parts.resolver_config);
   return MakeRefreshing(std::make_unique<DnsRefresher>(config, std::move(resolver), parts), "dns",
                         config.refresh_interval, parts);
 }

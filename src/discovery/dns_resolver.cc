@@ -53,7 +53,7 @@ class Channel {
     if (channel_ != nullptr) ares_destroy(channel_);
   }
 
-  Result<void> Open(const std::string& server, const ResolverConfig& config) {
+  Result<void> Open(const std::string& server, const net::ResolverConfig& config) {
     ares_options options{};
     options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS | ARES_FLAG_NOCHECKRESP;
     options.timeout = config.timeout_seconds * 1000;
@@ -123,7 +123,7 @@ class SystemResolver final : public DnsResolver {
   Result<std::vector<DnsRecord>> Lookup(const std::string& name, DnsType type, std::stop_token stop) override {
     const auto text = files_.ReadFile(config_, 1 << 20);
     if (!text) return Fail(text.error().WithContext("could not load resolv.conf"));
-    const ResolverConfig config = ParseResolverConfig(*text);
+    const net::ResolverConfig config = net::ParseResolverConfig(*text);
     bool all_known = true;
     for (const auto& candidate : CandidateNames(name, config)) {
       auto answer = AskAnyServer(candidate, type, config, stop);
@@ -141,7 +141,7 @@ class SystemResolver final : public DnsResolver {
 
  private:
   // The first answer that says whether the name exists.
-  Result<Answer> AskAnyServer(const std::string& name, DnsType type, const ResolverConfig& config,
+  Result<Answer> AskAnyServer(const std::string& name, DnsType type, const net::ResolverConfig& config,
                               std::stop_token stop) {
     for (const auto& server : config.servers) {
       Channel channel;
@@ -262,58 +262,13 @@ bool ReadRecord(MessageReader& reader, DnsType type, size_t length, DnsRecord& o
   return false;
 }
 
-std::vector<std::string_view> Words(std::string_view line) {
-  std::vector<std::string_view> out;
-  for (size_t at = line.find_first_not_of(" \t\r"); at != std::string_view::npos;
-       at = line.find_first_not_of(" \t\r", at)) {
-    const size_t end = std::min(line.find_first_of(" \t\r", at), line.size());
-    out.push_back(line.substr(at, end - at));
-    at = end;
-  }
-  return out;
-}
-
-void ReadOption(std::string_view option, ResolverConfig& config) {
-  const auto number = [&](std::string_view prefix, int& out) {
-    if (!option.starts_with(prefix)) return;
-    option.remove_prefix(prefix.size());
-    int value = 0;
-    std::from_chars(option.data(), option.data() + option.size(), value);
-    out = std::clamp(value, 0, 30);
-  };
-  number("ndots:", config.ndots);
-  number("attempts:", config.attempts);
-  number("timeout:", config.timeout_seconds);
-}
-
 }  // namespace
 
 std::unique_ptr<DnsResolver> MakeSystemResolver(FileSystem& files, std::string config) {
   return std::make_unique<SystemResolver>(files, std::move(config));
 }
 
-ResolverConfig ParseResolverConfig(std::string_view text) {
-  ResolverConfig out;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size());
-    const auto words = Words(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (words.size() < 2 || words[0].starts_with('#') || words[0].starts_with(';')) continue;
-    if (words[0] == "nameserver") {
-      out.servers.emplace_back(words[1]);
-    } else if (words[0] == "domain") {
-      out.search = {std::string(words[1])};
-    } else if (words[0] == "search") {
-      out.search.assign(words.begin() + 1, words.end());
-    } else if (words[0] == "options") {
-      for (size_t i = 1; i < words.size(); ++i) ReadOption(words[i], out);
-    }
-  }
-  out.timeout_seconds = std::max(out.timeout_seconds, 1);
-  return out;
-}
-
-std::vector<std::string> CandidateNames(const std::string& name, const ResolverConfig& config) {
+std::vector<std::string> CandidateNames(const std::string& name, const net::ResolverConfig& config) {
   if (name.ends_with('.')) return {name};
   std::vector<std::string> searched;
   for (const auto& domain : config.search) searched.push_back(name + "." + domain + (domain.ends_with('.') ? "" : "."));

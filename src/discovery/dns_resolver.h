@@ -10,6 +10,7 @@
 
 #include "base/file_system.h"
 #include "base/result.h"
+#include "net/resolver_config.h"
 
 namespace epi::discovery {
 
@@ -33,17 +34,8 @@ class DnsResolver {
 // is truncated, over TCP; five seconds each.
 std::unique_ptr<DnsResolver> MakeSystemResolver(FileSystem& files, std::string config);
 
-// What of resolv.conf matters here; unknown lines are left out.
-struct ResolverConfig {
-  std::vector<std::string> servers;
-  std::vector<std::string> search;
-  int ndots = 1;
-  int attempts = 2;
-  int timeout_seconds = 5;
-};
-ResolverConfig ParseResolverConfig(std::string_view text);
 // The names to try for one that may be relative, in order, each with its final dot.
-std::vector<std::string> CandidateNames(const std::string& name, const ResolverConfig& config);
+std::vector<std::string> CandidateNames(const std::string& name, const net::ResolverConfig& config);
 
 // The records in a DNS answer that are of one of these types. kDataLoss when the message is broken.
 Result<std::vector<DnsRecord>> ParseDnsAnswer(std::string_view message);

@@ -19,6 +19,7 @@
 #include "net/http_transfer.h"
 #include "net/name_lookup.h"
 #include "net/redirect_policy.h"
+#include "net/resolver_config.h"
 #include "net/url.h"
 
 namespace epi::net {

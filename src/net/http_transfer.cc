@@ -15,6 +15,7 @@
 #include "net/name_lookup.h"
 #include "net/proxy_exceptions.h"
 #include "net/redirect_policy.h"
+#include "net/resolver_config.h"
 #include "net/response_head.h"
 #include "net/url.h"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "net/resolver_config.h"
 
 namespace epi::net {
 namespace {
@@ -33,25 +34,6 @@ bool IsDomainName(std::string_view name) {
   }
 }
 
-std::string_view TakeWord(std::string_view& line) {
-  constexpr std::string_view kBlanks = " \t\r";
-  line.remove_prefix(std::min(line.find_first_not_of(kBlanks), line.size()));
-  const std::string_view word = line.substr(0, line.find_first_of(kBlanks));
-  line.remove_prefix(word.size());
-  return word;
-}
-
-std::string FirstNameServer(std::string_view config) {
-  while (!config.empty()) {
-    std::string_view line = config.substr(0, config.find('\n'));
-    config.remove_prefix(std::min(line.size() + 1, config.size()));
-    if (TakeWord(line) != "nameserver") continue;
-    const std::string address(TakeWord(line));
-    if (!address.empty()) return address;
-  }
-  return "127.0.0.1";
-}
-
 }  // namespace
 
 bool IsLooseAddress(std::string_view host) {
@@ -64,7 +46,8 @@ std::string NoSuchHost(std::string_view host, const std::string& config, FileSys
   const std::string lookup = "lookup " + std::string(host);
   if (!IsDomainName(host)) return lookup + ": no such host";
   constexpr uint64_t kMaxConfig = 64u << 10;
-  const std::string server = FirstNameServer(files.ReadFile(config, kMaxConfig).value_or(""));
+  const auto servers = ParseResolverConfig(files.ReadFile(config, kMaxConfig).value_or("")).servers;
+  const std::string server = servers.empty() ? "127.0.0.1" : servers.front();
   const bool ipv6 = server.find(':') != std::string::npos;
   return lookup + " on " + (ipv6 ? "[" + server + "]" : server) + ":53: no such host";
 }

@@ -14,6 +14,4 @@ bool IsLooseAddress(std::string_view host);
 // is asked of none.
 std::string NoSuchHost(std::string_view host, const std::string& config, FileSystem& files);
 
-inline constexpr char kResolverConfig[] = "/etc/resolv.conf";
-
 }  // namespace epi::net
