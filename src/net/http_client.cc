@@ -178,6 +178,17 @@ class CurlClient final : public HttpClient {
     curl_multi_socket_action(multi_, event.data.fd, flags, &running);
   }
 
+  // Nothing is seen under TLS, where HTTP/2 lets several transfers share a connection and outlive each other on it.
+  void Watch(int socket, CURL* easy) {
+    char* transfer = nullptr;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+    if (auto* const owner = reinterpret_cast<Transfer*>(transfer); owner->under_tls) {
+      watched_.erase(socket);
+    } else {
+      watched_[socket] = owner;
+    }
+  }
+
   void FireTimer() {
     if (!timer_armed_ || clock_.Monotonic() < timer_at_) return;
     timer_armed_ = false;
@@ -195,9 +206,7 @@ class CurlClient final : public HttpClient {
       curl_multi_assign(self.multi_, socket, nullptr);
       return 0;
     }
-    char* transfer = nullptr;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
-    self.watched_[socket] = reinterpret_cast<Transfer*>(transfer);
+    self.Watch(socket, easy);
     if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
     if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
     // A number may have been closed and opened again without our hearing of it: the other operation is then the right
@@ -234,13 +243,13 @@ class CurlClient final : public HttpClient {
     transfer.response.body = buffers_->Take();
     if (transfer.early_error) return FailWith(transfer, *transfer.early_error);
     // There is no operation yet for the error to name.
-    if (const auto url = ParseUrl(transfer.url); !url) return Finish(transfer.id, Fail(url.error()));
-    if (auto checked = CheckUrl(transfer.url); !checked) return FailWith(transfer, checked.error());
+    const auto url = ParseUrl(transfer.url);
+    if (!url) return Finish(transfer.id, Fail(url.error()));
+    if (auto checked = CheckUrl(*url); !checked) return FailWith(transfer, checked.error());
     StartOrAwaitToken(transfer);
   }
 
-  static Result<void> CheckUrl(const std::string& text) {
-    EPI_ASSIGN(const Url url, ParseUrl(text));
+  static Result<void> CheckUrl(const Url& url) {
     if (url.scheme != "http" && url.scheme != "https")
       return Fail(ErrorCode::kInvalid, "unsupported protocol scheme \"" + url.scheme + "\"");
     if (url.host.empty()) return Fail(ErrorCode::kInvalid, "http: no Host in request URL");
@@ -308,10 +317,11 @@ class CurlClient final : public HttpClient {
       remaining_ms = (transfer.deadline - clock_.Monotonic()) / kMsNs;
       if (remaining_ms <= 0) return FailWith(transfer, Error(ErrorCode::kTimeout, "context deadline exceeded"));
     }
-    transfer.easy = TakeHandle();
-    PrepareHop(transfer, {options_, clock_, dials_}, remaining_ms);
     const auto url = ParseUrl(transfer.url);
-    if (const std::string host = url ? url->Hostname() : ""; !transfer.through_proxy && IsLooseAddress(host)) {
+    if (!url) return FailWith(transfer, url.error());
+    transfer.easy = TakeHandle();
+    PrepareHop(transfer, {options_, clock_, dials_}, *url, remaining_ms);
+    if (const std::string host = url->Hostname(); !transfer.through_proxy && IsLooseAddress(host)) {
       ReleaseHandle(transfer);
       return FailWith(transfer,
                       Error(ErrorCode::kUnavailable, "dial tcp: " + NoSuchHost(host, kResolverConfig, files_)));
@@ -390,7 +400,9 @@ class CurlClient final : public HttpClient {
     transfer.with_body = transfer.with_body && step->keep_body;
     transfer.with_credentials = transfer.with_credentials && MaySendCredentials(transfer.request.url, step->url);
     if (!transfer.with_credentials) transfer.token.clear();
-    if (auto checked = CheckUrl(transfer.url); !checked) return FailWith(transfer, checked.error());
+    const auto url = ParseUrl(transfer.url);
+    if (!url) return FailWith(transfer, url.error());
+    if (auto checked = CheckUrl(*url); !checked) return FailWith(transfer, checked.error());
     StartOrAwaitToken(transfer);
   }
 
@@ -430,7 +442,7 @@ class CurlClient final : public HttpClient {
 
   // The client's thread alone.
   std::unordered_map<RequestId, std::unique_ptr<Transfer>> transfers_;
-  std::unordered_map<int, Transfer*> watched_;  // whose socket it is, while libcurl waits for it
+  std::unordered_map<int, Transfer*> watched_;  // whose socket without TLS it is, while libcurl waits for it
   std::vector<CURL*> idle_handles_;
   size_t waiting_for_token_ = 0;
   bool timer_armed_ = false;

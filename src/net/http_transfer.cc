@@ -17,7 +17,6 @@
 #include "net/redirect_policy.h"
 #include "net/resolver_config.h"
 #include "net/response_head.h"
-#include "net/url.h"
 
 namespace epi::net {
 namespace {
@@ -194,30 +193,28 @@ void SetTargetOptions(Transfer& transfer, const HopContext& hop, int64_t remaini
 
 // A server name of TLS goes into the URL, and the real host where the connection is made: libcurl has no option for the
 // name alone. Without a host it is this machine, as it is for Go, and not for libcurl. `Host:` stays the real one.
-void UseOtherName(Transfer& transfer, const std::string& server_name) {
+void UseOtherName(Transfer& transfer, const Url& url, const std::string& server_name) {
   transfer.connect_to.reset();
-  auto url = ParseUrl(transfer.url);
-  if (!url) return;
-  const std::string host = url->Hostname(), port = url->EffectivePort();
-  const bool named = !server_name.empty() && url->scheme == "https";
-  transfer.host_header = named || host.empty() ? url->host : "";
+  const std::string host = url.Hostname(), port = url.EffectivePort();
+  const bool named = !server_name.empty() && url.scheme == "https";
+  transfer.host_header = named || host.empty() ? url.host : "";
   if (transfer.host_header.empty()) return;
   const std::string where = host.empty() ? "localhost" : host.find(':') == std::string::npos ? host : "[" + host + "]";
-  url->host = (named ? server_name : where) + ":" + port;
-  AppendHeader(transfer.connect_to, url->host + ":" + where + ":" + port);
-  curl_easy_setopt(transfer.easy, CURLOPT_URL, url->ToString().c_str());
+  Url other = url;
+  other.host = (named ? server_name : where) + ":" + port;
+  AppendHeader(transfer.connect_to, other.host + ":" + where + ":" + port);
+  curl_easy_setopt(transfer.easy, CURLOPT_URL, other.ToString().c_str());
   curl_easy_setopt(transfer.easy, CURLOPT_CONNECT_TO, transfer.connect_to.get());
 }
 
-void SetTlsOptions(Transfer& transfer, const HopContext& hop) {
+void SetTlsOptions(Transfer& transfer, const HopContext& hop, const Url& url) {
   CURL* const easy = transfer.easy;
   const TlsSettings& tls = transfer.profile->settings().tls_config;
   curl_easy_setopt(easy, CURLOPT_SSLVERSION, CurlTlsRange(tls));
   curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, kOfferedCiphers);
   if (!transfer.profile->settings().enable_http2) curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);
-  transfer.peer_check = {&hop.clock, tls.server_name, tls.insecure_skip_verify, {}, {}};
-  if (const auto url = ParseUrl(transfer.url); url && tls.server_name.empty())
-    transfer.peer_check.host = url->Hostname();
+  const std::string name = tls.server_name.empty() ? url.Hostname() : tls.server_name;
+  transfer.peer_check = {&hop.clock, name, tls.insecure_skip_verify, {}, {}};
   curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &OnTlsContext);
   curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &transfer.peer_check);
   if (tls.insecure_skip_verify) {
@@ -232,10 +229,10 @@ void SetTlsOptions(Transfer& transfer, const HopContext& hop) {
   blob(CURLOPT_CAINFO_BLOB, transfer.tls->ca);
   blob(CURLOPT_SSLCERT_BLOB, transfer.tls->cert);
   blob(CURLOPT_SSLKEY_BLOB, transfer.tls->key);
-  UseOtherName(transfer, tls.server_name);
+  UseOtherName(transfer, url, tls.server_name);
 }
 
-void SetProxyOptions(Transfer& transfer) {
+void SetProxyOptions(Transfer& transfer, const Url& target) {
   CURL* const easy = transfer.easy;
   const ProxySettings& proxy = transfer.profile->settings().proxy;
   std::string url = proxy.proxy_url.value_or(""), exceptions = proxy.no_proxy;
@@ -245,9 +242,8 @@ void SetProxyOptions(Transfer& transfer) {
     exceptions = Environment("NO_PROXY", "no_proxy");
   }
   const bool has_exceptions = proxy.proxy_from_environment || !exceptions.empty();
-  if (const auto target = ParseUrl(transfer.url); target && !url.empty() && has_exceptions) {
-    if (IsProxyException(target->Hostname(), target->EffectivePort(), exceptions)) url.clear();
-  }
+  if (!url.empty() && has_exceptions && IsProxyException(target.Hostname(), target.EffectivePort(), exceptions))
+    url.clear();
   transfer.through_proxy = !url.empty();
   transfer.under_tls = url.starts_with("https:") || transfer.url.starts_with("https:");
   transfer.proxy_headers.reset();
@@ -315,7 +311,7 @@ bool Transfer::following() const {
          !response.headers.Get("Location").empty();
 }
 
-void PrepareHop(Transfer& transfer, const HopContext& hop, int64_t remaining_ms) {
+void PrepareHop(Transfer& transfer, const HopContext& hop, const Url& url, int64_t remaining_ms) {
   transfer.response.headers.clear();
   transfer.response.status = 0;
   transfer.response.body.mutable_string().clear();
@@ -332,8 +328,8 @@ void PrepareHop(Transfer& transfer, const HopContext& hop, int64_t remaining_ms)
   transfer.dialing.clear();
   transfer.error_text[0] = '\0';
   SetTargetOptions(transfer, hop, remaining_ms);
-  SetTlsOptions(transfer, hop);
-  SetProxyOptions(transfer);
+  SetTlsOptions(transfer, hop, url);
+  SetProxyOptions(transfer, url);
   SetMethodOptions(transfer);
   SetHeaderOptions(transfer, hop);
 }

@@ -12,6 +12,7 @@
 #include "net/http_client.h"
 #include "net/http_profile.h"
 #include "net/peer_check.h"
+#include "net/url.h"
 
 struct curl_slist;
 
@@ -44,7 +45,7 @@ struct Transfer {
 
   void* easy = nullptr;  // of libcurl, in its multi handle; null while none runs
   CurlList headers, connect_to, proxy_headers;
-  std::string host_header;  // where it is not what libcurl's URL says
+  std::string host_header;             // where it is not what libcurl's URL says
   std::array<char, 256> error_text{};  // CURL_ERROR_SIZE
   HttpResponse response;
   std::string head;         // the lines of it that have come
@@ -78,9 +79,9 @@ struct HopContext {
   DialMetrics& dials;
 };
 
-// Makes `transfer.easy`, a fresh handle, ask for `transfer.url`. `remaining_ms` 0: no deadline. The transfer stays
-// where it is until the handle is reset.
-void PrepareHop(Transfer& transfer, const HopContext& hop, int64_t remaining_ms);
+// Makes `transfer.easy`, a fresh handle, ask for `transfer.url`, which `url` is. `remaining_ms` 0: no deadline. The
+// transfer stays where it is until the handle is reset.
+void PrepareHop(Transfer& transfer, const HopContext& hop, const Url& url, int64_t remaining_ms);
 // Looks at what waits on the transfer's socket without taking it: libcurl does not show an answer that it refuses.
 void PeekHead(Transfer& transfer, int socket);
 // When the handle ended within the head: what Go makes of the bytes that came. Go takes some heads that libcurl
