@@ -103,15 +103,7 @@ TEST(DiscoveryManager, StopsWhileAQuestionIsInFlight) {
   std::atomic<bool> asked = false;
   fixture.ServeRequests([&](const net::Request& request) -> ApiAnswer {
     asked = true;
-    // Until the client has gone away.
-    std::mutex mutex;
-    std::condition_variable wake;
-    const std::stop_callback gone(request.stop, [&] {
-      const std::lock_guard<std::mutex> inner(mutex);
-      wake.notify_all();
-    });
-    std::unique_lock<std::mutex> lock(mutex);
-    wake.wait_for(lock, std::chrono::seconds(20), [&] { return request.stop.stop_requested(); });
+    HoldUntilGone(request);
     return {500, "text/plain", ""};
   });
   Receiver receiver;
