@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "base/utf8.h"
 #include "base/json_syntax.h"
+#include "base/utf8.h"
 
 namespace epi::discovery {
 namespace {

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace epi::discovery {
 namespace {
 
 constexpr std::string_view kAnyName = "*";
 
 bool IsInteger(const Json& value) {
-  return std::all_of(value.text().begin(), value.text().end(),
-                     [](char c) { return c == '-' || (c >= '0' && c <= '9'); });
+  return std::all_of(value.text().begin(), value.text().end(), [](char c) { return c == '-' || IsAsciiDigit(c); });
 }
 
 // The first value that has another shape, null when there is none; `path` becomes the names that lead to it.

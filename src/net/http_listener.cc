@@ -4,6 +4,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 
+#include "base/ascii.h"
+
 namespace epi::net {
 namespace {
 
@@ -34,8 +36,7 @@ Result<void> ListenOn(TcpAcceptor& acceptor, const std::string& address) {
   if (host.size() > 1 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   // The resolver would take the number modulo 65536.
   const std::string port = address.substr(colon + 1);
-  const bool number =
-      !port.empty() && std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool number = !port.empty() && std::all_of(port.begin(), port.end(), IsAsciiDigit);
   if (number && (port.size() > 5 || std::stoi(port) > 65535))
     return Fail(ErrorCode::kInvalid, "listen tcp: address " + port + ": invalid port");
   error_code error;

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/ascii.h"
+#include "base/trim.h"
 
 namespace epi::net {
 namespace {
@@ -101,11 +102,8 @@ bool IsProxyException(std::string_view host, std::string_view port, std::string_
   if (host == "localhost" || (address && IsLoopback(*address))) return true;
   for (std::string_view rest = list; !rest.empty();) {
     const size_t comma = std::min(rest.find(','), rest.size());
-    std::string_view exception = rest.substr(0, comma);
+    const std::string_view exception = Trimmed(rest.substr(0, comma), kSpaces);
     rest.remove_prefix(std::min(comma + 1, rest.size()));
-    constexpr std::string_view kBlanks = " \t\r\n";
-    exception.remove_prefix(std::min(exception.find_first_not_of(kBlanks), exception.size()));
-    exception = exception.substr(0, exception.find_last_not_of(kBlanks) + 1);
     if (exception == "*" || (!exception.empty() && Matches(name, address, port, exception))) return true;
   }
   return false;

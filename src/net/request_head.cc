@@ -21,6 +21,14 @@ bool IsHostCharacter(char c) {
          std::string_view("!$%&'()*+,-.:;=[]_~").find(c) != std::string_view::npos;
 }
 
+// Without the scheme and host that an absolute URL has.
+std::string_view PathAndQuery(std::string_view target) {
+  if (!target.starts_with("http://") && !target.starts_with("https://")) return target;
+  target.remove_prefix(target.find("//") + 2);
+  target.remove_prefix(std::min(target.find_first_of("/?"), target.size()));
+  return target;
+}
+
 // Whether a comma-separated header holds a token.
 bool HasToken(const HttpHeaders& headers, std::string_view name, std::string_view token) {
   const std::string joined = headers.Joined(name);
@@ -46,18 +54,6 @@ Method MethodFromName(std::string_view name) {
     if (MethodName(method) == name) return method;
   return Method::kOther;
 }
-
-namespace {
-
-// Without the scheme and host that an absolute URL has.
-std::string_view PathAndQuery(std::string_view target) {
-  if (!target.starts_with("http://") && !target.starts_with("https://")) return target;
-  target.remove_prefix(target.find("//") + 2);
-  target.remove_prefix(std::min(target.find_first_of("/?"), target.size()));
-  return target;
-}
-
-}  // namespace
 
 std::string_view WrittenPath(const RequestHead& head) {
   const auto rest = PathAndQuery(head.target);
@@ -86,8 +82,7 @@ HeadProblem CheckFraming(const RequestHead& head) {
   if (lengths > 1) return Bad("http: more than one Content-Length");
   if (lengths == 1) {
     const auto value = headers.Get("Content-Length");
-    const bool digits =
-        !value.empty() && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool digits = !value.empty() && std::all_of(value.begin(), value.end(), IsAsciiDigit);
     if (!digits) return Bad("bad Content-Length");
   }
   if (encodings > 0 && lengths > 0) return Bad("http: Content-Length beside Transfer-Encoding");

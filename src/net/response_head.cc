@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "base/escaping.h"
+#include "base/trim.h"
 #include "net/curl_error_text.h"
 
 namespace epi::net {
@@ -46,12 +47,6 @@ std::string Canonical(std::string_view name) {
     first = c == '-';
   }
   return out;
-}
-
-std::string_view WithoutOuterBlanks(std::string_view text) {
-  while (!text.empty() && IsBlank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && IsBlank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 // Without its line break; the last one may have none. Nothing at the end.
@@ -106,11 +101,11 @@ Result<StatusLine> ReadStatusLine(std::string_view line) {
 
 // One field, with the lines that continue it. `line` is the first.
 std::string TakeField(std::string_view line, std::string_view& rest) {
-  std::string field(WithoutOuterBlanks(line));
+  std::string field(Trimmed(line, kBlanks));
   while (!rest.empty() && IsBlank(rest.front())) {
     while (!rest.empty() && IsBlank(rest.front())) rest.remove_prefix(1);
     field += ' ';
-    field += WithoutOuterBlanks(TakeLine(rest).value_or(""));
+    field += Trimmed(TakeLine(rest).value_or(""), kBlanks);
   }
   return field;
 }
@@ -134,7 +129,7 @@ Result<void> ReadFields(std::string_view& rest, HttpHeaders& headers) {
     std::string_view value = std::string_view(field).substr(name.size());
     if (std::any_of(value.begin(), value.end(), IsControl))
       return Malformed(kBadLine, Canonical(name) + std::string(value));
-    headers.Add(std::string(name), std::string(WithoutOuterBlanks(value.substr(1))));
+    headers.Add(std::string(name), std::string(Trimmed(value.substr(1), kBlanks)));
   }
 }
 

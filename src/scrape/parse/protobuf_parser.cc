@@ -233,8 +233,8 @@ void ProtobufParser::BuildSeries(std::string_view suffix, std::string_view label
     if (!family_.unit.empty()) labels_.push_back({"__unit__", family_.unit});
   }
   for (const auto& [name, value] : metric_.labels) {
-    const bool overridden = name == kMetricName || name == "__type__" || name == "__unit__";
-    if (!options_.type_and_unit_labels || !overridden) labels_.push_back({name, value});
+    if (options_.type_and_unit_labels && (name == kMetricName || name == "__type__" || name == "__unit__")) continue;
+    labels_.push_back({name, value});
   }
   if (!label.empty()) {
     extra_value_.clear();
