@@ -4,12 +4,12 @@
 #include <limits>
 #include <optional>
 
+#include "base/ascii.h"
+
 namespace epi::config {
 namespace {
 
 constexpr std::string_view kPrefixes = "KMGTPE";
-
-bool IsSizeDigit(char c) { return c >= '0' && c <= '9'; }
 
 // The factor of a unit; `binary` asks for the iB suffix.
 std::optional<double> Factor(std::string_view unit, bool binary) {
@@ -26,7 +26,7 @@ std::optional<double> Factor(std::string_view unit, bool binary) {
 std::optional<double> LeadingInteger(std::string_view& text, size_t& count) {
   uint64_t value = 0;
   count = 0;
-  while (!text.empty() && IsSizeDigit(text.front())) {
+  while (!text.empty() && IsAsciiDigit(text.front())) {
     if (value >= ((uint64_t{1} << 63) - 10) / 10) return std::nullopt;
     value = value * 10 + static_cast<uint64_t>(text.front() - '0');
     text.remove_prefix(1);
@@ -44,7 +44,7 @@ Result<int64_t> Parse(std::string_view original, bool binary) {
   if (text.empty()) return invalid();
   double total = 0;
   while (!text.empty()) {
-    if (text.front() != '.' && !IsSizeDigit(text.front())) return invalid();
+    if (text.front() != '.' && !IsAsciiDigit(text.front())) return invalid();
     size_t whole_digits = 0;
     const auto whole = LeadingInteger(text, whole_digits);
     if (!whole) return invalid();
@@ -60,7 +60,7 @@ Result<int64_t> Parse(std::string_view original, bool binary) {
     }
     if (whole_digits + fraction_digits == 0) return invalid();
     size_t length = 0;
-    while (length < text.size() && text[length] != '.' && !IsSizeDigit(text[length])) ++length;
+    while (length < text.size() && text[length] != '.' && !IsAsciiDigit(text[length])) ++length;
     const std::string_view unit = text.substr(0, length);
     text.remove_prefix(length);
     const auto factor = Factor(unit, binary);

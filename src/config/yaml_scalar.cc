@@ -6,6 +6,8 @@
 #include <limits>
 #include <variant>
 
+#include "base/ascii.h"
+
 namespace epi::config {
 namespace {
 
@@ -20,8 +22,6 @@ template <size_t N>
 bool IsOneOf(std::string_view text, const std::string_view (&words)[N]) {
   return std::find(std::begin(words), std::end(words), text) != std::end(words);
 }
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 std::optional<uint64_t> Digits(std::string_view text, int base) {
   uint64_t value = 0;
@@ -52,7 +52,7 @@ Number Integer(std::string_view text) {
 bool LooksLikeFloat(std::string_view text) {
   const auto digits = [&] {
     size_t count = 0;
-    while (!text.empty() && IsDigit(text.front())) text.remove_prefix(1), ++count;
+    while (!text.empty() && IsAsciiDigit(text.front())) text.remove_prefix(1), ++count;
     return count;
   };
   if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
@@ -85,7 +85,7 @@ Number NumberOfText(std::string_view plain) {
   if (plain.empty()) return NotNumber{};
   if (const auto special = SpecialFloat(plain)) return *special;
   const char first = plain.front();
-  if (!IsDigit(first) && first != '-' && first != '+' && first != '.') return NotNumber{};
+  if (!IsAsciiDigit(first) && first != '-' && first != '+' && first != '.') return NotNumber{};
   std::string text(plain);
   std::erase(text, '_');
   const Number integer = Integer(text);
@@ -105,9 +105,9 @@ Number NumberOf(const YamlNode& node) {
 
 // YYYY-MM-DD, with a time or without: close enough to tell a timestamp from a string in an error text.
 bool LooksLikeTimestamp(std::string_view text) {
-  if (text.size() < 8 || !std::all_of(text.begin(), text.begin() + 4, IsDigit) || text[4] != '-') return false;
+  if (text.size() < 8 || !std::all_of(text.begin(), text.begin() + 4, IsAsciiDigit) || text[4] != '-') return false;
   const size_t day = text.find('-', 5);
-  return day != std::string_view::npos && day <= 7 && day + 1 < text.size() && IsDigit(text[day + 1]);
+  return day != std::string_view::npos && day <= 7 && day + 1 < text.size() && IsAsciiDigit(text[day + 1]);
 }
 
 }  // namespace

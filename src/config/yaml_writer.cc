@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "config/yaml.h"
 #include "config/yaml_scalar.h"
@@ -15,10 +16,7 @@ namespace {
 constexpr size_t kBestWidth = 80;
 constexpr size_t kIndent = 2;
 
-bool IsPlainDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLetter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
-}
+bool IsLetter(char c) { return IsAsciiLetter(c) || static_cast<unsigned char>(c) >= 0x80; }
 
 // What libyaml prints without an escape, besides the line feed.
 bool IsPlainCharacter(uint32_t rune) {
@@ -30,25 +28,25 @@ bool IsOneOf(char c, std::string_view set) { return set.find(c) != std::string_v
 
 // 1:30 and 1:30.5 were numbers in YAML 1.1; go-yaml quotes them for other readers.
 bool IsBase60Float(std::string_view text) {
-  if (text.empty() || !(IsPlainDigit(text.front()) || IsOneOf(text.front(), "+-")) ||
+  if (text.empty() || !(IsAsciiDigit(text.front()) || IsOneOf(text.front(), "+-")) ||
       text.find(':') == std::string_view::npos)
     return false;
   if (IsOneOf(text.front(), "+-")) text.remove_prefix(1);
   // [0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?
-  if (text.empty() || !IsPlainDigit(text.front())) return false;
+  if (text.empty() || !IsAsciiDigit(text.front())) return false;
   size_t at = 0;
-  while (at < text.size() && (IsPlainDigit(text[at]) || text[at] == '_')) ++at;
+  while (at < text.size() && (IsAsciiDigit(text[at]) || text[at] == '_')) ++at;
   bool group = false;
   while (at < text.size() && text[at] == ':') {
     size_t digits = 0;
-    while (at + 1 + digits < text.size() && digits < 2 && IsPlainDigit(text[at + 1 + digits])) ++digits;
+    while (at + 1 + digits < text.size() && digits < 2 && IsAsciiDigit(text[at + 1 + digits])) ++digits;
     if (digits == 0 || (digits == 2 && text[at + 1] > '5')) return false;
     at += 1 + digits;
     group = true;
   }
   if (at < text.size() && text[at] == '.') {
     ++at;
-    while (at < text.size() && (IsPlainDigit(text[at]) || text[at] == '_')) ++at;
+    while (at < text.size() && (IsAsciiDigit(text[at]) || text[at] == '_')) ++at;
   }
   return group && at == text.size();
 }
@@ -476,7 +474,7 @@ bool YamlKeyLess(std::string_view a, std::string_view b) {
   bool digits = false;
   for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
     if (a[i] == b[i]) {
-      digits = IsPlainDigit(a[i]);
+      digits = IsAsciiDigit(a[i]);
       continue;
     }
     const bool a_letter = IsLetter(a[i]);
@@ -486,7 +484,7 @@ bool YamlKeyLess(std::string_view a, std::string_view b) {
     uint64_t a_number = 0;
     uint64_t b_number = 0;
     if (a[i] == '0' || b[i] == '0') {
-      for (size_t j = i; j > 0 && IsPlainDigit(a[j - 1]); --j) {
+      for (size_t j = i; j > 0 && IsAsciiDigit(a[j - 1]); --j) {
         if (a[j - 1] != '0') {
           a_number = b_number = 1;
           break;
@@ -495,9 +493,9 @@ bool YamlKeyLess(std::string_view a, std::string_view b) {
     }
     size_t a_end = i;
     size_t b_end = i;
-    while (a_end < a.size() && IsPlainDigit(a[a_end]))
+    while (a_end < a.size() && IsAsciiDigit(a[a_end]))
       a_number = a_number * 10 + static_cast<uint64_t>(a[a_end++] - '0');
-    while (b_end < b.size() && IsPlainDigit(b[b_end]))
+    while (b_end < b.size() && IsAsciiDigit(b[b_end]))
       b_number = b_number * 10 + static_cast<uint64_t>(b[b_end++] - '0');
     if (a_number != b_number) return a_number < b_number;
     if (a_end != b_end) return a_end < b_end;

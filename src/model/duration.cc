@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/ascii.h"
 #include "base/escaping.h"
 #include "model/labels.h"
 
@@ -29,8 +30,6 @@ constexpr std::array<Unit, 7> kUnits{{{"y", 365 * kMsPerDay, true},
                                       {"m", 60 * kMsPerSecond, false},
                                       {"s", kMsPerSecond, false},
                                       {"ms", 1, false}}};
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 Error BadDuration(std::string_view text, std::string_view what) {
   std::string message(what);
@@ -80,13 +79,13 @@ Result<DurationMs> ParseDuration(std::string_view text) {
   size_t next_unit = 0;
   while (!text.empty()) {
     size_t digits = 0;
-    while (digits < text.size() && IsDigit(text[digits])) ++digits;
+    while (digits < text.size() && IsAsciiDigit(text[digits])) ++digits;
     uint64_t number = 0;
     const auto read = std::from_chars(text.data(), text.data() + digits, number);
     if (read.ec != std::errc()) return Fail(BadDuration(whole, kNotValid));  // no digit, or beyond 64 bits
     text.remove_prefix(digits);
     size_t letters = 0;
-    while (letters < text.size() && !IsDigit(text[letters])) ++letters;
+    while (letters < text.size() && !IsAsciiDigit(text[letters])) ++letters;
     if (letters == 0) return Fail(BadDuration(whole, kNotValid));
     const std::string_view name = text.substr(0, letters);
     text.remove_prefix(letters);
@@ -182,7 +181,7 @@ Result<int64_t> ParseGoDuration(std::string_view text) {
   while (!text.empty()) {
     unsigned __int128 number = 0;
     size_t digits = 0;
-    for (; digits < text.size() && IsDigit(text[digits]); ++digits) {
+    for (; digits < text.size() && IsAsciiDigit(text[digits]); ++digits) {
       number = number * 10 + static_cast<unsigned>(text[digits] - '0');
       if (number > kLimit) return Fail(BadDuration(whole, kInvalid));
     }
@@ -194,7 +193,7 @@ Result<int64_t> ParseGoDuration(std::string_view text) {
       uint64_t value = 0;
       double scale = 1;
       size_t places = 0;
-      for (; places < text.size() && IsDigit(text[places]); ++places) {
+      for (; places < text.size() && IsAsciiDigit(text[places]); ++places) {
         if (value > (uint64_t{1} << 63) / 10 - 1) continue;  // further digits cannot change nanoseconds
         value = value * 10 + static_cast<uint64_t>(text[places] - '0');
         scale *= 10;
@@ -205,7 +204,7 @@ Result<int64_t> ParseGoDuration(std::string_view text) {
     }
     if (!any_digits) return Fail(BadDuration(whole, kInvalid));
     size_t letters = 0;
-    while (letters < text.size() && text[letters] != '.' && !IsDigit(text[letters])) ++letters;
+    while (letters < text.size() && text[letters] != '.' && !IsAsciiDigit(text[letters])) ++letters;
     const std::string_view name = text.substr(0, letters);
     if (name.empty()) return Fail(BadDuration(whole, "time: missing unit in duration "));
     text.remove_prefix(letters);

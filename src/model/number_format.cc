@@ -132,8 +132,7 @@ bool EqualsIgnoringCase(std::string_view text, std::string_view lower) {
   return true;
 }
 
-bool IsNumberDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsHexDigit(char c) { return IsNumberDigit(c) || (LowerAscii(c) >= 'a' && LowerAscii(c) <= 'f'); }
+bool IsHexDigit(char c) { return IsAsciiDigit(c) || (LowerAscii(c) >= 'a' && LowerAscii(c) <= 'f'); }
 
 // Go's rule for underscores in number literals: each between two digits, or right after a base prefix. No sign in
 // `text`.
@@ -147,7 +146,7 @@ bool UnderscoresAllowed(std::string_view text) {
     hex = LowerAscii(text[1]) == 'x';
   }
   for (; i < text.size(); ++i) {
-    if (IsNumberDigit(text[i]) || (hex && IsHexDigit(text[i]))) {
+    if (IsAsciiDigit(text[i]) || (hex && IsHexDigit(text[i]))) {
       last = kDigit;
     } else if (text[i] == '_') {
       if (last != kDigit) return false;
@@ -182,7 +181,7 @@ bool ScanNumber(std::string_view text, Scanned& out) {
     if (c == '.') {
       if (point) return false;
       point = true;
-    } else if (IsNumberDigit(c) || (out.hex && IsHexDigit(c))) {
+    } else if (IsAsciiDigit(c) || (out.hex && IsHexDigit(c))) {
       digits = true;
       if (c != '0') out.any_nonzero = true;
       if (!point && out.any_nonzero) ++before;
@@ -198,8 +197,8 @@ bool ScanNumber(std::string_view text, Scanned& out) {
     ++i;
     bool negative = false;
     if (i < text.size() && (text[i] == '+' || text[i] == '-')) negative = text[i++] == '-';
-    if (i >= text.size() || !IsNumberDigit(text[i])) return false;
-    for (; i < text.size() && IsNumberDigit(text[i]); ++i) {
+    if (i >= text.size() || !IsAsciiDigit(text[i])) return false;
+    for (; i < text.size() && IsAsciiDigit(text[i]); ++i) {
       if (exponent < 1'000'000'000) exponent = exponent * 10 + (text[i] - '0');
     }
     if (negative) exponent = -exponent;

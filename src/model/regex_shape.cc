@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/ascii.h"
 #include "model/labels.h"
 
 namespace epi {
@@ -27,9 +28,6 @@ RegexPart Literal(std::string text, bool fold) { return {Kind::kLiteral, fold, 0
 RegexPart Gap(unsigned char min_bytes) { return {Kind::kGap, false, min_bytes, {}}; }
 RegexPart Mark(Kind kind) { return {kind, false, 0, {}}; }
 
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool IsRegexDigit(char c) { return c >= '0' && c <= '9'; }
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 bool IsAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
 
 bool OnlyLiterals(const Alternatives& alternatives) {
@@ -232,7 +230,7 @@ class Analyser {
     const std::string_view inside = rest_.substr(1, close - 1);
     const size_t comma = inside.find(',');
     const std::string_view low = inside.substr(0, comma);
-    const auto digits = [](std::string_view s) { return std::all_of(s.begin(), s.end(), IsRegexDigit); };
+    const auto digits = [](std::string_view s) { return std::all_of(s.begin(), s.end(), IsAsciiDigit); };
     if (low.empty() || !digits(low)) return false;
     if (comma != std::string_view::npos && !digits(inside.substr(comma + 1))) return false;
     min = low.find_first_not_of('0') == std::string_view::npos ? 0 : 1;
@@ -271,7 +269,7 @@ class Analyser {
     const char c = character.front();
     if (!flags.fold) return {{Literal(std::string(character), false)}};
     if (!IsAscii(c)) return Opaque();
-    return {{Literal(std::string(1, Lower(c)), true)}};
+    return {{Literal(std::string(1, LowerAscii(c)), true)}};
   }
 
   Alternatives Group(Flags& flags, int depth) {
@@ -336,7 +334,7 @@ class Analyser {
       rest_.remove_prefix(length + 1);
       return Opaque();
     }
-    if (!IsAscii(c) || IsLetter(c) || IsRegexDigit(c)) return GiveUp();  // \Q, \x, octal
+    if (!IsAscii(c) || IsAsciiLetter(c) || IsAsciiDigit(c)) return GiveUp();  // \Q, \x, octal
     return Character(std::string_view(&c, 1), flags);
   }
 
@@ -357,7 +355,7 @@ class Analyser {
       if (low == '\\') {
         if (rest_.size() < 2) return GiveUp();
         const char escaped = rest_[1];
-        if (!IsAscii(escaped) || IsLetter(escaped) || IsRegexDigit(escaped)) simple = false;
+        if (!IsAscii(escaped) || IsAsciiLetter(escaped) || IsAsciiDigit(escaped)) simple = false;
         rest_.remove_prefix(2);
         if (!rest_.starts_with("-]") && rest_.starts_with('-')) simple = false;  // a range; its end is read as a member
         members += escaped;
@@ -405,7 +403,7 @@ size_t StripAnchors(RegexSequence& sequence) {
   bool gap = false;
   for (auto& part : sequence) {
     if (part.kind == Kind::kBegin || part.kind == Kind::kEnd) part = Mark(Kind::kOpaque);
-    if (part.fold && std::none_of(part.text.begin(), part.text.end(), IsLetter)) part.fold = false;
+    if (part.fold && std::none_of(part.text.begin(), part.text.end(), IsAsciiLetter)) part.fold = false;
     gap |= part.kind != Kind::kLiteral;
     // Behind a gap, literals are searched one by one, which two neighbours of different folding cannot be.
     const bool neighbours = gap && part.kind == Kind::kLiteral && !out.empty() && out.back().kind == Kind::kLiteral &&
@@ -418,7 +416,7 @@ size_t StripAnchors(RegexSequence& sequence) {
 
 bool EqualsFolded(std::string_view text, std::string_view lower) {
   return text.size() == lower.size() &&
-         std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) { return Lower(a) == b; });
+         std::equal(text.begin(), text.end(), lower.begin(), [](char a, char b) { return LowerAscii(a) == b; });
 }
 
 bool Equals(std::string_view text, const RegexPart& literal) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/escaping.h"
 #include "base/trim.h"
 #include "base/utf8.h"
@@ -32,8 +33,7 @@ std::string_view WordFor(std::span<const UnitWord> words, std::string_view unit)
   return at == words.end() ? unit : at->word;
 }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsTokenChar(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || IsDigit(c) || c == ':'; }
+bool IsTokenChar(char c) { return IsAsciiLetter(c) || IsAsciiDigit(c) || c == ':'; }
 bool OnlyUnderscores(std::string_view text) { return text.find_first_not_of('_') == std::string_view::npos; }
 
 // The parts of a text between characters that `keep` refuses. Characters beyond ASCII are refused byte by byte, which
@@ -163,7 +163,7 @@ Result<std::string> Namer::MetricName(const Metric& metric) const {
   if (!escape_) return suffixes_ ? FreeName(metric) : std::string(metric.name);
   std::string name =
       suffixes_ ? EscapedName(metric) : Joined(Tokens(metric.name, [](char c) { return IsTokenChar(c) || c == '_'; }));
-  if (!name.empty() && IsDigit(name.front())) name.insert(0, 1, '_');
+  if (!name.empty() && IsAsciiDigit(name.front())) name.insert(0, 1, '_');
   if (name.empty()) {
     return Fail(ErrorCode::kInvalid, "normalization for metric " + QuotedText(metric.name) + " resulted in empty name");
   }
@@ -208,7 +208,7 @@ Result<std::string> Namer::LabelName(std::string_view attribute) const {
     }
   }
   if (reserved && !keep_underscore_runs_) name = "__" + name + "__";
-  if (IsDigit(name.front())) {
+  if (IsAsciiDigit(name.front())) {
     name.insert(0, "key_");
   } else if (prefix_single_underscore_ && name.starts_with('_') && !name.starts_with("__")) {
     name.insert(0, "key");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "rules/template/go_scalar_format.h"
 #include "rules/template/value_text.h"
@@ -11,8 +12,6 @@ namespace epi::rules {
 namespace {
 
 constexpr int kMaxWidth = 1'000'000;  // Go's limit for widths and precisions
-
-bool IsSizeDigit(char c) { return c >= '0' && c <= '9'; }
 
 // Reads a format and prints the arguments it names.
 class Formatter {
@@ -58,9 +57,9 @@ class Formatter {
 
   // Digits; nothing when there are none. Too large a number takes the rest of the format with it.
   std::optional<int> Number() {
-    if (rest_.empty() || !IsSizeDigit(rest_.front())) return std::nullopt;
+    if (rest_.empty() || !IsAsciiDigit(rest_.front())) return std::nullopt;
     int value = 0;
-    for (; !rest_.empty() && IsSizeDigit(rest_.front()); rest_.remove_prefix(1)) {
+    for (; !rest_.empty() && IsAsciiDigit(rest_.front()); rest_.remove_prefix(1)) {
       if (value > kMaxWidth) {
         rest_ = {};
         return std::nullopt;

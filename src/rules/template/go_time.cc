@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/ascii.h"
 #include "model/number_format.h"
 
 namespace epi::rules {
@@ -207,15 +208,13 @@ void AppendElement(std::string& out, Element element, const CivilTime& t) {
   }
 }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
 // A run of 0 or 9 behind a point or comma, not followed by a digit: fractional seconds. Its length with the point, or
 // 0.
 size_t FractionLength(std::string_view layout) {
   if (layout.size() < 2 || (layout[0] != '.' && layout[0] != ',') || (layout[1] != '0' && layout[1] != '9')) return 0;
   size_t end = 1;
   while (end < layout.size() && layout[end] == layout[1]) ++end;
-  return end < layout.size() && IsDigit(layout[end]) ? 0 : end;
+  return end < layout.size() && IsAsciiDigit(layout[end]) ? 0 : end;
 }
 
 void AppendFraction(std::string& out, std::string_view form, int32_t nanoseconds) {

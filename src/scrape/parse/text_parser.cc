@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/ascii.h"
 #include "base/escaping.h"
 #include "base/utf8.h"
 #include "model/number_format.h"
@@ -19,7 +20,6 @@ constexpr TypeWord kTypeWords[] = {
 };
 
 bool IsBlank(char c) { return c == ' ' || c == '\t'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 }  // namespace
 
@@ -228,7 +228,7 @@ Result<EntryKind> TextParser::ReadSampleTail() {
   cursor_.SkipBlanks();
   cursor_.BeginToken();
   if (cursor_.peek() != '\n') {
-    while (IsDigit(cursor_.peek())) cursor_.Advance();
+    while (IsAsciiDigit(cursor_.peek())) cursor_.Advance();
     const std::string_view digits = cursor_.token_text();
     if (digits.empty()) return Fail(cursor_.Unexpected("expected timestamp or new record", Token::kInvalid));
     const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), entry_.time);
@@ -241,8 +241,8 @@ Result<EntryKind> TextParser::ReadSampleTail() {
     cursor_.SkipBlanks();
     cursor_.BeginToken();
     if (cursor_.peek() != '\n') {
-      const bool digit = IsDigit(cursor_.peek());
-      while (IsDigit(cursor_.peek())) cursor_.Advance();
+      const bool digit = IsAsciiDigit(cursor_.peek());
+      while (IsAsciiDigit(cursor_.peek())) cursor_.Advance();
       return Fail(
           cursor_.Unexpected("expected next entry after timestamp", digit ? Token::kTimestamp : Token::kInvalid));
     }
